@@ -1,0 +1,211 @@
+"""Model folders: config.json, model.safetensors, model.json. Found by name or path, checked, read and written."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hnet_core.config import HNetConfig
+from hnet_core.errors import CheckpointError
+from hnet_core.model import HNetForCausalLM, RoutedStage
+
+BUNDLED_MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+MODELS_ENVIRONMENT = "HNET_MODELS"
+CONFIG, WEIGHTS, INFO = "config.json", "model.safetensors", "model.json"
+OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A whole model, ready to run. info: the content of model.json."""
+
+    model: HNetForCausalLM
+    config: HNetConfig
+    info: dict[str, Any]
+    folder: Path
+    name: str
+
+
+def models_folder(models_dir: str | Path | None = None) -> Path:
+    """Where models are looked up by name: the argument, else HNET_MODELS, else the bundled ones."""
+    return Path(models_dir or os.environ.get(MODELS_ENVIRONMENT) or BUNDLED_MODELS)
+
+
+def model_names(models_dir: str | Path | None = None) -> list[str]:
+    """Names of all model folders there, sorted."""
+    return sorted(path.parent.name for path in models_folder(models_dir).glob(f"*/{CONFIG}"))
+
+
+def model_folder(name_or_path: str | Path, models_dir: str | Path | None = None) -> Path:
+    """The folder of a model given by its name or by a path to it."""
+    for folder in (models_folder(models_dir) / str(name_or_path), Path(name_or_path)):
+        if (folder / CONFIG).is_file():
+            return folder
+    known = model_names(models_dir)
+    near = get_close_matches(str(name_or_path), known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise CheckpointError(
+        f"no model named {str(name_or_path)!r}: {hint}"
+        f"there are {', '.join(known) or 'none'} in {models_folder(models_dir)}; or give the path of a model folder"
+    )
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """The content of model.json; a folder without one gives just its name."""
+    path = folder / INFO
+    if not path.exists():
+        return {"name": folder.name}
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise CheckpointError(f"{path}: cannot be read as JSON ({err})") from err
+    if not isinstance(info, dict):
+        raise CheckpointError(f"{path}: holds a {type(info).__name__}, must hold an object")
+    return {"name": folder.name, **info}
+
+
+def load_model(
+    name_or_path: str | Path, device: str | torch.device = "cpu", models_dir: str | Path | None = None
+) -> LoadedModel:
+    """Read a whole model in float32. Raises CheckpointError for a folder that holds boundary weights only."""
+    folder = model_folder(name_or_path, models_dir)
+    config = HNetConfig.from_file(folder / CONFIG)
+    model = empty_model(config)
+    weights = folder / WEIGHTS
+    needed = [n for n in model.state_dict() if not (config.tie_embeddings and n == OUTPUT_HEAD)]
+    stored = stored_names(weights)
+    if config.n_stages and not set(needed) <= stored and set(boundary_tensor_names(model)) <= stored:
+        raise CheckpointError(
+            f"{folder}: holds the boundary weights only (encoders and routers), which cannot give logits; "
+            "use a model with whole weights"
+        )
+    fill(model, read_tensors(weights, needed, model), device)
+    return LoadedModel(model.eval(), config, read_info(folder), folder, folder.name)
+
+
+def empty_model(config: HNetConfig) -> HNetForCausalLM:
+    """The model's shapes without memory (meta device)."""
+    with torch.device("meta"):
+        return HNetForCausalLM(config)
+
+
+def boundary_tensor_names(model: HNetForCausalLM) -> list[str]:
+    """The parameters that boundaries depend on: embeddings, and each stage's encoder, router, widening vector."""
+    names, prefix, stage = [EMBEDDINGS], "backbone.", model.backbone
+    while isinstance(stage, RoutedStage):
+        if stage.pad_dimension is not None:
+            names.append(prefix + "pad_dimension")
+        for part in ("encoder", "routing_module"):
+            names += [f"{prefix}{part}.{n}" for n, _ in getattr(stage, part).named_parameters()]
+        prefix, stage = prefix + "main_network.", stage.main_network
+    return names
+
+
+def stored_names(path: Path) -> set[str]:
+    """Names of all tensors in a safetensors file."""
+    with _opened(path) as file:
+        return set(file.keys())
+
+
+def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> dict[str, Tensor]:
+    """Read the named tensors, and only them, after checking them against the shapes of `model`.
+
+    Nothing is allocated before every shape is checked, so a file and a configuration that contradict each
+    other, or a configuration that asks for billions of parameters, end in CheckpointError at no cost.
+    """
+    shapes = {n: tuple(t.shape) for n, t in model.state_dict().items()}
+    with _opened(path) as file:
+        stored = set(file.keys())
+        for name in names:
+            if name not in stored:
+                raise CheckpointError(
+                    f"{path}: lacks {name}, which {CONFIG} asks for; do the two belong together?"
+                )
+            shape = tuple(file.get_slice(name).get_shape())
+            if shape != shapes[name]:
+                raise CheckpointError(
+                    f"{path}: {name} is {shape}, but {CONFIG} makes it {shapes[name]}; do the two belong together?"
+                )
+        unknown = stored - set(shapes)
+        if unknown:
+            raise CheckpointError(f"{path}: holds {min(unknown)}, which {CONFIG} has no place for")
+        return {name: file.get_tensor(name) for name in names}
+
+
+def fill(model: HNetForCausalLM, tensors: dict[str, Tensor], device: str | torch.device = "cpu") -> None:
+    """Put tensors, as float32, in the place of a model's empty parameters."""
+    tensors = {name: tensor.to(device, torch.float32) for name, tensor in tensors.items()}
+    model.load_state_dict(tensors, strict=False, assign=True)
+    if model.config.tie_embeddings:
+        model.lm_head.weight = model.embeddings.weight
+
+
+def save_model(
+    folder: str | Path, model: HNetForCausalLM, info: dict[str, Any], dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a whole model folder; it appears complete or not at all."""
+    tensors = {n: t.detach() for n, t in model.state_dict().items()}
+    if model.config.tie_embeddings:
+        del tensors[OUTPUT_HEAD]
+    write_folder(folder, model.config, tensors, info, dtype)
+
+
+def write_folder(
+    folder: str | Path,
+    config: HNetConfig,
+    tensors: dict[str, Tensor],
+    info: dict[str, Any],
+    dtype: torch.dtype,
+) -> None:
+    """Write config.json, model.safetensors and model.json beside each other, then put them in place by rename.
+
+    Other files that an existing folder holds (training.csv) are kept.
+    """
+    folder = Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        stored = {n: t.to("cpu", stored_dtype(n, dtype)).contiguous() for n, t in tensors.items()}
+        save_file(stored, temporary / WEIGHTS, metadata={"format": "pt"})
+        (temporary / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
+        (temporary / INFO).write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if folder.exists():
+            for name in (WEIGHTS, CONFIG, INFO):
+                os.replace(temporary / name, folder / name)
+        else:
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def stored_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
+    """D and residual_proj stay in float32 whatever the others are, as in the published checkpoints."""
+    return torch.float32 if name.endswith("mixer.D") or "residual_proj" in name else dtype
+
+
+class _opened:
+    """safe_open with every failure as a CheckpointError that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self):
+        try:
+            self.file = safe_open(self.path, framework="pt", device="cpu")
+            return self.file.__enter__()
+        except (OSError, SafetensorError) as err:
+            raise CheckpointError(f"{self.path}: cannot be read as safetensors ({err})") from err
+
+    def __exit__(self, *exc) -> None:
+        self.file.__exit__(*exc)

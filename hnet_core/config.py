@@ -1,0 +1,215 @@
+"""Model configuration, with the field names of the published H-Net configuration files."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hnet_core.errors import ConfigError
+
+MAMBA_HEAD_DIM = 64
+"""Head width of every Mamba-2 layer in the published models."""
+MAX_BLOCKS = 512
+MAX_WIDTH = 32768
+_RUN = re.compile(r"([mMtT])(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSMConfig:
+    """Mamba-2 layers: state width N, convolution width, expansion of the model width."""
+
+    d_state: int = 128
+    d_conv: int = 4
+    expand: int = 2
+    chunk_size: int = 256
+    """Block length of the published chunked scan. Kept for their files; our kernels choose their own."""
+
+    def __post_init__(self) -> None:
+        for name in ("d_state", "d_conv", "expand", "chunk_size"):
+            _check_size("ssm_cfg." + name, getattr(self, name), low=2 if name == "d_conv" else 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttnConfig:
+    """Attention layers, one entry a stage, outermost first."""
+
+    num_heads: tuple[int, ...] = ()
+    rotary_emb_dim: tuple[int, ...] = ()
+    """Channels of each head that are rotated."""
+    window_size: tuple[int, ...] = ()
+    """Earlier positions a query sees besides its own; -1 is unlimited."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HNetConfig:
+    """One H-Net. `arch_layout` nests [encoder, [inner ...], decoder]; the innermost list holds one network."""
+
+    arch_layout: tuple
+    d_model: tuple[int, ...]
+    d_intermediate: tuple[int, ...]
+    vocab_size: int = 256
+    ssm_cfg: SSMConfig = field(default_factory=SSMConfig)
+    attn_cfg: AttnConfig = field(default_factory=AttnConfig)
+    tie_embeddings: bool = False
+
+    def __post_init__(self) -> None:
+        depth = len(self.layouts)
+        per_stage = {
+            "d_model": self.d_model,
+            "d_intermediate": self.d_intermediate,
+            "attn_cfg.num_heads": self.attn_cfg.num_heads,
+            "attn_cfg.rotary_emb_dim": self.attn_cfg.rotary_emb_dim,
+            "attn_cfg.window_size": self.attn_cfg.window_size,
+        }
+        for name, values in per_stage.items():
+            if len(values) != depth:
+                raise ConfigError(
+                    f"{name} has {len(values)} entries, but arch_layout nests {depth} levels; give one a level"
+                )
+        _check_size("vocab_size", self.vocab_size, low=256)
+        for stage in range(depth):
+            self._check_stage(stage)
+
+    @property
+    def n_stages(self) -> int:
+        """Stages with a router; 0 is an isotropic model."""
+        return len(self.layouts) - 1
+
+    @property
+    def layouts(self) -> tuple[tuple[str, ...], ...]:
+        """(encoder, decoder) of each routing stage, outermost first, then (network,) of the innermost."""
+        levels, node = [], self.arch_layout
+        while isinstance(node, tuple) and len(node) == 3:
+            levels.append((node[0], node[2]))
+            node = node[1]
+        if not isinstance(node, tuple) or len(node) != 1:
+            raise ConfigError(
+                f"arch_layout {self.arch_layout!r} must nest [encoder, [inner], decoder] around one [network]"
+            )
+        levels.append((node[0],))
+        for text in (text for level in levels for text in level):
+            parse_layout(text)
+        return tuple(levels)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "HNetConfig":
+        """Build from parsed JSON; refuses unknown keys and names the nearest known one."""
+        values = dict(_known(raw, cls, "config"))
+        missing = [n for n in ("arch_layout", "d_model", "d_intermediate") if n not in values]
+        if missing:
+            raise ConfigError(f"config lacks {', '.join(missing)}")
+        if "ssm_cfg" in values:
+            values["ssm_cfg"] = SSMConfig(**_known(values["ssm_cfg"], SSMConfig, "ssm_cfg"))
+        if "attn_cfg" in values:
+            attn = _known(values["attn_cfg"], AttnConfig, "attn_cfg")
+            values["attn_cfg"] = AttnConfig(**{k: _int_tuple(f"attn_cfg.{k}", v) for k, v in attn.items()})
+        values["arch_layout"] = _freeze(values["arch_layout"])
+        for name in ("d_model", "d_intermediate"):
+            values[name] = _int_tuple(name, values[name])
+        return cls(**values)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> "HNetConfig":
+        """Read a config.json."""
+        try:
+            raw = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as err:
+            raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
+        except ValueError as err:
+            raise ConfigError(f"{path}: is not JSON ({err})") from err
+        if not isinstance(raw, dict):
+            raise ConfigError(f"{path}: holds a {type(raw).__name__}, must hold an object of settings")
+        return cls.from_dict(raw)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The published JSON form."""
+        return {
+            "arch_layout": _thaw(self.arch_layout),
+            "d_model": list(self.d_model),
+            "d_intermediate": list(self.d_intermediate),
+            "vocab_size": self.vocab_size,
+            "ssm_cfg": {f.name: getattr(self.ssm_cfg, f.name) for f in fields(SSMConfig)},
+            "attn_cfg": {f.name: list(getattr(self.attn_cfg, f.name)) for f in fields(AttnConfig)},
+            "tie_embeddings": self.tie_embeddings,
+        }
+
+    def _check_stage(self, stage: int) -> None:
+        width, attn = self.d_model[stage], self.attn_cfg
+        _check_size(f"d_model[{stage}]", width)
+        _check_size(f"d_intermediate[{stage}]", self.d_intermediate[stage], low=0)
+        if stage and width < self.d_model[stage - 1]:
+            raise ConfigError(
+                f"d_model[{stage}]={width} is narrower than the stage around it ({self.d_model[stage - 1]}); "
+                "widths may only stay or grow inwards"
+            )
+        kinds = {kind for text in self.layouts[stage] for kind, _ in parse_layout(text)}
+        if kinds & set("mM") and (self.ssm_cfg.expand * width) % MAMBA_HEAD_DIM:
+            raise ConfigError(
+                f"d_model[{stage}]={width} times expand={self.ssm_cfg.expand} must be a multiple of {MAMBA_HEAD_DIM}"
+            )
+        if kinds & set("MT") and not self.d_intermediate[stage]:
+            raise ConfigError(f"stage {stage} has M or T blocks, so d_intermediate[{stage}] must not be 0")
+        if kinds & set("tT"):
+            _check_attention(stage, width, attn.num_heads[stage], attn.rotary_emb_dim[stage])
+            if attn.window_size[stage] < -1:
+                raise ConfigError(
+                    f"attn_cfg.window_size[{stage}]={attn.window_size[stage]} must be -1 or more"
+                )
+
+
+def parse_layout(text: str) -> tuple[tuple[str, int], ...]:
+    """'T1m4' -> (('T', 1), ('m', 4)): block kinds and how many of each, in order."""
+    runs = tuple((kind, int(n)) for kind, n in _RUN.findall(text)) if isinstance(text, str) else ()
+    if not runs or "".join(f"{k}{n}" for k, n in runs) != text or any(n < 1 for _, n in runs):
+        raise ConfigError(
+            f"layout {text!r} must be runs such as 'm4' or 'T1m4' of the block kinds m, M, t, T"
+        )
+    if sum(n for _, n in runs) > MAX_BLOCKS:
+        raise ConfigError(f"layout {text!r} asks for more than {MAX_BLOCKS} blocks in one network")
+    return runs
+
+
+def _check_attention(stage: int, width: int, heads: int, rotary: int) -> None:
+    if heads < 1 or width % heads:
+        raise ConfigError(f"attn_cfg.num_heads[{stage}]={heads} must divide d_model[{stage}]={width}")
+    if rotary < 0 or rotary % 2 or rotary > width // heads:
+        raise ConfigError(
+            f"attn_cfg.rotary_emb_dim[{stage}]={rotary} must be even and at most the head width {width // heads}"
+        )
+
+
+def _check_size(name: str, value: Any, low: int = 1) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_WIDTH:
+        raise ConfigError(f"{name}={value!r} must be a whole number from {low} to {MAX_WIDTH}")
+
+
+def _known(raw: Any, cls: type, where: str) -> dict[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where} must be an object of settings, got {raw!r}")
+    names = [f.name for f in fields(cls)]
+    for key in raw:
+        if key not in names:
+            near = get_close_matches(str(key), names, n=1, cutoff=0)
+            raise ConfigError(
+                f"{where}: unknown key {key!r}; did you mean {near[0]!r}? (known: {', '.join(names)})"
+            )
+    return dict(raw)
+
+
+def _int_tuple(name: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or any(
+        not isinstance(v, int) or isinstance(v, bool) for v in value
+    ):
+        raise ConfigError(f"{name}={value!r} must be a list of whole numbers, one a stage")
+    return tuple(value)
+
+
+def _freeze(node: Any) -> Any:
+    return tuple(_freeze(n) for n in node) if isinstance(node, list | tuple) else node
+
+
+def _thaw(node: Any) -> Any:
+    return [_thaw(n) for n in node] if isinstance(node, tuple) else node

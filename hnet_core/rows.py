@@ -1,0 +1,76 @@
+"""Rows of uneven length laid end to end: how every sequence travels through the model."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+ROTARY_BASE = 10000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Limits of R rows in one packed stream of T positions.
+
+    cu_seqlens  (R + 1,) int64   row r holds positions cu_seqlens[r] to cu_seqlens[r + 1]; rows may be empty
+    seen        (R,) int64|None  positions each row had before this stream (None: none)
+    """
+
+    cu_seqlens: Tensor
+    seen: Tensor | None = None
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """The limits as Python integers (one host synchronisation on a GPU)."""
+        return self.cu_seqlens.tolist()
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.cu_seqlens) - 1
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(R,) positions in each row."""
+        return self.cu_seqlens.diff()
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(T,) index of each position inside its own row, counted from the row's very first position."""
+        start = self.cu_seqlens[:-1] if self.seen is None else self.cu_seqlens[:-1] - self.seen
+        index = torch.arange(self.bounds[-1], device=self.cu_seqlens.device)
+        return index - start.repeat_interleave(self.lengths, output_size=self.bounds[-1])
+
+    @cached_property
+    def _rotary(self) -> dict[int, tuple[Tensor, Tensor]]:
+        return {}
+
+    def rotary(self, dim: int) -> tuple[Tensor, Tensor]:
+        """cos and sin, each (T, dim / 2), of every position's rotation angles; one table serves all layers."""
+        if dim not in self._rotary:
+            steps = torch.arange(0, dim, 2, device=self.cu_seqlens.device, dtype=torch.float32)
+            angle = self.positions[:, None].float() * ROTARY_BASE ** (-steps / dim)
+            self._rotary[dim] = angle.cos(), angle.sin()
+        return self._rotary[dim]
+
+    def kept(self, is_boundary: Tensor, seen: Tensor | None = None) -> "Rows":
+        """Limits of the next stage, whose positions are the boundaries of this one.
+
+        is_boundary (T,) bool   seen (R,) positions the next stage had before
+        """
+        total = torch.nn.functional.pad(is_boundary.cumsum(0), (1, 0))
+        return Rows(total[self.cu_seqlens], seen)
+
+
+def pack(x: Tensor, mask: Tensor) -> tuple[Tensor, Rows]:
+    """(B, L, ...) with (B, L) True at valid positions (right-padded) -> (T, ...) and its row limits."""
+    cu_seqlens = torch.nn.functional.pad(mask.sum(1).cumsum(0), (1, 0))
+    return x[mask], Rows(cu_seqlens)
+
+
+def unpack(x: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+    """(T, ...) -> (R, longest row, ...) padded with zeros, and its (R, longest) mask of valid positions."""
+    longest = int(rows.lengths.max()) if rows.n_rows else 0
+    mask = torch.arange(longest, device=x.device) < rows.lengths[:, None]
+    out = x.new_zeros(rows.n_rows, longest, *x.shape[1:])
+    return out.masked_scatter(mask.view(*mask.shape, *[1] * (x.dim() - 1)), x), mask

@@ -1,0 +1,34 @@
+"""A stack of blocks with a final norm: every encoder, decoder and innermost network."""
+
+from torch import Tensor, nn
+
+from hnet_core.block import Block
+from hnet_core.config import HNetConfig, parse_layout
+from hnet_core.mamba2 import RMSNormWeight
+from hnet_core.rows import Rows
+from kernels.rms_norm import rms_norm
+
+
+class Stack(nn.Module):
+    """x (T, D) -> (T, D): blocks in the order of a layout such as 'T1m4', then an RMS norm of the whole stream."""
+
+    def __init__(self, layout: str, config: HNetConfig, stage: int) -> None:
+        super().__init__()
+        kinds = [kind for kind, n in parse_layout(layout) for _ in range(n)]
+        self.layers = nn.ModuleList(Block(kind, config, stage) for kind in kinds)
+        self.rmsnorm = RMSNormWeight(config.d_model[stage])
+
+    @property
+    def n_residual_additions(self) -> int:
+        return sum(layer.n_residual_additions for layer in self.layers)
+
+    def forward(self, x: Tensor, rows: Rows, states: list | None = None) -> tuple[Tensor, list | None]:
+        residual, new = None, []
+        for i, layer in enumerate(self.layers):
+            x, residual, state = layer(x, residual, rows, states[i] if states else None)
+            new.append(state)
+        x, _ = rms_norm(x, self.rmsnorm.weight, residual=residual)
+        return x, (new if states else None)
+
+    def new_state(self, n_rows: int) -> list:
+        return [layer.mixer.new_state(n_rows) for layer in self.layers]

@@ -1,0 +1,57 @@
+"""python -m hnet_core.verify DIR...: the largest error of each quantity against golden vectors."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from hnet_core.errors import HNetError
+from hnet_core.golden import Check, Golden, checks
+
+
+def summarise(results: list[Check]) -> list[Check]:
+    """One line a kind of quantity: the check that came closest to its limit, or went furthest beyond it."""
+    worst: dict[str, Check] = {}
+    for check in results:
+        kind = "gradients" if check.quantity.startswith("grad ") else _kind(check.quantity)
+        if kind not in worst or _closeness(check) > _closeness(worst[kind]):
+            worst[kind] = check
+    return list(worst.values())
+
+
+def _closeness(check: Check) -> float:
+    return check.error / check.limit if check.limit else (float("inf") if check.error else 0.0)
+
+
+def _kind(quantity: str) -> str:
+    return re.sub(r"\[[^]]*\]|\d+", "", quantity)
+
+
+def verify(folder: Path) -> bool:
+    """Print a line for each kind of quantity; True where all are within tolerance."""
+    golden = Golden.read(folder)
+    results = list(checks(golden))
+    for check in summarise(results):
+        verdict = "ok" if check.passed else "BEYOND TOLERANCE"
+        print(f"{golden.name:12} {check.error:9.2e}  limit {check.limit:8.1e}  {verdict}  {check.quantity}")
+    failed = [check.quantity for check in results if not check.passed]
+    if failed:
+        print(f"{golden.name}: {len(failed)} of {len(results)} comparisons failed, first {failed[0]}")
+    else:
+        print(f"{golden.name}: all {len(results)} comparisons within tolerance")
+    return bool(results) and not failed
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m hnet_core.verify", description=__doc__)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of golden vectors")
+    args = parser.parse_args(argv)
+    try:
+        return 0 if all([verify(folder) for folder in args.folders]) else 1
+    except HNetError as err:
+        print(f"verify: {err}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
