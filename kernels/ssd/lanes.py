@@ -1,0 +1,138 @@
+"""A short vector of float32 that Numba keeps in registers.
+
+Numba has no vector type and leaves vectors to LLVM's loop vectoriser, which keeps no accumulators in registers across
+a loop over time. `Lanes` is LLVM's own <width x float>; LLVM splits it into whatever registers the machine has.
+All indices are positions in a flat float32 array and are not checked.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+from numba.np.arrayobj import make_array
+
+
+class Lanes(types.Type):
+    """`width` float32 values, operated on together."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        super().__init__(f"Lanes({width})")
+
+
+def _vector(width: int) -> ir.VectorType:
+    return ir.VectorType(ir.FloatType(), width)
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, lanes: Lanes) -> None:
+        super().__init__(manager, lanes, _vector(lanes.width))
+
+
+def _call(builder, name: str, result, arguments, **kwargs):
+    """Call an LLVM intrinsic by its full name."""
+    signature = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments, **kwargs)
+
+
+def _address(context, builder, array_type, array, index):
+    return builder.gep(make_array(array_type)(context, builder, array).data, [index])
+
+
+def _spread(builder, width: int, value):
+    """A vector whose lanes all hold the scalar `value`."""
+    undefined = ir.Constant(_vector(width), ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(
+        first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+    )
+
+
+@intrinsic
+def zeros(typing, sixteens):
+    """16 * len(sixteens) zeros; `sixteens` is a tuple of integers, of which only the number matters."""
+    width = 16 * len(sixteens)
+    return Lanes(width)(sixteens), lambda context, builder, signature, args: ir.Constant(
+        _vector(width), [0.0] * width
+    )
+
+
+@intrinsic
+def width_of(typing, like):
+    """The number of lanes, a compile-time constant."""
+    return types.intp(like), lambda context, builder, signature, args: ir.Constant(ir.IntType(64), like.width)
+
+
+@intrinsic
+def spread(typing, like, value):
+    """`value` in every lane."""
+    return like(like, types.float32), lambda context, builder, signature, args: _spread(
+        builder, like.width, args[1]
+    )
+
+
+@intrinsic
+def spread_from(typing, like, array, index):
+    """array[index] in every lane."""
+
+    def generate(context, builder, signature, args):
+        value = builder.load(_address(context, builder, array, args[1], args[2]))
+        return _spread(builder, like.width, value)
+
+    return like(like, array, types.intp), generate
+
+
+@intrinsic
+def load(typing, like, array, index):
+    """array[index : index + width]"""
+
+    def generate(context, builder, signature, args):
+        address = _address(context, builder, array, args[1], args[2])
+        value = builder.load(
+            builder.bitcast(address, _vector(like.width).as_pointer()), typ=_vector(like.width)
+        )
+        value.align = 4
+        return value
+
+    return like(like, array, types.intp), generate
+
+
+@intrinsic
+def store(typing, array, index, value):
+    """array[index : index + width] = value"""
+
+    def generate(context, builder, signature, args):
+        address = _address(context, builder, array, args[0], args[1])
+        builder.store(args[2], builder.bitcast(address, _vector(value.width).as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), generate
+
+
+@intrinsic
+def multiply(typing, x, y):
+    """x * y, lane by lane."""
+    return x(x, x), lambda context, builder, signature, args: builder.fmul(*args, flags=("fast",))
+
+
+@intrinsic
+def multiply_add(typing, x, y, z):
+    """x * y + z, lane by lane, in one instruction where the machine has it."""
+
+    def generate(context, builder, signature, args):
+        return _call(builder, f"llvm.fmuladd.v{x.width}f32", _vector(x.width), args)
+
+    return x(x, x, x), generate
+
+
+@intrinsic
+def total(typing, x):
+    """The sum of the lanes."""
+
+    def generate(context, builder, signature, args):
+        zero = ir.Constant(ir.FloatType(), -0.0)
+        name = f"llvm.vector.reduce.fadd.v{x.width}f32"
+        return _call(builder, name, ir.FloatType(), [zero, args[0]], fastmath=("fast",))
+
+    return types.float32(x), generate
