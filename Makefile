@@ -1,0 +1,53 @@
+# make app    set up where needed, start the app
+# make test   set up where needed, run all tests that need no GPU
+# make gpu    the tests that need a CUDA device
+# make bench  measure speed and memory, write docs/speed.md
+#
+# Set-up is a virtual environment in .venv with the packages of requirements.txt. It is done when
+# .venv/requirements.installed equals requirements.txt; then nothing here touches pip or the network.
+# PYTHON=/path/to/python chooses the interpreter, ARGS="..." is passed on.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PIP_FLAGS := --disable-pip-version-check --no-input $(if $(CI),--progress-bar off)
+# Usable: the right version, and able to make a virtual environment (Debian splits that off).
+USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
+
+.PHONY: app test gpu bench setup
+.DEFAULT_GOAL := app
+
+app: setup
+	@$(BIN)/python -m app $(ARGS)
+
+test: setup
+	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+
+gpu: setup
+	@$(BIN)/python -m pytest -m gpu $(ARGS)
+
+bench: setup
+	@for script in tests/bench/bench_*.py; do PYTHONPATH=. $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+# .venv/unfinished is there from before the first change to .venv until after the last: found at the start, the
+# environment is half made and is made anew. A moved or upgraded-away interpreter has the same effect.
+setup:
+	@set -e; found=; \
+	if [ ! -e .venv/unfinished ] && $(BIN)/python -c "$(USABLE)" 2>/dev/null; then \
+		if cmp -s requirements.txt .venv/requirements.installed; then exit 0; fi; \
+	else \
+		for python in $(or $(PYTHON),python3.12 python3.11 python3 python); do \
+			if "$$python" -c "$(USABLE)" 2>/dev/null; then found=$$python; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo "error: no usable Python 3.11 or 3.12 (tried: $(or $(PYTHON),python3.12 python3.11 python3 python));" \
+				"install one with its venv module, or say make PYTHON=/path/to/python3.12" >&2; \
+			exit 2; \
+		fi; \
+		rm -rf .venv; mkdir .venv; : > .venv/unfinished; \
+		echo "setting up .venv with $$("$$found" --version)"; \
+		"$$found" -m venv .venv; \
+	fi; \
+	: > .venv/unfinished; \
+	$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements.txt; \
+	cp requirements.txt .venv/requirements.installed; \
+	rm .venv/unfinished
