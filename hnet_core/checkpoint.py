@@ -177,7 +177,10 @@ def write_folder(
     temporary.mkdir()
     try:
         stored = {n: t.to("cpu", stored_dtype(n, dtype)).contiguous() for n, t in tensors.items()}
-        save_file(stored, temporary / WEIGHTS, metadata={"format": "pt"})
+        try:
+            save_file(stored, temporary / WEIGHTS, metadata={"format": "pt"})
+        except SafetensorError as err:
+            raise OSError(f"{folder / WEIGHTS}: cannot be written ({err})") from err
         (temporary / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
         (temporary / INFO).write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if folder.exists():

@@ -13,6 +13,7 @@ from hnet_core.errors import ConfigError
 MAMBA_HEAD_DIM = 64
 """Head width of every Mamba-2 layer in the published models."""
 MAX_BLOCKS = 512
+MAX_LEVELS = 16
 MAX_WIDTH = 32768
 _RUN = re.compile(r"([mMtT])(\d+)")
 
@@ -85,6 +86,8 @@ class HNetConfig:
         while isinstance(node, tuple) and len(node) == 3:
             levels.append((node[0], node[2]))
             node = node[1]
+            if len(levels) >= MAX_LEVELS:
+                raise ConfigError(f"arch_layout nests {MAX_LEVELS} levels or more; give fewer")
         if not isinstance(node, tuple) or len(node) != 1:
             raise ConfigError(
                 f"arch_layout {self.arch_layout!r} must nest [encoder, [inner], decoder] around one [network]"
@@ -118,7 +121,7 @@ class HNetConfig:
             raw = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as err:
             raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise ConfigError(f"{path}: is not JSON ({err})") from err
         if not isinstance(raw, dict):
             raise ConfigError(f"{path}: holds a {type(raw).__name__}, must hold an object of settings")

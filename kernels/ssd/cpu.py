@@ -9,15 +9,18 @@ and r are spread over them, so that no sum runs across lanes:
     backwards   du: v = dy, w = C, r = B       dB: v = C, w = dy, r = u        M is G
 
 The gradient of the log decay, F[t] = a[t] <G[t], S[t-1]>, needs no walk of its own: per head it obeys
-F[t] = F[t+1] + <dC[t], C[t]> - <dB[t], B[t]>; it is tied to <G, S> between blocks, so that rounding does not add up.
+F[t] = F[t+1] + <dC[t], C[t]> - <dB[t], B[t]>; it is tied to <G, S> at intervals, so that rounding does not add up.
 
 A walk takes a block of STEPS positions at a time. Within it M is kept divided by the decay since the block's first
 position, which costs only a scaling of v and out. The forward keeps S before every TILE positions for the backward.
+
+In the compiled functions a tensor (T, ...) is a `track`, (flat memory, start, stride): position t begins at
+flat[start + t * stride]. `decay` and `gain` are a and step, (H, T) or one head's (T,).
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -26,58 +29,58 @@ from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kernels.ssd.lanes import (
-    load,
-    multiply,
-    multiply_add,
-    spread,
-    spread_from,
-    store,
-    total,
-    width_of,
-    zeros,
-)
+from kernels.ssd.lanes import load, multiply, multiply_add, spread, spread_from, store, total, width_of, zeros
 
 STEPS = 4
-"""Positions of a block; `_block` is written out for four."""
-TILE = 64
-"""Positions after which a walk turns to the next head: what they read and the states between blocks fit L2."""
+"""Positions of a block; the compiled functions are written out for four."""
+TILE = 128
+"""Positions after which a walk turns to the next head: what the heads share is then still in the cache."""
+ANCHOR = 4
+"""Blocks between two places where the gradient of the log decay is tied to <G, S>; S is held there."""
 SMALLEST_DECAY = np.float32(1e-12)
 """A block that forgets more than this is taken position by position: dividing by its decay would overflow."""
-WORTH_A_THREAD = 1 << 22
+WORTH_A_THREAD = 1 << 24
 """Multiplications below which a second thread costs more than it brings."""
 
 _compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 
 
-class Track(NamedTuple):
-    """The rows of a (T, ...) tensor inside its flat memory: position t begins at flat[start + t * stride]."""
-
-    flat: np.ndarray
-    start: int
-    stride: int
-
-
 @_compiled
 def _row(track, t):
-    return track.start + t * track.stride
+    return track[1] + t * track[2]
 
 
 @_compiled
 def _moved(track, offset):
-    return Track(track.flat, track.start + offset, track.stride)
+    return track[0], track[1] + offset, track[2]
 
 
 @_compiled
-def _block(zero, states, source, target, rows, decay, v, w, w_at, r, r_at):
-    """Four positions: for each, M += w v' and out = r' M. M (rows, width) is read at states[source] and decays first."""
-    v0, v1, v2, v3 = v
-    w0, w1, w2, w3 = w_at
-    r0, r1, r2, r3 = r_at
+def _four_rows(track, at):
+    return _row(track, at[0]), _row(track, at[1]), _row(track, at[2]), _row(track, at[3])
+
+
+@_compiled
+def _times_gain(values, gain, at):
+    return values[0] * gain[at[0]], values[1] * gain[at[1]], values[2] * gain[at[2]], values[3] * gain[at[3]]
+
+
+@_compiled
+def _four_positions(zero, states, source, target, rows, pending, at, before, v, w, r):
+    """The outputs r' M of four positions `at`, after each M += before v w'.
+
+    M (rows, width) is pending * states[source :]; what becomes of it goes to states[target :].
+    """
+    w0, w1, w2, w3 = _four_rows(w, at)
+    r0, r1, r2, r3 = _four_rows(r, at)
+    v0 = multiply(load(zero, v[0], _row(v, at[0])), spread(zero, before[0]))
+    v1 = multiply(load(zero, v[0], _row(v, at[1])), spread(zero, before[1]))
+    v2 = multiply(load(zero, v[0], _row(v, at[2])), spread(zero, before[2]))
+    v3 = multiply(load(zero, v[0], _row(v, at[3])), spread(zero, before[3]))
+    w, r = w[0], r[0]
     out0 = out1 = out2 = out3 = zero
-    decays = spread(zero, decay)
     for i in range(rows):
-        m = multiply(load(zero, states, source + i * width_of(zero)), decays)
+        m = multiply(load(zero, states, source + i * width_of(zero)), spread(zero, pending))
         m = multiply_add(v0, spread_from(zero, w, w0 + i), m)
         out0 = multiply_add(m, spread_from(zero, r, r0 + i), out0)
         m = multiply_add(v1, spread_from(zero, w, w1 + i), m)
@@ -106,76 +109,53 @@ def _cut(decay, start, stop, cuts):
 
 
 @_compiled
-def _positions(first, count, backwards, decay):
+def _positions(start, stop, backwards, decay):
     """A block's positions in the order of the walk, M's decay from the first of them to each, and its inverse.
 
-    A block of fewer than four repeats its last position, with an inverse of 0.
+    A block of fewer than four repeats its last position; `used` and the inverse are 0 for the repetitions, which
+    therefore leave M as it is and give the same output again.
     """
-    move = -1 if backwards else 1
-    t0 = first + count - 1 if backwards else first
+    count, move, t0 = stop - start, 1, start
+    if backwards:
+        move, t0 = -1, stop - 1
     t1, t2, t3 = t0 + move * min(1, count - 1), t0 + move * min(2, count - 1), t0 + move * (count - 1)
     one = np.float32(1)
+    used = one, np.float32(count > 1), np.float32(count > 2), np.float32(count > 3)
     scale1 = decay[max(t0, t1)] if count > 1 else one
     scale2 = scale1 * decay[max(t1, t2)] if count > 2 else scale1
     scale3 = scale2 * decay[max(t2, t3)] if count > 3 else scale2
-    inverse = (
-        one,
-        np.float32(count > 1) / scale1,
-        np.float32(count > 2) / scale2,
-        np.float32(count > 3) / scale3,
-    )
-    return (t0, t1, t2, t3), (one, scale1, scale2, scale3), inverse
-
-
-@_compiled
-def _with_gain(values, gain, at):
-    return values[0] * gain[at[0]], values[1] * gain[at[1]], values[2] * gain[at[2]], values[3] * gain[at[3]]
-
-
-@_compiled
-def _walk_block(zero, states, source, target, rows, at, pending, before, v, w, r):
-    """Read what `_block` needs at the positions `at`; `before` multiplies v."""
-    vectors = (
-        multiply(load(zero, v.flat, _row(v, at[0])), spread(zero, before[0])),
-        multiply(load(zero, v.flat, _row(v, at[1])), spread(zero, before[1])),
-        multiply(load(zero, v.flat, _row(v, at[2])), spread(zero, before[2])),
-        multiply(load(zero, v.flat, _row(v, at[3])), spread(zero, before[3])),
-    )
-    w_at = (_row(w, at[0]), _row(w, at[1]), _row(w, at[2]), _row(w, at[3]))
-    r_at = (_row(r, at[0]), _row(r, at[1]), _row(r, at[2]), _row(r, at[3]))
-    return _block(zero, states, source, target, rows, pending, vectors, w.flat, w_at, r.flat, r_at)
+    inverse = one, used[1] / scale1, used[2] / scale2, used[3] / scale3
+    return (t0, t1, t2, t3), used, (one, scale1, scale2, scale3), inverse
 
 
 @_compiled
 def _put(t, value, scale, v, skip, out):
     """out[t] = scale value + skip v[t]"""
-    v_row = load(value, v.flat, _row(v, t))
-    result = multiply_add(v_row, spread(value, skip), multiply(value, spread(value, scale)))
-    store(out.flat, _row(out, t), result)
+    result = multiply_add(
+        load(value, v[0], _row(v, t)), spread(value, skip), multiply(value, spread(value, scale))
+    )
+    store(out[0], _row(out, t), result)
 
 
 @_compiled
-def _walk_over_width(zero, state, rows, cuts, blocks, backwards, pending, decay, gain, v, w, r, skip, out):
-    """y or dx of a tile, for one head and the lanes v. M is pending * state, before; the new `pending` is returned."""
+def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain, v, w, r, skip, out):
+    """y or dx of a tile, for one head and the lanes v. M is pending * state; returns what `pending` becomes."""
     for index in range(blocks):
         block = blocks - 1 - index if backwards else index
-        first, count = cuts[block], cuts[block + 1] - cuts[block]
-        at, scale, inverse = _positions(first, count, backwards, decay)
+        start = cuts[block]
+        at, _, scale, before = _positions(start, cuts[block + 1], backwards, decay)
+        after = scale
         if backwards:
-            outs = _walk_block(zero, state, 0, 0, rows, at, pending, inverse, v, w, r)
-            pending = scale[3] * decay[first]
-            scale = _with_gain(scale, gain, at)
+            after = _times_gain(scale, gain, at)
         else:
-            before = _with_gain(inverse, gain, at)
-            outs = _walk_block(zero, state, 0, 0, rows, at, pending * decay[first], before, v, w, r)
-            pending = scale[3]
-        _put(at[0], outs[0], scale[0], v, skip, out)
-        if count > 1:
-            _put(at[1], outs[1], scale[1], v, skip, out)
-        if count > 2:
-            _put(at[2], outs[2], scale[2], v, skip, out)
-        if count > 3:
-            _put(at[3], outs[3], scale[3], v, skip, out)
+            before = _times_gain(before, gain, at)
+            pending *= decay[start]
+        outs = _four_positions(zero, state, 0, 0, rows, pending, at, before, v, w, r)
+        pending = scale[3] * decay[start] if backwards else scale[3]
+        _put(at[0], outs[0], after[0], v, skip, out)
+        _put(at[1], outs[1], after[1], v, skip, out)
+        _put(at[2], outs[2], after[2], v, skip, out)
+        _put(at[3], outs[3], after[3], v, skip, out)
     return pending
 
 
@@ -184,32 +164,58 @@ def _add(t, value, scale, gain, q, out, products):
     """products[t] = <scale value, q[t]>; out[t] += gain scale value"""
     value = multiply(value, spread(value, scale))
     at = _row(out, t)
-    store(out.flat, at, multiply_add(value, spread(value, gain), load(value, out.flat, at)))
-    products[t] = total(multiply(value, load(value, q.flat, _row(q, t))))
+    store(out[0], at, multiply_add(value, spread(value, gain), load(value, out[0], at)))
+    products[t] = total(multiply(value, load(value, q[0], _row(q, t))))
+
+
+@_compiled
+def _add_four(at, outs, scale, gain, q, out, products):
+    _add(at[0], outs[0], scale[0], gain[0], q, out, products)
+    _add(at[1], outs[1], scale[1], gain[1], q, out, products)
+    _add(at[2], outs[2], scale[2], gain[2], q, out, products)
+    _add(at[3], outs[3], scale[3], gain[3], q, out, products)
 
 
 @_compiled
 def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, dC, dlog):
     """dC of a tile, for one head and the lanes of B; dlog[t] = <its dC[t], C[t]>.
 
-    S before block b is pendings[b] * (part b of marks); the first is given.
+    S before block b * ANCHOR is pendings[b] * (part b of marks); the first is given.
     """
     size = rows * width_of(zero)
     for block in range(blocks):
-        first, count = cuts[block], cuts[block + 1] - cuts[block]
-        at, scale, inverse = _positions(first, count, False, decay)
-        before, pending = _with_gain(inverse, gain, at), pendings[block] * decay[first]
-        outs = _walk_block(
-            zero, marks, block * size, block * size + size, rows, at, pending, before, B, x, dy
-        )
-        pendings[block + 1] = scale[3]
-        _add(at[0], outs[0], scale[0], np.float32(1), C, dC, dlog)
-        if count > 1:
-            _add(at[1], outs[1], scale[1], np.float32(1), C, dC, dlog)
-        if count > 2:
-            _add(at[2], outs[2], scale[2], np.float32(1), C, dC, dlog)
-        if count > 3:
-            _add(at[3], outs[3], scale[3], np.float32(1), C, dC, dlog)
+        start = cuts[block]
+        at, used, scale, inverse = _positions(start, cuts[block + 1], False, decay)
+        target = block // ANCHOR + 1
+        source = target - 1 if block % ANCHOR == 0 else target
+        before, pending = _times_gain(inverse, gain, at), pendings[source] * decay[start]
+        outs = _four_positions(zero, marks, source * size, target * size, rows, pending, at, before, B, x, dy)
+        pendings[target] = scale[3]
+        _add_four(at, outs, scale, used, C, dC, dlog)
+
+
+@_compiled
+def _walk_dB(
+    zero, state, pending, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, dB, dlog, dgain
+):
+    """dB of a tile, for one head and the lanes of C; dgain[t] = <du[t], x[t]>, and dlog[t] is completed.
+
+    G is pending * state; returns what `pending` becomes. `marks` and `pendings` as _walk_dC left them.
+    """
+    size, mark, stop = len(state), -(-blocks // ANCHOR), cuts[blocks]
+    later = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
+    for block in range(blocks - 1, -1, -1):
+        start = cuts[block]
+        at, used, scale, inverse = _positions(start, cuts[block + 1], True, decay)
+        outs = _four_positions(zero, state, 0, 0, rows, pending, at, inverse, C, dy, x)
+        pending = scale[3] * decay[start]
+        _add_four(at, outs, scale, _times_gain(used, gain, at), B, dB, dgain)
+        if block % ANCHOR == 0:
+            mark -= 1
+            earlier = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
+            _forget(start, stop, later, earlier, gain, dlog, dgain)
+            later, stop = earlier, start
+    return pending
 
 
 @_compiled
@@ -221,54 +227,27 @@ def _dot(zero, a, b, b_at):
 
 
 @_compiled
-def _forget(first, count, later, earlier, gain, dlog, dgain):
-    """dlog of a block, from <dC, C> to the gradient of the log decay F.
+def _forget(start, stop, later, earlier, gain, dlog, dgain):
+    """dlog at start..stop, from <dC, C> to the gradient of the log decay F.
 
-    later, earlier   F of the position after the block and of its first one, from the states; summing up from
-    `later` should end at `earlier`, and the rounding by which it does not is spread over the block.
+    later, earlier   F of `stop` and of `start`, from the states; summing up from `later` should end at `earlier`,
+                     and the rounding by which it does not is spread over the positions
     """
     running = later
-    for t in range(first + count - 1, first - 1, -1):
+    for t in range(stop - 1, start - 1, -1):
         running += dlog[t] - gain[t] * dgain[t]
         dlog[t] = running
-    for k in range(count):
-        dlog[first + k] += (earlier - running) * np.float32(count - k) / np.float32(count)
+    slope = (earlier - running) / np.float32(stop - start)
+    for t in range(start, stop):
+        dlog[t] += slope * np.float32(stop - t)
 
 
 @_compiled
-def _walk_dB(
-    zero, state, pending, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, dB, dlog, dgain
-):
-    """dB of a tile, for one head and the lanes of C; dgain[t] = <du[t], x[t]>, and dlog[t] is completed.
-
-    G is pending * state, before; the new `pending` is returned.
-    """
-    size = len(state)
-    later = pending * pendings[blocks] * _dot(zero, state, marks, blocks * size)
-    for block in range(blocks - 1, -1, -1):
-        first, count = cuts[block], cuts[block + 1] - cuts[block]
-        at, scale, inverse = _positions(first, count, True, decay)
-        outs = _walk_block(zero, state, 0, 0, rows, at, pending, inverse, C, dy, x)
-        pending = scale[3] * decay[first]
-        _add(at[0], outs[0], scale[0], gain[at[0]], B, dB, dgain)
-        if count > 1:
-            _add(at[1], outs[1], scale[1], gain[at[1]], B, dB, dgain)
-        if count > 2:
-            _add(at[2], outs[2], scale[2], gain[at[2]], B, dB, dgain)
-        if count > 3:
-            _add(at[3], outs[3], scale[3], gain[at[3]], B, dB, dgain)
-        earlier = pending * pendings[block] * _dot(zero, state, marks, block * size)
-        _forget(first, count, later, earlier, gain, dlog, dgain)
-        later = earlier
-    return pending
-
-
-@_compiled
-def _aligned(size):
-    """An uninitialised float32 array that starts at a cache line."""
-    memory = np.empty(size + 16, np.float32)
+def _aligned(count, size):
+    """`count` uninitialised float32 arrays, the first of which starts at a cache line."""
+    memory = np.empty(count * size + 16, np.float32)
     skipped = (-(memory.ctypes.data // 4)) % 16
-    return memory[skipped : skipped + size]
+    return memory[skipped : skipped + count * size].reshape((count, size))
 
 
 @_compiled
@@ -276,94 +255,8 @@ def _inner(zero, a, b, start, stop):
     """<a[t], b[t]> over the lanes and start..stop."""
     result = zero
     for t in range(start, stop):
-        result = multiply_add(load(zero, a.flat, _row(a, t)), load(zero, b.flat, _row(b, t)), result)
+        result = multiply_add(load(zero, a[0], _row(a, t)), load(zero, b[0], _row(b, t)), result)
     return total(result)
-
-
-@_compiled
-def _over_width(
-    lanes,
-    bounds,
-    rows,
-    units,
-    backwards,
-    decay,
-    gain,
-    v,
-    w,
-    r,
-    skip,
-    out,
-    first,
-    last,
-    tiles_before,
-    kept,
-    x,
-    dskip,
-):
-    """y, or backwards dx: the lanes are entries of a head, a unit is a head's block of lanes.
-
-    rows, units              (begin, end) of those to do
-    first, last              (R, H, P, N)  M where the walk begins, given, and where it ends, written
-    tiles_before, kept       (R,), (tiles, units, N * width)  if not empty, M before each tile is written here
-    x, dskip                 (R, units)  if not empty, <v, x> is written here
-    """
-    zero = zeros(lanes)
-    width, N = width_of(zero), first.shape[3]
-    blocks_of_head = first.shape[2] // width
-    states, pendings = _aligned((units[1] - units[0]) * N * width), np.empty(units[1], np.float32)
-    states = states.reshape((units[1] - units[0], N * width))
-    cuts = np.empty(TILE + 1, np.int64)
-    for row in range(rows[0], rows[1]):
-        for unit in range(units[0], units[1]):
-            head, lane = unit // blocks_of_head, unit % blocks_of_head * width
-            _transpose(first[row, head], lane, width, states[unit - units[0]])
-            pendings[unit] = 1
-            if dskip.size:
-                dskip[row, unit] = 0
-        tiles = -((bounds[row] - bounds[row + 1]) // TILE)
-        for index in range(tiles):
-            tile = tiles - 1 - index if backwards else index
-            start = bounds[row] + tile * TILE
-            stop = min(start + TILE, bounds[row + 1])
-            for unit in range(units[0], units[1]):
-                head, state = unit // blocks_of_head, states[unit - units[0]]
-                v_, out_ = _moved(v, unit * width), _moved(out, unit * width)
-                if kept.size:
-                    _keep(zero, state, pendings[unit], kept[tiles_before[row] + tile, unit])
-                    pendings[unit] = 1
-                if dskip.size:
-                    dskip[row, unit] += _inner(zero, v_, _moved(x, unit * width), start, stop)
-                blocks = _cut(decay[head], start, stop, cuts)
-                pendings[unit] = _walk_over_width(
-                    zero,
-                    state,
-                    N,
-                    cuts,
-                    blocks,
-                    backwards,
-                    pendings[unit],
-                    decay[head],
-                    gain[head],
-                    v_,
-                    w,
-                    r,
-                    skip[head],
-                    out_,
-                )
-        for unit in range(units[0], units[1]):
-            head, lane = unit // blocks_of_head, unit % blocks_of_head * width
-            for p in range(width):
-                for n in range(N):
-                    last[row, head, lane + p, n] = pendings[unit] * states[unit - units[0], n * width + p]
-
-
-@_compiled
-def _transpose(matrix, lane, width, state):
-    """matrix (P, N), rows lane .. lane + width, into state (N, width) flat."""
-    for p in range(width):
-        for n in range(matrix.shape[1]):
-            state[n * width + p] = matrix[lane + p, n]
 
 
 @_compiled
@@ -377,151 +270,155 @@ def _keep(zero, state, pending, kept):
 
 @_compiled
 def _recall(kept, n, width, mark):
-    """The kept state (units, N * lanes of the forward), entries n .. n + width of B, into mark (P, width) flat."""
-    units, size = kept.shape
-    lanes = len(mark) // width // units
-    for unit in range(units):
+    """Entries n .. n + width of B of a kept state (blocks of lanes, N * their width), into mark (P * width,)."""
+    lanes = len(mark) // width // len(kept)
+    for block in range(len(kept)):
         for lane in range(lanes):
             for i in range(width):
-                mark[(unit * lanes + lane) * width + i] = kept[unit, (n + i) * lanes + lane]
+                mark[(block * lanes + lane) * width + i] = kept[block, (n + i) * lanes + lane]
 
 
 @_compiled
-def _over_state(
-    lanes, bounds, rows, units, decay, gain, x, B, C, dy, dB, dC, dlog, dgain, last, tiles_before, kept
-):
-    """dB and dC (added to), dlog and dgain (units, H, T): the lanes are entries of B and C, a unit is a block of them.
+def _tile(bounds, row, tile):
+    start = bounds[row] + tile * TILE
+    return start, min(start + TILE, bounds[row + 1])
 
-    last (R, H, P, N)  the gradient of the state after each row   tiles_before, kept  as the forward wrote them
+
+@_compiled
+def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out, first, last, keep, x, dskip):
+    """y, or backwards dx: the lanes are entries of a head, a unit is a head's block of lanes.
+
+    part         the rows and units to do: first and last row, first and last unit
+    first, last  (R, H, P, N)  M where the walk begins, given, and where it ends, written
+    keep         (R + 1,), (tiles, units, N * width): tiles before each row, and where M before each tile is to go
+    dskip        (R, units)  <v, x> is added here; keep and dskip may be empty
     """
-    zero = zeros(lanes)
-    width, H, P = width_of(zero), last.shape[1], last.shape[2]
-    of_head = kept.shape[1] // H
-    gradients = _aligned(H * P * width).reshape((H, P * width))
-    pending_gradients = np.empty(H, np.float32)
-    marks, pendings = _aligned((TILE + 1) * P * width), np.empty(TILE + 1, np.float32)
+    zero, N, begin, end = zeros(lanes), first.shape[3], part[2], part[3]
+    width = width_of(zero)
+    in_head = first.shape[2] // width
+    states, pendings = _aligned(end - begin, N * width), np.empty(end, np.float32)
     cuts = np.empty(TILE + 1, np.int64)
-    for row in range(rows[0], rows[1]):
-        for unit in range(units[0], units[1]):
+    for row in range(part[0], part[1]):
+        for unit in range(begin, end):
+            lane, pendings[unit] = unit % in_head * width, 1
+            for n in range(N):
+                for p in range(width):
+                    states[unit - begin, n * width + p] = first[row, unit // in_head, lane + p, n]
+        tiles = -((bounds[row] - bounds[row + 1]) // TILE)
+        for index in range(tiles):
+            tile = tiles - 1 - index if backwards else index
+            start, stop = _tile(bounds, row, tile)
+            for unit in range(begin, end):
+                head, state, pending = unit // in_head, states[unit - begin], pendings[unit]
+                v_, out_ = _moved(v, unit * width), _moved(out, unit * width)
+                if keep[1].size:
+                    _keep(zero, state, pending, keep[1][keep[0][row] + tile, unit])
+                    pending = np.float32(1)
+                if dskip.size:
+                    dskip[row, unit] += _inner(zero, v_, _moved(x, unit * width), start, stop)
+                a, g, d = decay[head], gain[head], skip[head]
+                blocks = _cut(a, start, stop, cuts)
+                pendings[unit] = _walk_width(
+                    zero, state, pending, N, cuts, blocks, backwards, a, g, v_, w, r, d, out_
+                )
+        for unit in range(begin, end):
+            lane = unit % in_head * width
+            for p in range(width):
+                for n in range(N):
+                    last[row, unit // in_head, lane + p, n] = (
+                        pendings[unit] * states[unit - begin, n * width + p]
+                    )
+
+
+@_compiled
+def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dgain, last, keep):
+    """dB and dC (added to), dlog and dgain (units, H, T): the lanes are entries of B and C, a unit a block of them.
+
+    part and keep as in _over_width, which has filled keep   last (R, H, P, N), the gradient of the rows' last states
+    """
+    zero, H, P = zeros(lanes), last.shape[1], last.shape[2]
+    width, in_head = width_of(zero), keep[1].shape[1] // H
+    gradients, pending = _aligned(H, P * width), np.empty(H, np.float32)
+    marks, pendings = _aligned(TILE // ANCHOR + 1, P * width), np.empty(TILE // ANCHOR + 1, np.float32)
+    cuts = np.empty(TILE + 1, np.int64)
+    for row in range(part[0], part[1]):
+        for unit in range(part[2], part[3]):
             n = unit * width
             B_, C_, dB_, dC_ = _moved(B, n), _moved(C, n), _moved(dB, n), _moved(dC, n)
             for h in range(H):
-                pending_gradients[h] = 1
+                pending[h] = 1
                 for p in range(P):
                     for i in range(width):
                         gradients[h, p * width + i] = last[row, h, p, n + i]
-            tiles = -((bounds[row] - bounds[row + 1]) // TILE)
-            for tile in range(tiles - 1, -1, -1):
-                start = bounds[row] + tile * TILE
-                stop = min(start + TILE, bounds[row + 1])
+            for tile in range(-((bounds[row] - bounds[row + 1]) // TILE) - 1, -1, -1):
+                start, stop = _tile(bounds, row, tile)
                 for h in range(H):
-                    x_, dy_ = _moved(x, h * P), _moved(dy, h * P)
-                    blocks = _cut(decay[h], start, stop, cuts)
-                    states = kept[tiles_before[row] + tile, h * of_head : (h + 1) * of_head]
-                    _recall(states, n, width, marks[: P * width])
+                    a, g, x_, dy_ = decay[h], gain[h], _moved(x, h * P), _moved(dy, h * P)
+                    dlog_, dgain_ = dlog[unit, h], dgain[unit, h]
+                    blocks = _cut(a, start, stop, cuts)
+                    kept = keep[1][keep[0][row] + tile, h * in_head : (h + 1) * in_head]
+                    _recall(kept, n, width, marks[0])
                     pendings[0] = 1
-                    _walk_dC(
-                        zero,
-                        marks,
-                        pendings,
-                        P,
-                        cuts,
-                        blocks,
-                        decay[h],
-                        gain[h],
-                        x_,
-                        B_,
-                        C_,
-                        dy_,
-                        dC_,
-                        dlog[unit, h],
-                    )
-                    pending_gradients[h] = _walk_dB(
-                        zero,
-                        gradients[h],
-                        pending_gradients[h],
-                        marks,
-                        pendings,
-                        P,
-                        cuts,
-                        blocks,
-                        decay[h],
-                        gain[h],
-                        x_,
-                        B_,
-                        C_,
-                        dy_,
-                        dB_,
-                        dlog[unit, h],
-                        dgain[unit, h],
-                    )
+                    memory = marks.reshape(marks.size)
+                    _walk_dC(zero, memory, pendings, P, cuts, blocks, a, g, x_, B_, C_, dy_, dC_, dlog_)
+                    pending[h] = _walk_dB(
+                        zero, gradients[h], pending[h], memory, pendings, P, cuts, blocks,
+                        a, g, x_, B_, C_, dy_, dB_, dlog_, dgain_,
+                    )  # fmt: skip
 
 
-def _run(kernel: Callable, size: int, bounds: np.ndarray, units: int, work: int, *arguments) -> None:
+def _lanes(size: int) -> int:
+    """Vectors of 32 floats where they fill `size`, else of 16."""
+    return 32 if size % 32 == 0 else 16
+
+
+def _run(kernel: Callable, width: int, bounds: np.ndarray, units: int, work: int, *arguments) -> None:
     """Run a kernel over all rows and units, on as many threads as torch uses if there is enough work.
 
-    size   what the lanes run over; vectors of 32 floats if they fill it, else of 16
+    width  of the vectors   units  independent parts of every row   work  multiplications in all
     """
-    lanes = (0, 0) if size % 32 == 0 else (0,)
-    rows, threads = len(bounds) - 1, min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
+    lanes, rows = (0,) * (width // 16), len(bounds) - 1
+    threads = min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
     if threads == 1:
-        kernel(lanes, bounds, (0, rows), (0, units), *arguments)
+        kernel(lanes, bounds, (0, rows, 0, units), *arguments)
         return
     if units % threads == 0 or rows < threads:
         edges = [units * i // threads for i in range(threads + 1)]
-        parts = [((0, rows), (edges[i], edges[i + 1])) for i in range(threads)]
+        parts = [(0, rows, begin, end) for begin, end in pairwise(edges)]
     else:
-        edges = [*np.searchsorted(bounds, [bounds[-1] * i // threads for i in range(threads)]).tolist(), rows]
-        parts = [((edges[i], edges[i + 1]), (0, units)) for i in range(threads)]
+        shares = [bounds[-1] * i // threads for i in range(threads)]
+        edges = [*np.searchsorted(bounds, shares).tolist(), rows]
+        parts = [(begin, end, 0, units) for begin, end in pairwise(edges)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda part: kernel(lanes, bounds, *part, *arguments), parts))
+        list(pool.map(lambda part: kernel(lanes, bounds, part, *arguments), parts))
 
 
-def _track(tensor: Tensor) -> Track:
+def _track(tensor: Tensor) -> tuple[np.ndarray, int, int]:
     """The memory of a (T, width) or (T, H, P) tensor; copied only if a position's numbers are not side by side."""
-    if tensor.stride(-1) != 1 or (tensor.dim() == 3 and tensor.stride(1) != tensor.shape[2]):
+    apart = tensor.dim() == 3 and tensor.shape[1] > 1 and tensor.stride(1) != tensor.shape[2]
+    if apart or tensor.stride(-1) != 1:
         tensor = tensor.contiguous()
-    size = (len(tensor) - 1) * tensor.stride(0) + tensor[0].numel() if len(tensor) else 0
-    return Track(tensor.detach().as_strided((size,), (1,)).numpy(), 0, tensor.stride(0))
-
-
-def _units(size: int) -> int:
-    return size // 32 if size % 32 == 0 else size // 16
+    size = (tensor.shape[0] - 1) * tensor.stride(0) + tensor[0].numel() if tensor.shape[0] else 0
+    return tensor.detach().as_strided((size,), (1,)).numpy(), 0, tensor.stride(0)
 
 
 class _SSD(torch.autograd.Function):
-    """P and N multiples of 16; `bounds` is cu_seqlens as an int64 array; `keep` says whether a backward may follow."""
+    """P and N multiples of 16; `bounds` is cu_seqlens in numpy; `differentiable` says whether a backward may follow."""
 
     @staticmethod
-    def forward(ctx, x, dt, A, B, C, D, dt_bias, state, bounds, keep):
-        (T, H, P), N = x.shape, B.shape[1]
+    def forward(ctx, x, dt, A, B, C, D, dt_bias, state, bounds, differentiable):
+        (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
         step = F.softplus((dt + dt_bias).T.contiguous())
         decay = torch.exp(step * A[:, None])
         y, final = x.new_empty(T, H, P), torch.empty_like(state)
         tiles = np.cumsum(np.append(0, -(-np.diff(bounds) // TILE)))
-        units = H * _units(P)
-        kept = torch.empty(int(tiles[-1]) if keep else 0, units, N * (H * P // units))
-        _run(
-            _over_width,
-            P,
-            bounds,
-            units,
-            T * H * P * N,
-            False,
-            decay.numpy(),
-            step.numpy(),
-            _track(x),
-            _track(B),
-            _track(C),
-            D.contiguous().numpy(),
-            _track(y),
-            state.numpy(),
-            final.numpy(),
-            tiles,
-            kept.numpy(),
-            _track(x),
-            np.empty((0, 0)),
-        )
+        kept = x.new_empty(int(tiles[-1]) if differentiable else 0, H * P // width, N * width)
+        tracks = _track(x), _track(B), _track(C), D.contiguous().numpy(), _track(y)
+        states = state.numpy(), final.numpy(), (tiles, kept.numpy())
+        clock = decay.numpy(), step.numpy()
+        no_dskip = np.empty((0, 0))
+        units, work = H * P // width, T * H * P * N
+        _run(_over_width, width, bounds, units, work, False, *clock, *tracks, *states, tracks[0], no_dskip)
         ctx.save_for_backward(x, A, B, C, D, step, decay, kept)
         ctx.bounds, ctx.tiles = bounds, tiles
         return y, final
@@ -530,58 +427,34 @@ class _SSD(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, dy, dfinal):
         x, A, B, C, D, step, decay, kept = ctx.saved_tensors
-        (T, H, P), N = x.shape, B.shape[1]
-        dx, dB, dC = torch.empty(T, H, P), torch.zeros(T, N), torch.zeros(T, N)
-        dy, dfinal = dy.contiguous(), dfinal.contiguous()
-        dstate, rows = torch.empty_like(dfinal), len(dfinal)
-        units, work = H * _units(P), T * H * P * N
-        dD = torch.empty(rows, units, dtype=torch.float64)
-        none = np.empty((0, 0, 0), np.float32)
+        (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
+        dx, dB, dC = x.new_empty(T, H, P), x.new_zeros(T, N), x.new_zeros(T, N)
+        dfinal, clock, work = dfinal.contiguous(), (decay.numpy(), step.numpy()), T * H * P * N
+        dstate, dskip = torch.empty_like(dfinal), np.zeros((len(dfinal), H * P // width))
+        x_, B_, C_, dy_ = _track(x), _track(B), _track(C), _track(dy)
+        tracks = dy_, C_, B_, D.contiguous().numpy(), _track(dx)
+        states = dfinal.numpy(), dstate.numpy(), (ctx.tiles, kept[:0].numpy())
+        units = H * P // width
+        _run(_over_width, width, ctx.bounds, units, work, True, *clock, *tracks, *states, x_, dskip)
+        units = N // _lanes(N)
+        dlog, dgain = x.new_empty(units, H, T), x.new_empty(units, H, T)
+        tracks = x_, B_, C_, dy_, _track(dB), _track(dC), dlog.numpy(), dgain.numpy()
         _run(
-            _over_width,
-            P,
+            _over_state,
+            _lanes(N),
             ctx.bounds,
             units,
             work,
-            True,
-            decay.numpy(),
-            step.numpy(),
-            _track(dy),
-            _track(C),
-            _track(B),
-            D.contiguous().numpy(),
-            _track(dx),
+            *clock,
+            *tracks,
             dfinal.numpy(),
-            dstate.numpy(),
-            ctx.tiles,
-            none,
-            _track(x),
-            dD.numpy(),
-        )
-        dlog, dgain = torch.empty(_units(N), H, T), torch.empty(_units(N), H, T)
-        _run(
-            _over_state,
-            N,
-            ctx.bounds,
-            _units(N),
-            work,
-            decay.numpy(),
-            step.numpy(),
-            _track(x),
-            _track(B),
-            _track(C),
-            _track(dy),
-            _track(dB),
-            _track(dC),
-            dlog.numpy(),
-            dgain.numpy(),
-            dfinal.numpy(),
-            ctx.tiles,
-            kept.numpy(),
+            (ctx.tiles, kept.numpy()),
         )
         dlog, dgain = dlog.sum(0), dgain.sum(0)
-        ddt = (dgain + dlog * A[:, None]) * -torch.expm1(-step)
-        dD = dD.view(rows, H, -1).sum((0, 2)).to(D.dtype)
+        ddt = (dgain + dlog * A[:, None]) * -torch.expm1(
+            -step
+        )  # the slope of softplus is 1 - exp(-its value)
+        dD = torch.from_numpy(dskip.reshape(len(dfinal), H, -1).sum((0, 2))).to(D.dtype)
         return dx, ddt.T, (dlog * step).sum(1), dB, dC, dD, ddt.sum(1), dstate, None, None
 
 
@@ -599,7 +472,7 @@ def ssd(
     """As kernels.ssd.ssd; float32. Widths that do not fill vectors are padded with zeros, which change nothing."""
     (T, H, P), N = x.shape, B.shape[1]
     bounds = cu_seqlens.numpy()
-    if bounds[0] != 0 or bounds[-1] != T or (np.diff(bounds) < 0).any():
+    if bounds[0] != 0 or bounds[-1] != T or (bounds[1:] < bounds[:-1]).any():
         raise ValueError(f"cu_seqlens must rise from 0 to {T}, the length of x, got {cu_seqlens.tolist()}")
     if state is None:
         state = x.new_zeros(len(bounds) - 1, H, P, N)
@@ -607,8 +480,9 @@ def ssd(
     if more_p or more_n:
         x, B, C = F.pad(x, (0, more_p)), F.pad(B, (0, more_n)), F.pad(C, (0, more_n))
         state = F.pad(state, (0, more_n, 0, more_p))
-    keep = torch.is_grad_enabled() and any(t.requires_grad for t in (x, dt, A, B, C, D, dt_bias, state))
-    y, final = _SSD.apply(x, dt, A, B, C, D, dt_bias, state.contiguous(), bounds, keep)
+    floats = x, dt, A, B, C, D, dt_bias, state.contiguous()
+    differentiable = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in floats)
+    y, final = _SSD.apply(*floats, bounds, differentiable)
     if more_p or more_n:
         y, final = y[..., :P], final[..., :P, :N]
     return y, final

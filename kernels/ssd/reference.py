@@ -1,5 +1,7 @@
 """The SSD operator in plain torch: the specification (Dao and Gu 2024, Mamba-2, the chunked form of section 6)."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,38 +21,42 @@ def ssd(
     cu_seqlens: Tensor,
     state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Row by row, chunk by chunk; shapes and meaning as in kernels.ssd.ssd. Any dtype and device."""
+    """Row by row; shapes and meaning as in kernels.ssd.ssd. Any dtype and device."""
     (_, H, P), N = x.shape, B.shape[1]
     step = F.softplus(dt + dt_bias)
     if state is None:
         state = x.new_zeros(len(cu_seqlens) - 1, H, P, N)
-    outputs, finals = [x[:0]], []
-    bounds = cu_seqlens.tolist()
-    for row, (start, stop) in enumerate(zip(bounds, bounds[1:], strict=False)):
-        carried = state[row]
-        for first in range(start, stop, CHUNK):
-            part = slice(first, min(first + CHUNK, stop))
-            y, carried = _chunk(x[part], step[part], A, B[part], C[part], carried)
-            outputs.append(y + D[:, None] * x[part])
-        finals.append(carried)
-    return torch.cat(outputs), torch.stack(finals) if finals else state
+    outputs, finals = [x[:0]], [state[:0]]
+    for row, (start, stop) in enumerate(pairwise(cu_seqlens.tolist())):
+        part = slice(start, stop)
+        y, final = _row(x[part], step[part], A, B[part], C[part], state[row])
+        outputs.append(y)
+        finals.append(final[None])
+    return torch.cat(outputs) + D[:, None] * x, torch.cat(finals)
 
 
-def _chunk(x: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """S[t] = exp(step[t] A) S[t-1] + step[t] x[t] B[t]', y[t] = S[t] C[t], for the few positions of one chunk.
+def _row(x: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """S[t] = exp(step[t] A) S[t-1] + step[t] x[t] B[t]', y[t] = S[t] C[t], for the positions of one row.
 
-    x (Q, H, P)   step (Q, H)   A (H,)   B, C (Q, N)   state (H, P, N) before the chunk
-    returns       y (Q, H, P), state after the chunk
+    x (L, H, P)   step (L, H)   A (H,)   B, C (L, N)   state (H, P, N) before the row
+    returns       y (L, H, P), state after the row
     """
-    log_decay = (step * A).cumsum(0)
-    later = torch.ones(len(x), len(x), dtype=torch.bool, device=x.device).triu(1)
-    between = (
-        log_decay[:, None] - log_decay[None, :]
-    )  # (to, from, H): the log decay from one position to another
-    weight = between.masked_fill(later[:, :, None], -torch.inf).exp()
-    scaled = step[..., None] * x
-    inside = torch.einsum("ts,tsh,shp->thp", C @ B.T, weight, scaled)
-    carried = torch.einsum("th,hpn,tn->thp", log_decay.exp(), state, C)
-    to_end = (log_decay[-1] - log_decay).exp()
-    added = torch.einsum("th,thp,tn->hpn", to_end, scaled, B)
-    return inside + carried, log_decay[-1].exp()[:, None, None] * state + added
+    (L, H, P), N = x.shape, B.shape[1]
+    if L == 0:
+        return x, state
+    Q = min(CHUNK, L)
+    # A position whose step is 0 neither forgets nor adds: the last chunk is filled up with such positions.
+    x, step, B, C = (F.pad(v, (0, 0) * (v.dim() - 1) + (0, -L % Q)) for v in (x, step, B, C))
+    u = (step[..., None] * x).view(-1, Q, H, P).transpose(1, 2)  # (chunks, H, Q, P)
+    B, C = B.view(-1, 1, Q, N), C.view(-1, 1, Q, N)
+    decay = (step * A).view(-1, Q, H).transpose(1, 2).cumsum(2)  # log of the decay since the chunk's start
+    later = torch.ones(Q, Q, dtype=torch.bool, device=x.device).triu(1)
+    weight = (decay[..., :, None] - decay[..., None, :]).masked_fill(later, -torch.inf).exp()
+    inside = (C @ B.mT * weight) @ u
+    added = ((decay[..., -1:] - decay).exp()[..., None] * u).mT @ B
+    before = []
+    for kept, new in zip(decay[..., -1].exp(), added, strict=True):
+        before.append(state)
+        state = kept[:, None, None] * state + new
+    carried = decay.exp()[..., None] * (C @ torch.stack(before).mT)
+    return (inside + carried).transpose(1, 2).reshape(-1, H, P)[:L], state

@@ -7,6 +7,9 @@ from hnet_core.errors import ConfigError
 from tests.tiny import tiny_config
 
 GOOD = tiny_config(1).to_dict()
+DEEP = ["T1"]
+for _ in range(40):
+    DEEP = ["m1", DEEP, "m1"]
 
 
 def test_round_trip():
@@ -26,6 +29,7 @@ def test_round_trip():
         ({"arch_layout": ["m2", ["T2"]]}, "must nest"),
         ({"arch_layout": ["m2", ["T999999999"], "m1"]}, "more than"),
         ({"arch_layout": "m2"}, "must nest"),
+        ({"arch_layout": DEEP}, "nests 16 levels or more"),
         ({"d_intermediate": [0, 0]}, r"d_intermediate\[1\] must not be 0"),
         ({"ssm_cfg": {"d_stat": 8}}, "did you mean 'd_state'"),
         ({"ssm_cfg": {"d_state": -1}}, "ssm_cfg.d_state"),

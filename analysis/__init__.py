@@ -1,0 +1,1 @@
+"""Boundaries -> tables, comparisons and files. Arrays and tables in, tables out; knows no web page."""

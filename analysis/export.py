@@ -1,0 +1,165 @@
+"""Tables -> files: CSV, Parquet, and for DNA the tracks of genome browsers. A file appears whole or not at all."""
+
+import io
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from analysis import tracks
+from hnet_core.errors import InputError
+
+# A spreadsheet runs a cell that starts so (full-width signs count as well); see OWASP, CSV injection.
+_RUNS = r"^[=+\-@\t\r\n＝＋－＠]"
+
+
+class Writer(Protocol):
+    """Takes tables of the same columns, one after the other."""
+
+    def write(self, table: pd.DataFrame) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def open_writer(path: str | Path) -> Iterator[Writer]:
+    """A writer of the format that the suffix names; the file appears when the block ends without an error.
+
+    csv, parquet       any table; text cells of a CSV that a spreadsheet would run get a leading apostrophe
+    bed bedgraph gff3  boundary or chunk tables of DNA (columns sequence, stage, prob and byte or start, end)
+    Raises InputError before anything is written: unknown suffix, no such folder, a folder in its place.
+    """
+    path = Path(path)
+    check_out(path)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as file:
+            writer = _WRITERS[path.suffix.lower()](file)
+            try:
+                yield writer
+            finally:
+                writer.close()
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_out(path: str | Path) -> None:
+    """InputError when no table can be written there, so that long work need not start."""
+    path = Path(path)
+    if path.suffix.lower() not in _WRITERS:
+        given = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise InputError(f"{path}: {given} names no format; write to one of {', '.join(OUT_SUFFIXES)}")
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {path.parent} cannot be written to; choose another")
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """One table in the format that the suffix names."""
+    with open_writer(path) as writer:
+        writer.write(table)
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """One table as CSV: UTF-8, a header line, LF line ends, text in double quotes."""
+    _refuse_suffix(path, ".csv")
+    write_table(table, path)
+
+
+def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+    """One table as Parquet; reading it back gives the same columns and types."""
+    _refuse_suffix(path, ".parquet")
+    write_table(table, path)
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """The content write_csv would write."""
+    file = io.BytesIO()
+    writer = _CsvWriter(file)
+    writer.write(table)
+    writer.close()
+    return file.getvalue()
+
+
+def _refuse_suffix(path: str | Path, suffix: str) -> None:
+    if Path(path).suffix.lower() != suffix:
+        raise InputError(f"{path}: this writes {suffix} files; give the name that suffix")
+
+
+def _safe_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text cells that a spreadsheet would run, behind an apostrophe, which makes it show them as they are."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    risky = pc.match_substring_regex(column, _RUNS)
+    quote, nothing = pa.scalar("'", column.type), pa.scalar("", column.type)
+    return pc.if_else(risky, pc.binary_join_element_wise(quote, column, nothing), column)
+
+
+class _CsvWriter:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.inner = file, None
+
+    def write(self, table: pd.DataFrame) -> None:
+        # A name repeated in every row takes memory here as it does in the file: so some rows at a time.
+        for start in range(0, max(len(table), 1), tracks.ROWS):
+            self._write(table.iloc[start : start + tracks.ROWS])
+
+    def _write(self, table: pd.DataFrame) -> None:
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        for i, kind in enumerate(arrow.schema.types):
+            if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+                arrow = arrow.set_column(i, arrow.schema.names[i], _safe_text(arrow.column(i)))
+        if self.inner is None:
+            options = pyarrow.csv.WriteOptions(quoting_header="none", batch_size=65536)
+            self.inner = pyarrow.csv.CSVWriter(self.file, arrow.schema, write_options=options)
+        self.inner.write_table(arrow)
+
+    def close(self) -> None:
+        if self.inner is not None:
+            self.inner.close()
+
+
+class _ParquetWriter:
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.inner = file, None
+
+    def write(self, table: pd.DataFrame) -> None:
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        for i, kind in enumerate(arrow.schema.types):
+            # Index width depends on how many names a part has; parts of one file must agree.
+            if pa.types.is_dictionary(kind):
+                same = pa.dictionary(pa.int32(), kind.value_type)
+                arrow = arrow.set_column(i, arrow.schema.names[i], arrow.column(i).cast(same))
+        arrow = arrow.replace_schema_metadata(arrow.schema.metadata if self.inner is None else None)
+        if self.inner is None:
+            self.inner = pyarrow.parquet.ParquetWriter(self.file, arrow.schema)
+        self.inner.write_table(arrow.cast(self.inner.schema))
+
+    def close(self) -> None:
+        if self.inner is not None:
+            self.inner.close()
+
+
+_WRITERS: dict[str, Callable[[BinaryIO], Writer]] = {
+    ".csv": _CsvWriter,
+    ".parquet": _ParquetWriter,
+    ".bed": tracks.BedWriter,
+    ".bedgraph": tracks.BedGraphWriter,
+    ".gff3": tracks.Gff3Writer,
+}
+OUT_SUFFIXES = tuple(_WRITERS)
+"""What a table can be written as."""
+TRACK_SUFFIXES = (".bed", ".bedgraph", ".gff3")
+"""Those that need DNA: their coordinates are of records, not of texts."""

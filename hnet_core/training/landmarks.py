@@ -1,0 +1,118 @@
+"""Places in a document at which boundaries are counted: words, characters, codon positions."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hnet_core.errors import InputError
+from hnet_core.training.documents import Document, open_data
+
+# Bytes above 127 belong to letters nearly always; both markers are left out.
+_WORD = re.compile(rb"[0-9A-Za-z_\x80-\xfd]+")
+_AMBIGUOUS = 7
+
+
+@dataclass(frozen=True)
+class CodingPart:
+    """One CDS line of a GFF3: 0-based half-open, phase = bases before the next whole codon in reading direction."""
+
+    start: int
+    end: int
+    forward: bool
+    phase: int
+
+
+def text_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
+    """Sites of a text, each as byte positions: a site is hit when any of its positions is a boundary.
+
+    data (n,) uint8   returns name -> (sites, positions a site) int64
+    A word is a run of letters, digits, underscores and non-ASCII bytes.
+    """
+    raw = data.tobytes()
+    spans = np.array([m.span() for m in _WORD.finditer(raw)], dtype=np.int64).reshape(-1, 2)
+    first, end = spans[:, 0], spans[:, 1]
+    in_word = np.zeros(len(data) + 1, dtype=np.int64)
+    in_word[first], in_word[end] = 1, -1
+    inside = np.cumsum(in_word)[:-1].astype(bool)
+    inside[first] = False
+    spaced = first[(first > 0) & np.isin(data[first - 1], list(b" \t\n\r"))]
+    trailing = (data & 0xC0) == 0x80
+    leads = np.flatnonzero((data >= 0xC0) & ~trailing)
+    return {
+        "space_before_word": spaced[:, None] - 1,
+        "first_letter": first[:, None],
+        "space_or_first_letter": spaced[:, None] + [-1, 0],
+        "inside_word": np.flatnonzero(inside)[:, None],
+        "character_start": leads[:, None],
+        "inside_character": np.flatnonzero(trailing)[:, None],
+    }
+
+
+def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]) -> dict[str, np.ndarray]:
+    """Codon positions 1 to 3 of genes on the given strand and on the other one, and what lies outside all genes.
+
+    Bases that two reading frames share are left out. Without any gene (an empty annotation) there is no landmark.
+    Shapes as in text_landmarks.
+    """
+    if not annotation:
+        return {}
+    n, frame = len(document.data), np.zeros(len(document.data), dtype=np.int64)
+    for part in annotation.get(document.name, ()):
+        low, high = max(part.start - document.start, 0), min(part.end - document.start, n)
+        if low >= high:
+            continue
+        base = np.arange(low, high) + document.start
+        origin = part.start + part.phase if part.forward else part.end - 1 - part.phase
+        position = ((base - origin) if part.forward else (origin - base)) % 3 + (1 if part.forward else 4)
+        here = frame[low:high]
+        frame[low:high] = np.where((here == 0) | (here == position), position, _AMBIGUOUS)
+    names = (
+        "outside_genes",
+        "codon_1",
+        "codon_2",
+        "codon_3",
+        "reverse_codon_1",
+        "reverse_codon_2",
+        "reverse_codon_3",
+    )
+    return {name: np.flatnonzero(frame == code)[:, None] for code, name in enumerate(names)}
+
+
+def read_coding_parts(path: str | Path) -> dict[str, list[CodingPart]]:
+    """CDS lines of a GFF3 file (.gz and .xz too) by record. Raises InputError naming the line that is wrong."""
+    parts: dict[str, list[CodingPart]] = defaultdict(list)
+    with open_data(Path(path)) as stream:
+        for number, raw in enumerate(stream, 1):
+            if raw.startswith(b"##FASTA"):
+                break
+            fields = raw.decode("utf-8", "replace").rstrip("\r\n").split("\t")
+            if raw.startswith(b"#") or len(fields) < 3 or fields[2] != "CDS":
+                continue
+            try:
+                start, end, strand = int(fields[3]) - 1, int(fields[4]), fields[6]
+                phase = int(fields[7]) if fields[7] != "." else 0
+            except (ValueError, IndexError) as err:
+                raise InputError(
+                    f"{path}, line {number}: must have nine GFF3 columns, start and end whole"
+                ) from err
+            parts[fields[0]].append(CodingPart(start, end, strand != "-", phase))
+    if not parts:
+        raise InputError(f"{path}: holds no CDS line; give the GFF3 annotation of the sequence")
+    return dict(parts)
+
+
+def how_far(shares: Mapping[str, float], domain: str) -> str:
+    """What the outermost boundaries follow: "words", "codons", or "early" while they follow neither.
+
+    words   at least half of the words start with a boundary, and letters inside words are twice as rarely one
+    codons  the likeliest codon position is at least twice as likely a boundary as the rarest
+    """
+    if domain == "dna":
+        codon = [shares.get(f"codon_{k}", 0.0) for k in (1, 2, 3)]
+        return "codons" if max(codon) > 0 and max(codon) >= 2 * min(codon) else "early"
+    at_words = max(shares.get("space_before_word", 0.0), shares.get("first_letter", 0.0))
+    return "words" if at_words >= 0.5 and at_words >= 2 * shares.get("inside_word", 0.0) else "early"

@@ -1,0 +1,235 @@
+"""What a training does: one JSON file, checked before anything is read or written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hnet_core.config import HNetConfig
+from hnet_core.errors import ConfigError
+from hnet_core.training.documents import DOMAINS
+from kernels.linear import PRECISIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Sizes are in bytes of the data; markers (start, end) come on top."""
+
+    bytes: int = 50_000_000
+    """Length of the training. The schedule is laid out over it; data that is shorter is read again, reshuffled."""
+    batch_bytes: int = 16_384
+    """One optimizer step."""
+    micro_bytes: int = 16_384
+    """One forward and backward; a step is made of as many as it needs."""
+    row_bytes: int = 2_048
+    """Longest row: no position sees further back than its row."""
+    learning_rate: float = 1e-3
+    """Peak, before the multiplier of each stage."""
+    lr_multipliers: tuple[float, ...] | None = None
+    """One a stage and one for the innermost network, outermost first; null: the paper's formula."""
+    warmup: float = 0.1
+    """Share of the training in which the learning rate rises."""
+    decay: float = 0.2
+    """Share at the end in which it falls."""
+    weight_decay: float = 0.1
+    betas: tuple[float, ...] = (0.9, 0.95)
+    eps: float = 1e-8
+    clip: float = 1.0
+    """Largest gradient norm."""
+    matmul_precision: str = "fp32"
+    """bf16 rounds the factors of matrix products, on processors that multiply bfloat16 faster; weights stay fp32."""
+    alpha: float = 0.03
+    """Weight of the ratio losses beside the cross entropy in nats."""
+    target: tuple[float, ...] = ()
+    """Wanted positions a chunk, one a stage, outermost first."""
+    target_first: tuple[float, ...] = ()
+    """Targets to begin with, where they differ; empty: `target` throughout."""
+    target_ramp: tuple[float, ...] = (0.3, 0.6)
+    """Shares of the training between which `target_first` turns into `target`."""
+    reverse_complement: float = 0.0
+    """DNA: share of rows that are read on the other strand."""
+    include: tuple[str, ...] = ()
+    """DNA: records or NAME:START-END to train on; empty is all."""
+    exclude: tuple[str, ...] = ()
+    """DNA: records or NAME:START-END to leave out, for validation and tests."""
+    log_steps: int = 10
+    """Steps a line of training.csv."""
+    checkpoint_minutes: float = 5.0
+    valid_every: int = 2_500_000
+    """Bytes between two scorings of the validation file."""
+    valid_bytes: int = 200_000
+    """How much of the validation file is scored each time."""
+
+    def __post_init__(self) -> None:
+        for name in ("bytes", "batch_bytes", "micro_bytes", "log_steps", "valid_every", "valid_bytes"):
+            _check(name, getattr(self, name), lambda v: v >= 1, "1 or more")
+        _check(
+            "matmul_precision",
+            self.matmul_precision,
+            lambda v: v in PRECISIONS,
+            "one of " + ", ".join(PRECISIONS),
+        )
+        _check("row_bytes", self.row_bytes, lambda v: v >= 4, "4 or more")
+        for name in ("learning_rate", "eps", "clip"):
+            _check(name, getattr(self, name), lambda v: v > 0, "above 0")
+        for name in ("alpha", "weight_decay", "checkpoint_minutes"):
+            _check(name, getattr(self, name), lambda v: v >= 0, "0 or more")
+        for name in ("warmup", "decay", "reverse_complement"):
+            _check(name, getattr(self, name), lambda v: 0 <= v <= 1, "from 0 to 1")
+        _check("warmup + decay", self.warmup + self.decay, lambda v: v <= 1, "1 at most")
+        _check(
+            "betas", self.betas, lambda v: len(v) == 2 and all(0 <= b < 1 for b in v), "two from 0 to below 1"
+        )
+        for name in ("target", "target_first"):
+            _check(
+                name, getattr(self, name), lambda v: all(n > 1 for n in v), "above 1 position a chunk each"
+            )
+        _check("target_ramp", self.target_ramp, _is_span, "two rising shares from 0 to 1")
+        _check("lr_multipliers", self.lr_multipliers, lambda v: not v or min(v) > 0, "above 0 each")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A model to build and how to train it."""
+
+    name: str
+    domain: str
+    model: HNetConfig
+    training: TrainingOptions
+    title: str = ""
+    """How the page names the model."""
+    note: str = ""
+    """One plain sentence about the model."""
+    licence: str = ""
+    """Licence of the data, for model.json."""
+
+    def __post_init__(self) -> None:
+        if self.domain not in DOMAINS:
+            raise ConfigError(f"domain={self.domain!r} must be one of {', '.join(DOMAINS)}")
+        stages, options = self.model.n_stages, self.training
+        if len(options.target) != stages:
+            raise ConfigError(
+                f"target={list(options.target)} must have {stages} entries, one a routing stage"
+            )
+        if options.target_first and len(options.target_first) != stages:
+            raise ConfigError(
+                f"target_first={list(options.target_first)} must be empty or have {stages} entries"
+            )
+        if options.lr_multipliers is not None and len(options.lr_multipliers) != stages + 1:
+            raise ConfigError(
+                f"lr_multipliers={list(options.lr_multipliers)} must have {stages + 1} entries, "
+                "one a routing stage and one for the innermost network"
+            )
+        if self.domain != "dna" and (options.include or options.exclude or options.reverse_complement):
+            raise ConfigError(
+                f"include, exclude and reverse_complement are for domain 'dna', not {self.domain!r}; remove them"
+            )
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Recipe":
+        """Build from parsed JSON; unknown keys raise ConfigError with the nearest known one."""
+        names = [f.name for f in fields(cls)]
+        _check_known(raw, names, "recipe")
+        missing = [n for n in ("name", "domain", "model", "training") if n not in raw]
+        if missing:
+            raise ConfigError(f"recipe lacks {', '.join(missing)}; it needs name, domain, model and training")
+        options = raw["training"]
+        _check_known(options, [f.name for f in fields(TrainingOptions)], "training")
+        converted = {key: _convert(key, value) for key, value in options.items()}
+        return cls(
+            **{k: str(v) for k, v in raw.items() if k not in ("model", "training")},
+            model=HNetConfig.from_dict(raw["model"]),
+            training=TrainingOptions(**converted),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, every option written out."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("model", "training")}
+        options = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.training).items()}
+        return {**plain, "model": self.model.to_dict(), "training": options}
+
+    def with_options(self, **changes: Any) -> "Recipe":
+        return replace(self, training=replace(self.training, **changes))
+
+
+def _is_span(values: Sequence[float]) -> bool:
+    return len(values) == 2 and 0 <= values[0] < values[1] <= 1
+
+
+def read_recipe(path: str | Path, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe file and apply `--set key=value` settings to it.
+
+    A bare key is a training option; model.KEY, model.ssm_cfg.KEY ... reach the rest. Values are JSON, or text.
+    """
+    try:
+        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
+    except ValueError as err:
+        raise ConfigError(f"{path}: is not JSON ({err})") from err
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: must hold an object with name, domain, model and training")
+    for setting in settings:
+        _apply(raw, setting)
+    try:
+        return Recipe.from_dict(raw)
+    except ConfigError as err:
+        raise ConfigError(f"{path}: {err}") from err
+
+
+def _apply(raw: dict, setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {setting!r}: must be key=value, such as learning_rate=0.002")
+    path = key.split(".")
+    if len(path) == 1 and key not in {f.name for f in fields(Recipe)}:
+        path = ["training", key]
+    node = raw
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"--set {setting!r}: {part} holds no settings")
+    try:
+        node[path[-1]] = json.loads(text)
+    except ValueError:
+        node[path[-1]] = text
+
+
+def _check_known(raw: Any, names: list[str], where: str) -> None:
+    if not isinstance(raw, Mapping):
+        raise ConfigError(f"{where} must be an object of settings, got {raw!r}")
+    for key in raw:
+        if key not in names:
+            near = get_close_matches(str(key), names, n=1, cutoff=0)[0]
+            raise ConfigError(
+                f"{where}: unknown key {key!r}; did you mean {near!r}? (known: {', '.join(names)})"
+            )
+
+
+_KINDS = {f.name: f.type for f in fields(TrainingOptions)}
+
+
+def _convert(key: str, value: Any) -> Any:
+    """A JSON value as the type its option declares: whole number, number, or list of one kind."""
+    kind, number = _KINDS[key], isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int and number and float(value).is_integer():
+        return int(value)
+    if kind is float and number:
+        return float(value)
+    if kind is str and isinstance(value, str):
+        return value
+    if value is None and key == "lr_multipliers":
+        return None
+    if kind not in (int, float, str) and isinstance(value, list | tuple):
+        member = str if kind == tuple[str, ...] else int | float
+        if all(isinstance(v, member) and not isinstance(v, bool) for v in value):
+            return tuple(value)
+    wanted = {int: "a whole number", float: "a number", tuple[str, ...]: "a list of names"}
+    raise ConfigError(f"training: {key}={value!r} must be {wanted.get(kind, 'a list of numbers')}")
+
+
+def _check(name: str, value: Any, allowed, words: str) -> None:
+    if not allowed(value):
+        raise ConfigError(f"training: {name}={value!r} must be {words}")

@@ -1,0 +1,184 @@
+"""Agreement: by hand, against scikit-learn, and the controls that must score 0 or 1."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score, f1_score, jaccard_score
+
+from analysis import schema
+from analysis.agreement import (
+    Segmentation,
+    compare,
+    compare_all,
+    compare_segmentations,
+    differences,
+    positions,
+)
+from analysis.extract import analyse
+from analysis.inputs import Sequence
+from hnet_core.errors import InputError
+from tests.analysis.fake_model import FakeModel
+
+
+def cut(*marks, prob=None, name="x"):
+    """A segmentation from one boolean array a sequence, over its bytes from the second on."""
+    starts = tuple(np.flatnonzero(m) + 1 for m in marks)
+    prob = tuple(np.asarray(m, np.float32) for m in marks) if prob is None else prob
+    seen = tuple(np.arange(1, len(m) + 1) for m in marks)
+    return Segmentation(name, 0, tuple(len(m) + 1 for m in marks), starts, seen, prob)
+
+
+def random_marks(rng, n, rate):
+    return rng.random(n) < rate
+
+
+def test_by_hand():
+    a, b = cut(np.array([1, 0, 1, 0, 1, 0, 0, 1, 0, 0])), cut(np.array([1, 0, 0, 1, 0, 0, 0, 1, 0, 0]))
+    row = compare_segmentations(a, b, tolerance=1)
+    assert list(row) == list(schema.AGREEMENT)
+    assert (row["n_positions"], row["n_a"], row["n_b"], row["n_both"]) == (10, 4, 3, 2)
+    assert (row["precision"], row["recall"], row["f1"], row["jaccard"]) == (2 / 4, 2 / 3, 4 / 7, 2 / 5)
+    assert (row["containment_ab"], row["containment_ba"]) == (2 / 4, 2 / 3)
+    assert (row["containment_ab_chance"], row["containment_ba_chance"]) == (0.3, 0.4)
+    chance, best = 2 * 0.4 * 0.3 / 0.7, 2 * 0.3 / 0.7
+    assert row["f1_chance"] == pytest.approx(chance) and row["f1_max"] == pytest.approx(best)
+    assert row["f1_star"] == pytest.approx((4 / 7 - chance) / (best - chance))
+    assert (row["precision_tolerant"], row["recall_tolerant"], row["f1_tolerant"]) == (3 / 4, 1.0, 6 / 7)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_ratios_equal_those_of_scikit_learn(seed, sizes):
+    rng = np.random.default_rng(seed)
+    x, y = ([random_marks(rng, n, 0.4) for n in sizes] for _ in range(2))
+    row = compare_segmentations(cut(*x), cut(*y), shifts=1)
+    a, b = np.concatenate(x), np.concatenate(y)
+    kappa = cohen_kappa_score(a, b, labels=[False, True]) if len({*a, *b}) > 1 else math.nan
+    assert row["kappa"] == pytest.approx(kappa, nan_ok=True)
+    if a.any() or b.any():
+        assert row["f1"] == pytest.approx(f1_score(a, b))
+        assert row["jaccard"] == pytest.approx(jaccard_score(a, b))
+
+
+def test_identical_segmentations_score_one():
+    rng = np.random.default_rng(0)
+    a = cut(random_marks(rng, 3000, 0.2), random_marks(rng, 500, 0.3))
+    row = compare_segmentations(a, a)
+    for column in (
+        "f1",
+        "f1_max",
+        "f1_star",
+        "f1_matched",
+        "jaccard",
+        "kappa",
+        "f1_tolerant",
+        "containment_ab",
+    ):
+        assert row[column] == pytest.approx(1), column
+    assert row["p_value"] == 1 / 1001 and row["z"] > 20
+
+
+@pytest.mark.parametrize("rates", [(0.2, 0.2), (0.1, 0.4)])
+def test_random_segmentations_score_zero_whatever_their_rates(rates):
+    rng = np.random.default_rng(0)
+    a, b = (cut(random_marks(rng, 200_000, rate)) for rate in rates)
+    row = compare_segmentations(a, b)
+    assert row["f1"] > 0.15  # the density trap
+    assert abs(row["f1_star"]) < 0.02 and abs(row["kappa"]) < 0.02 and abs(row["z"]) < 3
+    assert row["f1_tolerant"] == pytest.approx(row["f1_tolerant_chance"], abs=0.01)
+    assert 0.001 < row["p_value"] < 0.999
+
+
+def test_a_periodic_chunker_scores_zero():
+    rng = np.random.default_rng(0)
+    row = compare_segmentations(cut(np.arange(200_000) % 5 == 3), cut(random_marks(rng, 200_000, 0.2)))
+    assert abs(row["f1_star"]) < 0.02
+
+
+def test_rates_that_differ_between_records_are_no_agreement():
+    rng = np.random.default_rng(0)
+    sizes, rates = [50_000, 50_000], [0.05, 0.5]
+    x, y = ([random_marks(rng, n, r) for n, r in zip(sizes, rates, strict=True)] for _ in range(2))
+    row = compare_segmentations(cut(*x), cut(*y))
+    assert row["kappa"] > 0.1  # pooled rates take it for agreement
+    assert abs(row["f1_star"]) < 0.02
+
+
+def test_density_is_matched_by_probability():
+    prob = np.random.default_rng(0).random(1000).astype(np.float32)
+    a, b = cut(prob > 0.8, prob=(prob,)), cut(prob > 0.4, prob=(prob,))
+    row = compare_segmentations(a, b)
+    assert row["f1"] < 0.6
+    assert row["f1_matched"] == 1  # the same ranking, another threshold
+
+
+@pytest.mark.parametrize("marks", [np.zeros(5, bool), np.zeros(0, bool)])
+def test_without_boundaries_ratios_are_undefined_not_wrong(marks):
+    row = compare_segmentations(cut(marks), cut(marks))
+    assert math.isnan(row["f1"]) and math.isnan(row["f1_star"]) and row["p_value"] == 1
+
+
+TEXT = Sequence("t", b"The cat sat. The dog ran, and so on. " * 8)
+WORDS = FakeModel("words", cuts=(b" ", b"."))
+COMMAS = FakeModel("commas", cuts=(b" ,",))
+
+
+def test_stages_of_two_analyses():
+    a, b = analyse([TEXT], WORDS), analyse([TEXT], COMMAS)
+    cuts = positions(a, 1)
+    assert cuts.starts[0].tolist() == [
+        at + 1 for at in range(len(TEXT.data) - 1) if TEXT.data[at - 1 : at + 1] == b". "
+    ]
+    assert 0 not in cuts.seen[0] and cuts.lengths == (len(TEXT.data),)
+    row = compare(a, b, stage_a=0)
+    assert row["containment_ab"] == 1 and row["containment_ba"] < 1  # COMMAS cuts behind the comma too
+    with pytest.raises(InputError, match="no stage 2; it has stages 0 to 1"):
+        compare(a, b, stage_a=2)
+
+
+def test_every_pair_of_models_and_stages():
+    analyses = [analyse([TEXT, Sequence("u", b"a b c.d")], model) for model in (WORDS, COMMAS, FakeModel())]
+    table = compare_all(analyses)
+    pairs = table[["model_a", "stage_a", "model_b", "stage_b"]].itertuples(index=False)
+    assert [tuple(pair) for pair in pairs] == [
+        ("words", 0, "commas", 0),
+        ("words", 1, "commas", 0),
+        ("words", 0, "fake", 0),
+        ("words", 0, "fake", 1),
+        ("words", 1, "fake", 0),
+        ("words", 1, "fake", 1),
+        ("commas", 0, "fake", 0),
+        ("commas", 0, "fake", 1),
+    ]
+    p = np.sort(table["p_value"])
+    adjusted = np.minimum.accumulate((p * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1]
+    assert np.sort(table["q_value"]) == pytest.approx(np.minimum(adjusted, 1))
+    with pytest.raises(InputError, match="at least two"):
+        compare_all(analyses[:1])
+
+
+def test_differences_list_every_boundary_of_either():
+    a, b = analyse([Sequence("t", b"a b,c d")], WORDS), analyse([Sequence("t", b"a b,c d")], COMMAS)
+    rows = [tuple(row) for row in differences(a, b).itertuples(index=False)]
+    assert rows == [("t", 2, True, True), ("t", 4, False, True), ("t", 6, True, True)]
+
+
+def test_different_inputs_are_refused():
+    a, b = analyse([TEXT], WORDS), analyse([Sequence("t", TEXT.data[:-1])], COMMAS)
+    for function in (compare, differences, lambda x, y: compare_all([x, y])):
+        with pytest.raises(InputError, match="different sequences"):
+            function(a, b)
+    with pytest.raises(InputError, match="tolerance=-1"):
+        compare(a, a, tolerance=-1)
+
+
+def test_a_million_positions_take_a_moment():
+    rng = np.random.default_rng(0)
+    a, b = (cut(random_marks(rng, 1_000_003, 0.2)) for _ in range(2))
+    start = time.process_time()
+    compare_segmentations(a, b, tolerance=2)
+    assert time.process_time() - start < 5

@@ -1,0 +1,88 @@
+"""Texts as the bytes they are; which reader gets what."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.inputs import Sequence, collect_warnings, guess_kind, read_input, read_text
+from hnet_core.errors import InputError
+
+AWKWARD = Path(__file__).parents[1] / "data" / "awkward"
+
+# What each text says about itself; all others say nothing.
+WARNINGS = {
+    "all_bytes.bin": ["is not UTF-8: byte 0x80 at offset 128", "254 or 255"],
+    "bom.txt": ["byte order mark"],
+    "invalid_utf8.txt": ["is not UTF-8: byte 0xff at offset 5", "254 or 255"],
+    "latin1.txt": ["is not UTF-8: byte 0xe9 at offset 3"],
+    "truncated_multibyte_end.txt": ["is not UTF-8: byte 0xe5 at offset 3"],
+    "utf16.txt": ["save it as UTF-8", "254 or 255"],
+}
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*AWKWARD.glob("*.txt"), *AWKWARD.glob("*.py"), *AWKWARD.glob("*.bin")])
+)
+def test_awkward_texts_are_kept_byte_for_byte(path):
+    if path.name == "empty.txt":
+        with pytest.raises(InputError, match=r"empty\.txt: the input is empty"):
+            read_input(path)
+        return
+    [sequence] = read_input(path)
+    assert (sequence.name, sequence.data, sequence.kind) == (path.name, path.read_bytes(), "text")
+    expected = WARNINGS.get(path.name, [])
+    assert len(sequence.warnings) == len(expected)
+    assert all(part in warning for part, warning in zip(expected, sequence.warnings, strict=True))
+
+
+def test_a_compressed_text_is_read_decompressed():
+    [sequence] = read_input(AWKWARD / "one_char_repeated_100k.txt.xz")
+    assert sequence.data == b"a" * 100_000
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=1))
+def test_any_bytes_are_a_text(data):
+    if data.startswith((b"\x1f\x8b", b"\xfd7zXZ\x00")):
+        return
+    [sequence] = read_text(data)
+    assert sequence.data == data and sequence.name == "text"
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (b">a\nACGT\n", "", "dna"),
+        (b"\n;note\n>a\nACGT\n", "pasted", "dna"),
+        (b">a\nACGTNNRYAC", "x.dat", "text"),  # only eight in ten are bases
+        (b">a\nACGTNNACGR", "x.dat", "dna"),
+        (b">a\nMKVLA\n", "", "text"),
+        (b"> quoted mail\nHello there\n", "", "text"),
+        (b">a\nACGT\n", "notes.txt", "text"),
+        (b"MKVLA", "protein.fasta.gz", "dna"),  # the suffix says FASTA: its reader says what is wrong
+        (b"LOCUS       X 10 bp", "", "dna"),
+        (b"x = 1", "a.fasta.py", "text"),
+        (b"", "", "text"),
+        (b">only a header", "", "text"),
+    ],
+)
+def test_kind_is_guessed_by_suffix_then_content(data, name, kind):
+    assert guess_kind(data, name) == kind
+
+
+def test_the_kind_can_be_set():
+    assert read_input(b">a\nACGT\n", "text")[0].data == b">a\nACGT\n"
+    assert read_input(b">a\nACGT\n", "dna", name="x.txt")[0].data == b"ACGT"
+
+
+def test_a_name_is_valid_unicode_whatever_the_file_is_called(tmp_path):
+    path = tmp_path / b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    path.write_bytes(b"x")
+    assert read_text(path)[0].name == "caf\\xe9.txt"
+
+
+def test_warnings_are_told_once_with_their_number():
+    sequences = [Sequence(n, b"A", w) for n, w in (("a", ("x", "y")), ("b", ("x",)), ("c", ()))]
+    assert collect_warnings(sequences) == ("x (in 2 records)", "y")

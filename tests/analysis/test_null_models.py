@@ -1,0 +1,62 @@
+"""The circular-shift null against brute force and against what chance does."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.null_models import circular_overlaps, shift_null
+
+
+def brute(a, b, length):
+    return [len(np.intersect1d((a + s) % length, b)) for s in range(length)]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.data())
+def test_overlaps_at_every_shift_equal_brute_force(length, data):
+    positions = st.sets(st.integers(0, length - 1)).map(lambda s: np.array(sorted(s), np.int64))
+    a, b = data.draw(positions), data.draw(positions)
+    assert circular_overlaps(a, b, length).tolist() == brute(a, b, length)
+
+
+def test_one_sequence_is_tried_at_all_its_shifts():
+    a, b = np.array([0, 3, 7]), np.array([0, 3, 6])
+    null = shift_null([a], [b], [10])
+    overlaps = brute(a, b, 10)
+    assert null.observed == overlaps[0] == 2
+    assert (null.mean, null.sd) == pytest.approx((3 * 3 / 10, np.std(overlaps)))
+    assert null.n_shifts == 9
+    assert null.p_value == (1 + sum(x >= 2 for x in overlaps[1:])) / 10
+
+
+def test_several_sequences_are_shifted_each_on_its_own():
+    rng = np.random.default_rng(1)
+    lengths = [30, 0, 1, 47]
+    a, b = ([np.flatnonzero(rng.random(n) < 0.3) for n in lengths] for _ in range(2))
+    null = shift_null(a, b, lengths, shifts=20_000)
+    moved = [np.array(brute(x, y, n)) for x, y, n in zip(a, b, lengths, strict=True) if n]
+    assert null.observed == sum(m[0] for m in moved)
+    assert null.mean == pytest.approx(sum(m.mean() for m in moved))
+    assert null.sd == pytest.approx(np.sqrt(sum(m.var() for m in moved)))
+    sums = np.add.outer(np.add.outer(moved[0], moved[1]), moved[2])
+    assert null.p_value == pytest.approx((sums >= null.observed).mean(), abs=0.015)
+
+
+def test_p_values_of_unrelated_boundaries_are_uniform():
+    rng = np.random.default_rng(0)
+    p = []
+    for _ in range(200):
+        a, b = ([np.flatnonzero(rng.random(n) < 0.3) for n in (200, 300)] for _ in range(2))
+        p.append(shift_null(a, b, [200, 300], shifts=200).p_value)
+    assert 0.4 < np.mean(p) < 0.6
+    assert np.mean(np.array(p) <= 0.05) < 0.1
+
+
+def test_related_boundaries_are_significant_and_seeds_repeat():
+    rng = np.random.default_rng(0)
+    a = [np.flatnonzero(rng.random(n) < 0.3) for n in (400, 300)]
+    b = [x[rng.random(len(x)) < 0.8] for x in a]
+    null = shift_null(a, b, [400, 300], seed=3)
+    assert null.p_value == 1 / 1001
+    assert null == shift_null(a, b, [400, 300], seed=3)

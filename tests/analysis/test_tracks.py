@@ -1,0 +1,68 @@
+"""BED, bedGraph and GFF3: each format's own coordinates, read back to the table."""
+
+import pandas as pd
+import pytest
+
+from analysis.export import open_writer, write_table
+from analysis.extract import analyse
+from analysis.inputs import Sequence
+from tests.analysis.fake_model import FakeModel
+
+
+@pytest.fixture
+def result():
+    model = FakeModel("m", cuts=(b"A", b"C"), info={"domain": "dna"})
+    return analyse(
+        [Sequence("chr1", b"TTATCATG", kind="dna"), Sequence('od"d;=id', b"GA", kind="dna")], model
+    )
+
+
+def fields(path):
+    return [line.split("\t") for line in path.read_text().splitlines()]
+
+
+def test_bed_is_zero_based_half_open(result, tmp_path):
+    write_table(result.chunks, tmp_path / "t.bed")
+    assert fields(tmp_path / "t.bed") == [
+        ["chr1", "0", "3", "hnet:stage0", "900", "."],
+        ["chr1", "3", "6", "hnet:stage0", "900", "."],
+        ["chr1", "6", "8", "hnet:stage0", "900", "."],
+        ["chr1", "0", "6", "hnet:stage1", "900", "."],
+        ["chr1", "6", "8", "hnet:stage1", "900", "."],
+        ['od"d;=id', "0", "2", "hnet:stage0", "900", "."],
+        ['od"d;=id', "0", "2", "hnet:stage1", "900", "."],
+    ]
+
+
+def test_gff3_counts_from_one_and_includes_the_end(result, tmp_path):
+    write_table(result.chunks.assign(model="my model"), tmp_path / "t.gff3")
+    first, *lines = fields(tmp_path / "t.gff3")
+    assert first == ["##gff-version 3"]
+    assert lines[1] == ["chr1", "my%20model", "region", "4", "6", "0.9", ".", ".", "stage=0"]
+    assert lines[-1][0] == "od%22d%3B%3Did"
+    back = [(int(line[3]) - 1, int(line[4])) for line in lines]
+    assert back == list(zip(result.chunks["start"], result.chunks["end"], strict=True))
+
+
+def test_bedgraph_has_one_track_a_model_and_stage_however_it_came(result, tmp_path):
+    table = result.boundaries.assign(model="m")
+    with open_writer(tmp_path / "t.bedgraph") as writer:
+        writer.write(table[:5])
+        writer.write(table[5:])
+    lines = (tmp_path / "t.bedgraph").read_text().splitlines()
+    heads = [i for i, line in enumerate(lines) if line.startswith("track")]
+    assert [lines[i] for i in heads] == [
+        'track type=bedGraph name="m stage 0" viewLimits=0:1',
+        'track type=bedGraph name="m stage 1" viewLimits=0:1',
+    ]
+    assert lines[1:3] == ["chr1\t0\t1\t0.9", "chr1\t1\t2\t0.1"]
+    assert len(lines) == 2 + len(table)
+
+
+def test_tracks_are_the_same_in_pieces(result, tmp_path):
+    for suffix in ("bed", "gff3"):
+        write_table(result.chunks, tmp_path / f"whole.{suffix}")
+        with open_writer(tmp_path / f"pieces.{suffix}") as writer:
+            for _, row in result.chunks.groupby(level=0):
+                writer.write(pd.DataFrame(row))
+        assert (tmp_path / f"pieces.{suffix}").read_text() == (tmp_path / f"whole.{suffix}").read_text()

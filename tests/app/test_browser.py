@@ -1,0 +1,275 @@
+"""The main jobs by clicks in a real browser: text, FASTA, comparison, hostile input, errors, downloads."""
+
+import csv
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+TEXT = "It was the best of times, it was the worst of times.\nIt was the age of wisdom.\n"
+BASES = "ACGTTGCAGGAT" * 30
+HOSTILE = (
+    (
+        b"<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> ${window.hacked = 3} "
+        b"{{window.hacked = 4}} {{{value}}} `${value}`\n"
+    )
+    + b"\xed\xa0\x80 \x00 \xff "
+    + "\u202eabc\u202c \u200b \u4e2d\n".encode()
+)
+
+
+def choose(page, tab: str, source: str) -> None:
+    page.locator(f"#{tab}-source").get_by_text(source, exact=True).click()
+
+
+def wait_loaded(page, tab: str, loads: int = 1) -> None:
+    """Until the viewer has drawn its n-th value."""
+    page.wait_for_selector(f"#{tab}-viewer .seg[data-loads='{loads}']")
+
+
+def paste(page, text: str, loads: int = 1) -> None:
+    choose(page, "explore", "Paste")
+    page.locator("#explore-text textarea").fill(text)
+    page.click("#explore-run")
+    wait_loaded(page, "explore", loads)
+
+
+def upload(page, tab: str, path) -> None:
+    choose(page, tab, "Upload")
+    page.locator(f"#{tab}-upload input[type=file]").set_input_files(path)
+    page.wait_for_selector(f"#{tab}-upload .file-preview")
+
+
+def shown_text(page, tab: str) -> str:
+    """The text of the rows in the document, top to bottom."""
+    rows = page.locator(f"#{tab}-viewer .seg-row").evaluate_all(
+        "rows => rows.map(row => [parseFloat(row.style.top), row.querySelector('.seg-text').textContent])"
+    )
+    return "".join(text for _, text in sorted(rows))
+
+
+def table_rows(page, tab: str) -> list[list[str]]:
+    """The table as a person reads it: the rows that Gradio has drawn, from the first."""
+    read = f"""() => [...document.querySelectorAll('#{tab}-table .virtual-row')]
+        .sort((a, b) => a.dataset.index - b.dataset.index)
+        .map(row => [...row.querySelectorAll('[role=gridcell]')].map(cell => cell.innerText.trim()))"""
+    page.wait_for_function(f"({read})().length > 0")
+    return page.evaluate(read)
+
+
+def download(page, selector: str) -> list[list[str]]:
+    page.wait_for_selector(f"{selector}:not([disabled])")
+    with page.expect_download() as info:
+        page.click(selector)
+    with open(info.value.path(), encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def toast(page) -> str:
+    page.wait_for_selector("[data-testid=toast-body]")
+    text = page.locator("[data-testid=toast-body]").first.inner_text()
+    page.locator(".toast-close").first.click()
+    return text
+
+
+def test_text_by_clicks(page, session):
+    paste(page, TEXT)
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    facts = page.locator("#explore-viewer .seg-facts").inner_text()
+    assert "English, 1 stage" in facts and "English (guessed)" in facts and f"{len(TEXT)}" in facts
+    assert "Early model." in page.locator("#explore-viewer .seg-note").inner_text()
+    want = session.analyse(session_text(TEXT), "english_a").chunks
+    page.wait_for_function("document.querySelector('#explore-line textarea, #explore-line input').value")
+    shown = download(page, "#explore-csv-shown")
+    assert [int(row[1]) for row in shown[1:]] == want["start"].tolist()
+    rows = table_rows(page, "explore")
+    assert len(rows) >= 5
+    for seen, saved in zip(rows, shown[1:], strict=False):
+        assert [float(x) for x in seen[:5]] == pytest.approx([float(x) for x in saved[:5]])
+        assert seen[5] == saved[5].removeprefix("'")
+    everything = download(page, "#explore-csv-all")
+    assert everything[0] == ["sequence", "stage", "start", "end", "n_bytes", "prob", "text"]
+    assert "".join(row[6] for row in everything[1:]).count("␣") == TEXT.count(" ")
+
+
+def session_text(text: str):
+    from analysis.inputs import read_text
+
+    return read_text(text.encode(), "pasted text")
+
+
+def test_hover_and_keys_tell_about_a_byte(page, session):
+    paste(page, TEXT)
+    tracks = session.analyse(session_text(TEXT), "english_a").boundaries
+    starts = tracks[tracks["is_boundary"]]["byte"].tolist()
+    inspector = page.locator("#explore-viewer .seg-inspector")
+    box = page.locator("#explore-viewer .seg-text").first.bounding_box()
+    cell = (
+        page.locator("#explore-viewer .seg-probe").evaluate("probe => probe.getBoundingClientRect().width")
+        / 100
+    )
+    page.mouse.move(box["x"] + 7.5 * cell, box["y"] + box["height"] / 2)
+    told = inspector.inner_text().replace("\n", " ")
+    assert re.search(r"byte 7 .*t +U\+0074.* hex 74 ", told)
+    assert f"{tracks['prob'][7]:.4f}" in told
+    page.locator("#explore-viewer .seg-scroll").focus()
+    page.keyboard.press("n")
+    assert f"byte {starts[1]} " in inspector.inner_text().replace("\n", " ")
+    page.keyboard.press("End")
+    assert f"byte {len(TEXT) - 1} " in inspector.inner_text().replace("\n", " ")
+    page.keyboard.press("p")
+    assert f"byte {max(b for b in starts if b < len(TEXT) - 1)} " in inspector.inner_text().replace("\n", " ")
+    assert (
+        f"byte {max(b for b in starts if b < len(TEXT) - 1)}"
+        in page.locator("#explore-viewer .seg-spoken").inner_text()
+    )
+
+
+def test_fasta_by_clicks(page, tmp_path):
+    path = tmp_path / "two.fa"
+    path.write_text(f">first\nACGT\n>second\n{BASES}\n")
+    page.get_by_role("tab", name="DNA").click()
+    upload(page, "dna", path)
+    page.locator("#dna-record input").click()
+    page.get_by_role("option", name=re.compile("second")).click()
+    page.wait_for_function(f"document.querySelector('#dna-end input').value === '{len(BASES)}'")
+    page.click("#dna-run")
+    wait_loaded(page, "dna")
+    assert shown_text(page, "dna") == BASES
+    page.locator("#dna-start input").fill("100")
+    page.locator("#dna-end input").fill("160")
+    page.click("#dna-show")
+    wait_loaded(page, "dna", 2)
+    assert shown_text(page, "dna") == BASES[100:160]
+    assert page.locator("#dna-viewer .seg-ruler").first.inner_text() == "0100"
+    page.wait_for_function(
+        "document.querySelector('#dna-line textarea, #dna-line input').value.startsWith('rows 1')"
+    )
+    time.sleep(1)  # the file of the new region follows the picture
+    region = download(page, "#dna-csv-region")
+    assert region[0][0] == "sequence" and {row[0] for row in region[1:]} == {"second"}
+    assert all(int(row[2]) < 160 and int(row[3]) > 100 for row in region[1:])
+    everything = download(page, "#dna-csv-all")
+    assert "".join(row[6] for row in everything[1:] if row[1] == "0") == BASES
+
+
+def test_sample_phage_shows_genes(page):
+    page.get_by_role("tab", name="DNA").click()
+    page.wait_for_function("document.querySelector('#dna-end input').value === '48502'")
+    page.locator("#dna-gene input").click()
+    page.get_by_role("option", name=re.compile("^cro ")).click()
+    page.wait_for_function("document.querySelector('#dna-start input').value !== '0'")
+    page.click("#dna-run")
+    wait_loaded(page, "dna")
+    page.locator("#dna-viewer .seg-scroll").focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    assert "cro (+)" in page.locator("#dna-viewer .seg-inspector").inner_text()
+
+
+def test_two_models_over_one_text(page):
+    page.get_by_role("tab", name="Compare").click()
+    page.click("#compare-run")
+    wait_loaded(page, "compare")
+    assert page.locator("#compare-viewer .seg-legend b").all_inner_texts() == [
+        "A: English, 1 stage",
+        "B: English, 2 stages",
+    ]
+    assert page.locator("#compare-viewer .seg-row").first.locator(".seg-label").all_inner_texts() == [
+        "A",
+        "B",
+    ]
+    rows = table_rows(page, "compare")
+    saved = download(page, "#compare-csv")
+    assert len(rows) == len(saved) - 1 == 2
+    f1 = saved[0].index("f1")
+    assert [float(row[2]) for row in rows] == pytest.approx([float(row[f1]) for row in saved[1:]], abs=1e-4)
+
+
+def test_hostile_text_stays_text(page, tmp_path):
+    path = tmp_path / "<img src=x onerror='window.hacked = 5'>.txt"
+    path.write_bytes(HOSTILE)
+    upload(page, "explore", path)
+    page.click("#explore-run")
+    wait_loaded(page, "explore")
+    text = shown_text(page, "explore")
+    first = HOSTILE.split(b"\n")[0].decode()
+    assert text.startswith(first)
+    rest = text[len(first) :]
+    # A boundary inside a character shows its bytes; either way the character itself never reaches the page.
+    assert re.fullmatch("↵EDA080 00 FF (202E|E280AE)abc(202C|E280AC) (200B|E2808B) (\u4e2d|E4B8AD)↵", rest)
+    page.locator("#explore-viewer .seg-scroll").focus()
+    for _ in range(8):
+        page.keyboard.press("n")
+    table_rows(page, "explore")
+    download(page, "#explore-csv-all")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("#explore-viewer img, #explore-viewer script").count() == 0
+    assert "not UTF-8" in page.locator("#explore-viewer .seg-note").inner_text()
+
+
+def test_hostile_record_name_stays_text(page, tmp_path):
+    path = tmp_path / "r.fa"
+    path.write_text(
+        f"><img/src=x/onerror=window.hacked=6> x\n{BASES}\n>bad${{window.hacked=7}}\nACGTACGTAC!GT\n"
+    )
+    page.get_by_role("tab", name="DNA").click()
+    upload(page, "dna", path)
+    assert "bad${window.hacked=7}" in toast(page)
+    path.write_text(f"><img/src=x/onerror=window.hacked=6> x\n{BASES}\n")
+    choose(page, "dna", "Paste")
+    page.locator("#dna-text textarea").fill(path.read_text())
+    page.click("#dna-run")
+    wait_loaded(page, "dna")
+    assert "<img/src=x/onerror=window.hacked=6>" in page.locator("#dna-viewer .seg-facts").inner_text()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_an_error_is_one_sentence_and_the_next_request_works(page, tmp_path):
+    choose(page, "explore", "Paste")
+    page.click("#explore-run")
+    told = toast(page)
+    assert "the text field is empty" in told and "Traceback" not in told
+    path = tmp_path / "cut.txt.gz"
+    path.write_bytes(b"\x1f\x8b\x08\x00garbage")
+    upload(page, "explore", path)
+    page.click("#explore-run")
+    assert "cut.txt.gz" in toast(page)
+    choose(page, "explore", "Paste")
+    page.locator("#explore-text textarea").fill(TEXT)
+    page.click("#explore-run")
+    wait_loaded(page, "explore")
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+
+
+def test_a_megabyte_stays_quick(page, tmp_path):
+    path = tmp_path / "big.txt"
+    path.write_bytes((b"It was the best of times, it was the worst of times. " * 20 + b"\n") * 950)
+    upload(page, "explore", path)
+    page.click("#explore-run")
+    wait_loaded(page, "explore")
+    viewer = page.locator("#explore-viewer .seg")
+    assert float(viewer.get_attribute("data-open-ms")) < 2000
+    scroller = page.locator("#explore-viewer .seg-scroll")
+    scroller.evaluate("node => { node.scrollTop = node.scrollHeight / 2; }")
+    page.wait_for_function("document.querySelector('#explore-viewer .seg-ruler').textContent > '300000'")
+    assert page.locator("#explore-viewer .seg-row").count() < 60
+    assert page.locator("#explore-viewer .seg *").count() < 1500
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    paste(page, TEXT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_theme_redraws(page):
+    paste(page, TEXT)
+    read = "document.querySelector('#explore-viewer .seg-row canvas').toDataURL()"
+    before = page.evaluate(read)
+    page.click("#theme")
+    page.wait_for_function(f"{read} !== {before!r}")
+    assert page.evaluate("document.body.classList.contains('dark')")

@@ -1,0 +1,109 @@
+"""Handlers as functions: values in, values out, failures as one escaped sentence."""
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from app import handlers, view
+from app import session as limits
+
+TEXT = "It was the best of times, it was the worst of times."
+
+
+def analyse(session, text=TEXT, domain="guess", model="auto", source="paste", upload=None, sample="english"):
+    return handlers.on_analyse(session, source, text, upload, sample, domain, model)
+
+
+def test_text_in_analysis_out(session):
+    done, value, stages, page = analyse(session)
+    assert done.sequences[0].data == TEXT.encode() and done.model.name == "english_a"
+    assert dict(value["facts"])["input"] == "English (guessed)"
+    assert stages["choices"] == [("stage 0", 0)] and page == 1
+
+
+def test_chosen_model_and_domain_win(session):
+    done, value, stages, _ = analyse(session, model="english_b", domain="code")
+    assert done.model.name == "english_b" and dict(value["facts"])["input"] == "source code"
+    assert len(stages["choices"]) == 2
+
+
+def test_pasted_fasta_record_is_read_as_dna(session):
+    done, value, *_ = analyse(session, ">a\nACGTACGTACGT\n>b\nGGGGCCCC\n")
+    assert done.model.name == "dna_a" and done.sequences[0].data == b"ACGTACGTACGT"
+    assert value["bases"]["group"] == 10 and "first of 2 records" in " ".join(value["notes"])
+
+
+def test_lone_surrogate_from_the_browser_becomes_bytes(session):
+    done, *_ = analyse(session, "a\ud800b")
+    assert done.sequences[0].data == b"a\xed\xa0\x80b"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"text": ""}, "empty"),
+        ({"text": "x" * (limits.MAX_PASTE + 1)}, "can be pasted"),
+        ({"source": "upload"}, "no file has been uploaded"),
+        ({"source": "sample", "sample": "nope"}, "no sample named"),
+        ({"model": "nope"}, "no model named"),
+    ],
+)
+def test_each_mistake_is_one_sentence(session, values, words):
+    with pytest.raises(gr.Error, match=words) as raised:
+        analyse(session, **values)
+    assert "\n" not in raised.value.message
+    analyse(session)
+
+
+def test_messages_are_escaped_for_gradio(session, tmp_path):
+    path = tmp_path / "<img src=x onerror=alert(1)>.fa"
+    path.write_bytes(b">r\nACGTACGTAC!\n")
+    with pytest.raises(gr.Error) as raised:
+        analyse(session, source="upload", upload=str(path))
+    assert "<img" not in raised.value.message and "&lt;img" in raised.value.message
+
+
+def test_a_defect_is_told_without_its_details(session, monkeypatch):
+    monkeypatch.setattr(session, "analyse", lambda *_: 1 / 0)
+    with pytest.raises(gr.Error, match="ZeroDivisionError") as raised:
+        analyse(session)
+    assert "division by zero" not in raised.value.message
+
+
+def test_files_equal_what_is_shown(session):
+    done, *_ = analyse(session, TEXT * 40, model="english_b")
+    table, page, line, shown = handlers.on_page(session, done, 1, 1)
+    assert page == 1 and line.startswith("rows 1 to ")
+    pd.testing.assert_frame_equal(
+        pd.read_csv(shown["value"], keep_default_na=False), table, check_dtype=False
+    )
+    everything, *plots = handlers.on_everything(session, done)
+    read = pd.read_csv(everything["value"], keep_default_na=False)
+    assert len(read) == len(done.chunks) and read["end"].tolist() == done.chunks["end"].tolist()
+    assert [len(plot.data) for plot in plots] == [2, 2, 2]
+
+
+def test_nothing_listed_before_the_first_analysis(session):
+    assert handlers.on_page(session, None, 0, 1) == (gr.skip(),) * 4
+
+
+def test_two_models_over_one_text(session):
+    both, value, stages_a, stages_b = handlers.on_compare(
+        session, "paste", TEXT * 10, None, "english", "english_a", "english_b"
+    )
+    assert [len(s["choices"]) for s in (stages_a, stages_b)] == [1, 2] and len(value["groups"]) == 2
+    table, file = handlers.on_agreement(session, both)
+    assert list(table.columns) == list(handlers.AGREEMENT_SHOWN.values()) and len(table) == 2
+    assert len(pd.read_csv(file["value"]).columns) > len(table.columns)
+    assert handlers.on_compared_stages(both, 0, 1)["compared"] == [0, 1]
+
+
+def test_comparison_needs_two_models(session):
+    with pytest.raises(gr.Error, match="two models"):
+        handlers.on_compare(session, "paste", TEXT, None, "english", "english_a", None)
+
+
+def test_model_cards_show_every_model(session):
+    cards = handlers.model_cards(session)["cards"]
+    assert [card["title"] for card in cards] == [view.card(c, {})["title"] for c in session.cards()]
+    assert all(card["early"] for card in cards)

@@ -1,0 +1,69 @@
+"""What the running app holds."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from app import session as module
+from app.session import Session
+from hnet_core.errors import CheckpointError, ConfigError, InputError
+
+
+def test_models_are_loaded_once(session):
+    assert session.model("english_a") is session.model("english_a")
+
+
+@pytest.mark.parametrize("name", ["nothing", "../../etc", "/tmp", ""])
+def test_only_listed_models_can_be_asked_for(session, name):
+    with pytest.raises(CheckpointError, match=r"there are .*english_a"):
+        session.model(name)
+
+
+def test_the_fitting_model_is_picked(session):
+    assert session.model_for("dna") == "dna_a"
+    assert session.model_for("code") == "code_a"
+    assert session.model_for("chinese") == session.model_for("english") == "english_a"
+
+
+def test_pair_stays_in_one_domain(session):
+    assert set(session.pair()) == {"english_a", "english_b"}
+
+
+def test_no_models_is_said_in_one_sentence(tmp_path):
+    empty = Session(tmp_path, "cpu")
+    assert empty.choices() == [] and empty.pair() == (None, None)
+    with pytest.raises(CheckpointError, match="no model to run"):
+        empty.model_for("english")
+
+
+def test_broken_model_is_listed_with_its_error(tmp_path, session, models_dir):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{}")
+    (tmp_path / "broken" / "model.json").write_text("{")
+    broken = Session(tmp_path, "cpu")
+    assert "cannot be read" in broken.cards()[0]["error"] and broken.choices() == []
+
+
+def test_samples_exist_and_can_be_read(session):
+    names = {sample.name for sample in session.samples()}
+    assert {"english", "chinese", "python", "lambda"} <= names
+    for sample in session.samples():
+        assert sample.path.is_file()
+    assert session.sample("lambda").annotation.is_file()
+    with pytest.raises(InputError, match="no sample named"):
+        session.sample("../secret")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_without_a_device_is_refused(models_dir):
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        Session(models_dir, "cuda")
+
+
+def test_downloads_have_unguessable_folders_and_go(models_dir, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_FILES", 3)
+    session = Session(models_dir, "cpu")
+    paths = [Path(session.keep_file(b"%d" % i, "chunks.csv")) for i in range(6)]
+    assert paths[-1].read_bytes() == b"5" and len({path.parent for path in paths}) == 6
+    assert not paths[0].exists() and sum(path.exists() for path in paths) <= 4

@@ -1,0 +1,114 @@
+"""Analyses as what the page shows."""
+
+import base64
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.inputs import Sequence
+from app import view
+
+TEXT = b"It was the best of times, it was the worst of times. " * 8
+
+
+@pytest.fixture(scope="module")
+def done(session):
+    return session.analyse([Sequence("t", TEXT)], "english_b")
+
+
+@pytest.fixture(scope="module")
+def long(session):
+    return session.analyse([Sequence("long", TEXT * 6)], "english_b")
+
+
+def test_regions_cut_the_same_tracks(done):
+    whole = view.tracks(done, "t", 0, len(TEXT))
+    start, end = 101, 250
+    for stage, part in enumerate(view.tracks(done, "t", start, end)):
+        table = done.boundaries_of("t", stage)
+        inside = table[(table["byte"] >= start) & (table["byte"] < end)]
+        assert part.prob.tolist() == inside["prob"].tolist()
+        assert part.is_boundary.tolist() == inside["is_boundary"].tolist()
+        chunk = done.chunks_of("t", stage).iloc[part.lead_index]
+        assert chunk["start"] == part.lead_start <= start < chunk["end"]
+        assert part.lead_prob == pytest.approx(chunk["prob"])
+        assert part.tail_end in done.chunks_of("t", stage)["end"].tolist() and part.tail_end >= end
+    assert whole[0].lead_start == 0 and whole[0].tail_end == len(TEXT)
+
+
+def test_value_tells_what_was_learned_and_what_is_odd(session):
+    done = session.analyse([Sequence("t", b"\xffabc", ("is not UTF-8",))], "english_a")
+    value = view.text_value(done, "English (guessed)")
+    assert value["notes"] == ["Early model. Random weights: it has learned nothing.", "Is not UTF-8."]
+    facts = dict(value["facts"])
+    assert facts["model"] == "English, 1 stage" and facts["bytes"] == "4" and "chunks" in facts["stage 0"]
+
+
+def test_comparison_names_both_models(session, done):
+    other = session.analyse([Sequence("t", TEXT)], "english_a")
+    value = view.compare_value(other, done, 0, 1)
+    assert [(g["label"], g["name"], len(g["stages"])) for g in value["groups"]] == [
+        ("A", "English, 1 stage", 1),
+        ("B", "English, 2 stages", 2),
+    ]
+    assert value["compared"] == [0, 1]
+
+
+def test_region_of_dna_has_its_genes(session):
+    bases = b"ACGT" * 50
+    done = session.analyse([Sequence("r", bases, kind="dna")], "dna_a")
+    rows = [
+        ("r", "gene", "inside", 60, 90, "+"),
+        ("r", "gene", "across", 20, 70, "-"),
+        ("r", "gene", "away", 150, 160, "+"),
+    ]
+    features = pd.DataFrame(rows, columns=["sequence", "kind", "name", "start", "end", "strand"])
+    value = view.region_value(done, features, 50, 120, 60, 3)
+    assert base64.b64decode(value["bytes"]) == bases[50:120] and value["origin"] == 50
+    found = {each["name"]: (each["start"], each["end"], each["strand"]) for each in value["features"]}
+    assert found == {"inside": (10, 40, "+"), "across": (0, 20, "-")}
+
+
+def test_pages_tile_the_table(long):
+    table = view.chunks(long, 0)
+    assert len(table) > view.PAGE
+    pages = -(-len(table) // view.PAGE)
+    parts = [view.chunk_page(long, 0, page)[0] for page in range(1, pages + 1)]
+    starts = np.concatenate([part["start"].to_numpy() for part in parts])
+    assert starts.tolist() == table["start"].tolist()
+    assert view.chunk_page(long, 0, 10_000)[1] == pages and view.chunk_page(long, 0, 0)[1] == 1
+    assert "".join(view.all_chunks(long)["text"][: len(table)]) == view.visible(TEXT * 6)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"a b\t\n", "a␣b⇥↵"),
+        (b"\x00\x1b", "‹U+0000›‹U+001B›"),
+        (b"\xed\xa0\x80\xff", "‹ED›‹A0›‹80›‹FF›"),
+        ("\u202eabc\u200b".encode(), "‹U+202E›abc‹U+200B›"),
+        ("中\U0001f600é".encode(), "中\U0001f600é"),
+        ("中".encode()[:2], "‹E4›‹B8›"),
+    ],
+)
+def test_visible_leaves_a_trace_of_every_byte(data, text):
+    assert view.visible(data) == text
+    text.encode("utf-8")
+
+
+def test_card_of_a_broken_model_shows_the_reason():
+    card = view.card({"name": "m", "error": "model.json: cannot be read"}, {})
+    assert card["title"] == "m" and card["note"] == "model.json: cannot be read"
+
+
+def test_card_reads_model_json():
+    info = {
+        "name": "m",
+        "title": "M",
+        "learned": "words",
+        "bytes_seen": 52_000_000,
+        "boundary_shares": {"spaces": 0.61},
+    }
+    facts = dict(view.card(info, {})["facts"])
+    assert facts["bytes seen"] == "52,000,000" and facts["cuts at spaces"] == "61%" and "licence" not in facts

@@ -1,0 +1,219 @@
+"""Model folders: found by name or path, checked before anything is allocated, written whole or not at all."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from hnet_core.boundaries import load_boundary_model
+from hnet_core.checkpoint import (
+    MODELS_ENVIRONMENT,
+    WEIGHTS,
+    boundary_tensor_names,
+    load_model,
+    model_folder,
+    model_names,
+    read_info,
+    save_model,
+    write_folder,
+)
+from hnet_core.config import HNetConfig
+from hnet_core.errors import CheckpointError, ConfigError
+from tests.tiny import tiny_model
+
+LOADERS = [load_model, load_boundary_model]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    save_model(tmp_path / "english", tiny_model(1), {"domain": "english"})
+    return tmp_path / "english"
+
+
+def rewrite(folder: Path, **changes) -> None:
+    """Change entries of config.json."""
+    raw = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(raw | changes))
+
+
+@pytest.mark.parametrize("n_stages", [0, 1, 2])
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_saved_model_loads_as_it_was(n_stages, tied, tmp_path):
+    model = tiny_model(n_stages, tie_embeddings=tied)
+    save_model(tmp_path / "m", model, {"title": "Ä"})
+    loaded = load_model(tmp_path / "m")
+    assert loaded.config == model.config and loaded.info == {"name": "m", "title": "Ä"}
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor), name
+    assert (loaded.model.lm_head.weight is loaded.model.embeddings.weight) == tied
+
+
+def test_bf16_keeps_d_and_the_residual_projection_in_float32(tmp_path):
+    save_model(tmp_path / "m", tiny_model(1), {}, dtype=torch.bfloat16)
+    for name, tensor in load_file(tmp_path / "m" / WEIGHTS).items():
+        fixed = name.endswith("mixer.D") or "residual_proj" in name
+        assert tensor.dtype == (torch.float32 if fixed else torch.bfloat16), name
+
+
+def test_models_are_found_by_name_path_and_environment(folder, tmp_path, monkeypatch):
+    save_model(tmp_path / "dna", tiny_model(1), {})
+    (tmp_path / "no_model").mkdir()
+    assert model_names(tmp_path) == ["dna", "english"]
+    assert model_folder("dna", tmp_path) == tmp_path / "dna"
+    assert model_folder(folder) == folder
+    monkeypatch.setenv(MODELS_ENVIRONMENT, str(tmp_path))
+    assert model_folder("english") == folder
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_an_unknown_name_is_answered_with_those_that_exist(load, folder, tmp_path):
+    save_model(tmp_path / "dna", tiny_model(1), {})
+    with pytest.raises(CheckpointError, match=r"'englsh'.*did you mean 'english'.*dna, english") as caught:
+        load("englsh", models_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_models_at_all_is_said_so(tmp_path):
+    with pytest.raises(CheckpointError, match="none"):
+        load_model("english", models_dir=tmp_path)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut", "header"])
+def test_damaged_weights_are_refused(load, kind, folder):
+    path = folder / WEIGHTS
+    whole = path.read_bytes()
+    path.unlink()
+    content = {
+        "empty": b"",
+        "text": b"not tensors",
+        "cut": whole[: len(whole) // 2],
+        "header": (2**60).to_bytes(8, "little") + whole[8:],
+    }
+    if kind in content:
+        path.write_bytes(content[kind])
+    with pytest.raises(CheckpointError, match="cannot be read") as caught:
+        load(folder)
+    assert WEIGHTS in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_damaged_info_is_refused(folder):
+    for content in ("{", "[1]"):
+        (folder / "model.json").write_text(content)
+        with pytest.raises(CheckpointError, match=r"model\.json"):
+            read_info(folder)
+    (folder / "model.json").unlink()
+    assert read_info(folder) == {"name": "english"}
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"arch_layout": ["m3t1", ["T2"], "t1m1"]}, "encoder.layers.2"),
+        ({"arch_layout": ["m1t1", ["T2"], "t1m1"]}, "encoder.layers"),
+        ({"d_model": [64, 64]}, "embeddings.weight"),
+        ({"ssm_cfg": {"d_state": 16}}, "(161, 32)"),
+        ({"vocab_size": 300}, "(300, 32)"),
+    ],
+)
+def test_a_configuration_that_contradicts_the_weights_is_refused(load, changes, named, folder):
+    rewrite(folder, **changes)
+    with pytest.raises(CheckpointError) as caught:
+        load(folder)
+    assert named in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory that Linux keeps")
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_configuration_of_billions_of_parameters_is_refused_without_allocating(load, folder):
+    import resource
+
+    widths = {"d_model": [32768, 32768], "d_intermediate": [32768, 32768]}
+    rewrite(folder, arch_layout=["m4t4", ["T200"], "t4m4"], **widths)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="32768"):
+        load(folder)
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+    )  # kB; one matrix has 4,000,000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"d_model": [10**9, 10**9]},
+        {"arch_layout": ["m2t1", ["T999999999"], "t1m1"]},
+        {"arch_layout": ["m2t1", ["T2"]]},
+        {"d_modell": [1]},
+    ],
+)
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_configuration_beyond_all_limits_is_refused(load, changes, folder):
+    rewrite(folder, **changes)
+    with pytest.raises(ConfigError):
+        load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null"])
+def test_a_damaged_configuration_is_refused(content, folder):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("n_stages", [1, 2])
+def test_boundary_weights_give_boundaries_and_refuse_logits_in_one_sentence(n_stages, tmp_path):
+    model = tiny_model(n_stages)
+    kept = {n: model.state_dict()[n] for n in boundary_tensor_names(model)}
+    write_folder(tmp_path / "edges", model.config, kept, {}, torch.float32)
+    assert len(load_boundary_model(tmp_path / "edges").boundaries(b"some bytes")) == n_stages
+    with pytest.raises(CheckpointError, match="boundary weights only") as caught:
+        load_model(tmp_path / "edges")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tensor_without_a_place_is_refused(folder):
+    tensors = load_file(folder / WEIGHTS)
+    save_file({**tensors, "backbone.surplus": torch.zeros(1)}, folder / WEIGHTS)
+    with pytest.raises(CheckpointError, match=r"backbone\.surplus"):
+        load_model(folder)
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("existing", [False, True])
+@pytest.mark.parametrize("failing", ["tensors", "info"])
+def test_a_failed_save_changes_nothing(existing, failing, tmp_path, monkeypatch):
+    target = tmp_path / "models" / "m"
+    if existing:
+        save_model(target, tiny_model(1), {"note": "old"})
+        (target / "training.csv").write_text("step\n")
+    before = listing(tmp_path)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    if failing == "tensors":
+        monkeypatch.setattr("hnet_core.checkpoint.save_file", full)
+    info = {"note": object()} if failing == "info" else {"note": "new"}
+    with pytest.raises((OSError, TypeError)):
+        save_model(target, tiny_model(1, seed=5), info)
+    assert listing(tmp_path) == before
+    assert not [p for p in tmp_path.rglob("*") if p.name.startswith(".")]
+
+
+def test_saving_again_replaces_the_model_and_keeps_its_curves(folder):
+    (folder / "training.csv").write_text("step\n")
+    save_model(folder, tiny_model(2), {"note": "new"})
+    assert load_model(folder).config.n_stages == 2 and read_info(folder)["note"] == "new"
+    assert (folder / "training.csv").read_text() == "step\n"
+
+
+def test_the_written_configuration_has_the_published_form(folder):
+    assert HNetConfig.from_dict(json.loads((folder / "config.json").read_text())) == tiny_model(1).config

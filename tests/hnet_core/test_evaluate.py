@@ -1,0 +1,148 @@
+"""Every byte is scored once, with context; boundaries are counted at the places they are said to be at."""
+
+import json
+from math import log
+
+import numpy as np
+import pytest
+import torch
+
+from hnet_core import evaluate as module
+from hnet_core.checkpoint import read_info, save_model
+from hnet_core.encoding import encode
+from hnet_core.evaluate import boundaries_by_byte, evaluate, main, middle_parts, score
+from hnet_core.losses import next_byte_nll
+from hnet_core.training.documents import Document
+from hnet_core.training.landmarks import CodingPart
+from tests.tiny import random_bytes, tiny_model
+
+
+def document(data: bytes, name: str = "x") -> Document:
+    return Document(name, 0, np.frombuffer(data, dtype=np.uint8))
+
+
+@pytest.fixture
+def uniform():
+    """A model that thinks every byte equally likely: exactly 8 bits a byte, if every byte is scored once."""
+    model = tiny_model(1)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+    return model
+
+
+@pytest.mark.parametrize("n", [1, 7, 15, 16, 17, 24, 25, 200])
+def test_every_byte_is_scored_once(uniform, n):
+    result = evaluate(uniform, [document(random_bytes(n)), document(b"ab")], context=16)
+    assert result.bits_per_byte == pytest.approx(8, rel=1e-5)
+    assert result.n_bytes == n + 2 and result.n_documents == 2
+
+
+@pytest.mark.parametrize("n_stages", [0, 1, 2])
+def test_enough_context_is_one_forward(n_stages):
+    model, data = tiny_model(n_stages), random_bytes(90)
+    ids = torch.from_numpy(encode(data).copy()).long()
+    output = model(ids, cu_seqlens=torch.tensor([0, 91]))
+    want = next_byte_nll(output.logits, ids, torch.tensor([0, 91]))[0].sum().item()
+    nll, boundaries = score(model, data, context=91)
+    assert nll == pytest.approx(want, rel=1e-5)
+    assert (boundaries == boundaries_by_byte(output, 91)[:, 1:]).all() and boundaries.shape == (n_stages, 90)
+
+
+def test_windows_are_rows_of_their_own_with_context_before():
+    model, data, context = tiny_model(1), random_bytes(50), 20
+    ids = torch.from_numpy(encode(data).copy()).long()
+    want = 0.0
+    for low, high, new in [(0, 20, 19), (10, 30, 10), (20, 40, 10), (30, 50, 10), (31, 51, 1)]:
+        row = ids[low:high]
+        logits = model(row, cu_seqlens=torch.tensor([0, len(row)])).logits
+        want += next_byte_nll(logits, row, torch.tensor([0, len(row)]))[0][-new:].sum().item()
+    assert score(model, data, context=context)[0] == pytest.approx(want, rel=1e-5)
+
+
+def test_inner_boundaries_are_among_outer_ones():
+    model, data = tiny_model(2), random_bytes(300)
+    ids = torch.from_numpy(encode(data).copy()).long()
+    output = model(ids, cu_seqlens=torch.tensor([0, 301]))
+    outer, inner = boundaries_by_byte(output, 301)
+    assert (
+        outer.sum() == output.stages[0].is_boundary.sum()
+        and inner.sum() == output.stages[1].is_boundary.sum()
+    )
+    assert not (inner & ~outer).any()
+    kept = np.flatnonzero(outer)[output.stages[1].is_boundary.numpy()]
+    assert kept.tolist() == np.flatnonzero(inner).tolist()
+
+
+def fixed(monkeypatch, boundaries):
+    """Make `score` report these boundaries and a surprise of 1 bit a byte."""
+    monkeypatch.setattr(
+        module,
+        "score",
+        lambda model, data, *, context: (log(2) * len(data), np.array(boundaries, dtype=bool)),
+    )
+
+
+def test_shares_of_words(monkeypatch, uniform):
+    #                    a  b     c  d     e  f
+    fixed(monkeypatch, [[1, 0, 1, 0, 0, 0, 1, 1]])
+    result = evaluate(uniform, [document(b"ab cd ef")])
+    assert result.bits_per_byte == pytest.approx(1) and result.bytes_per_chunk == (2.0,)
+    assert result.shares[0]["space_before_word"] == 0.5
+    assert result.shares[0]["first_letter"] == pytest.approx(2 / 3)
+    assert result.shares[0]["space_or_first_letter"] == 1.0
+    assert result.shares[0]["inside_word"] == pytest.approx(1 / 3)
+    assert result.shares[0]["all"] == 0.5
+    info = result.info("english")
+    assert info["boundary_shares"]["stage0_all"] == 0.5 and info["learned"] == "words"
+
+
+def test_shares_of_codons(monkeypatch, uniform):
+    fixed(monkeypatch, [[0, 1, 1, 0, 1, 0, 1, 1]])
+    result = evaluate(uniform, [document(b"ATGATGCC")], annotation={"x": [CodingPart(0, 6, True, 0)]})
+    assert result.shares[0]["codon_1"] == 0 and result.shares[0]["codon_2"] == 1
+    assert result.shares[0]["codon_3"] == 0.5 and result.shares[0]["outside_genes"] == 1
+    assert "reverse_codon_1" not in result.shares[0], "no site, no share"
+    assert result.info("dna")["learned"] == "codons"
+
+
+def test_middle_parts_keep_shares_and_coordinates():
+    parts = middle_parts([Document("x", 100, np.arange(100, dtype=np.uint8)), document(b"a" * 300)], 40)
+    assert [len(part.data) for part in parts] == [10, 30]
+    assert parts[0].start == 145 and parts[0].data[0] == 45
+    assert middle_parts([document(b"abc")], 99)[0].data.tobytes() == b"abc"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_model(tmp_path / "model", tiny_model(1), {"name": "tiny", "domain": "english", "row_bytes": 64})
+    (tmp_path / "a.txt").write_text("the cat sat on the mat " * 9)
+    return tmp_path
+
+
+def test_command_prints_json_and_saves(folder, capsys):
+    call = ["--model", str(folder / "model"), "--data", str(folder / "a.txt")]
+    assert main([*call, "--json", "--save"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    info = read_info(folder / "model")
+    assert info["name"] == "tiny" and info["bits_per_byte"] == pytest.approx(
+        figures["bits_per_byte"], abs=1e-4
+    )
+    assert figures["n_bytes"] == 23 * 9 and set(info["boundary_shares"]) == {
+        f"stage0_{k}" for k in figures["shares"][0]
+    }
+    assert main([*call, "--limit", "50"]) == 0
+    assert "50 bytes in 1 documents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--model", "nobody"], "nobody"),
+        (["--data", "nowhere.txt"], "no such file"),
+        (["--annotation", "a.gff3"], "only FASTA"),
+    ],
+)
+def test_wrong_calls_end_with_one_line(folder, capsys, more, words):
+    assert main(["--model", str(folder / "model"), "--data", str(folder / "a.txt"), *more]) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1

@@ -1,0 +1,133 @@
+"""python -m hnet_core.training: the whole command, killed and continued, and called wrongly."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+from hnet_core.training.__main__ import main
+from tests.hnet_core.training.recipes import write_recipe, write_text
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Arguments of a tiny training; `out` and further words may be given."""
+    recipe, text = write_recipe(tmp_path, checkpoint_minutes=0), write_text(tmp_path)
+
+    def arguments(*more: str, out: str = "out") -> list[str]:
+        paths = ["--config", str(recipe), "--data", str(text), "--out", str(tmp_path / out)]
+        return [*paths, "--device", "cpu", *more]
+
+    return arguments
+
+
+def curve(folder):
+    with (folder / "training.csv").open() as stream:
+        return [(row["step"], row["bytes"], row["loss"], row["grad_norm"]) for row in csv.DictReader(stream)]
+
+
+def test_killed_at_any_moment_and_continued(tmp_path, call, root):
+    assert main(call(out="whole")) == 0
+    process = subprocess.Popen([sys.executable, "-m", "hnet_core.training", *call()], cwd=root)
+    log = tmp_path / "out" / "training.csv"
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and not (log.exists() and len(log.read_text().splitlines()) > 2):
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert len(curve(tmp_path / "out")) < len(curve(tmp_path / "whole")), "it was over before the kill"
+    assert main(call("--resume")) == 0
+    assert curve(tmp_path / "out") == curve(tmp_path / "whole")
+    first, second = (load_file(tmp_path / out / "model" / "model.safetensors") for out in ("whole", "out"))
+    assert all(first[name].equal(second[name]) for name in first)
+
+
+def test_terminated_saves_and_ends_well(tmp_path, call, monkeypatch, capsys):
+    from hnet_core.training.loop import Training
+
+    advance = Training._advance
+
+    def terminated_at_five(self):
+        if self.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return advance(self)
+
+    monkeypatch.setattr(Training, "_advance", terminated_at_five)
+    assert main(call("--set", "checkpoint_minutes=60")) == 0
+    assert "stopped; --resume continues: step 5" in capsys.readouterr().out
+    assert main(call("--resume", "--set", "checkpoint_minutes=60")) == 0
+    assert "finished" in capsys.readouterr().out
+
+
+def test_a_second_start_needs_resume_and_the_same_settings(tmp_path, call, capsys):
+    assert main(call("--bytes", "1000")) == 0
+    held = (tmp_path / "out" / "checkpoint.safetensors").read_bytes()
+    assert main(call("--bytes", "1000")) == 2
+    assert "already holds a training; give --resume" in capsys.readouterr().err
+    wrong = ["--set", "learning_rate=1"], ["--seed", "1"], ["--set", "model.ssm_cfg.d_state=8"]
+    for change, word in zip(wrong, ("learning_rate", "seed", "model"), strict=True):
+        assert main(call("--resume", *change)) == 2
+        assert f"was made with another {word};" in capsys.readouterr().err
+    assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
+    assert main(call("--resume", "--bytes", "3000")) == 0
+
+
+def test_other_data_is_refused_at_resume(tmp_path, call, capsys):
+    assert main(call("--bytes", "1000")) == 0
+    write_text(tmp_path, n_documents=5)
+    assert main(call("--resume", "--bytes", "2000")) == 2
+    assert "another data_fingerprint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--data", "nowhere.txt"], "no such file"),
+        (["--config", "nowhere.json"], "cannot be read"),
+        (["--set", "row_byte=1"], "did you mean 'row_bytes'"),
+        (["--set", "batch_bytes=1000000"], "less than one step"),
+        (["--device", "cuda:9"], "no CUDA device"),
+        (["--valid", "nowhere.txt"], "no such file"),
+    ],
+)
+def test_wrong_calls_end_with_one_line(tmp_path, call, capsys, monkeypatch, more, words):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(call(*more)) == 2
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+    assert not (tmp_path / "out" / "checkpoint.safetensors").exists()
+
+
+def test_failed_work_ends_with_one(call, capsys, monkeypatch):
+    assert main(call("--set", "learning_rate=1e30", "lr_multipliers=[1,1]", "warmup=0", "clip=1e30")) == 1
+    assert "no checkpoint" in (error := capsys.readouterr().err) or "last good checkpoint" in error
+    assert "error: step" in error
+
+
+def test_dna_with_genes(tmp_path, call, capsys):
+    from tests.hnet_core.training.recipes import tiny_recipe
+
+    (tmp_path / "a.fa").write_text(">chr1\n" + "ATGGCCTAA" * 300 + "\n>chr2\n" + "ATGGCC" * 100 + "\n")
+    (tmp_path / "a.gff3").write_text("chr2\tx\tCDS\t1\t600\t.\t+\t0\tID=a\n")
+    raw = tiny_recipe(exclude=["chr2"], reverse_complement=0.5, bytes=2000) | {"domain": "dna"}
+    (tmp_path / "dna.json").write_text(json.dumps(raw))
+    genome = str(tmp_path / "a.fa")
+    more = [
+        "--config",
+        str(tmp_path / "dna.json"),
+        "--data",
+        genome,
+        "--valid",
+        genome,
+        "--valid-include",
+        "chr2",
+    ]
+    assert main(call(*more, "--valid-annotation", str(tmp_path / "a.gff3"))) == 0
+    info = json.loads((tmp_path / "out" / "model" / "model.json").read_text())
+    assert {"stage0_codon_1", "stage0_codon_2", "stage0_codon_3"} <= set(info["boundary_shares"])
