@@ -181,6 +181,8 @@ def write_folder(
             save_file(stored, temporary / WEIGHTS, metadata={"format": "pt"})
         except SafetensorError as err:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({err})") from err
+        # safetensors makes files that only their owner may read.
+        (temporary / WEIGHTS).chmod(0o644)
         (temporary / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
         (temporary / INFO).write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if folder.exists():

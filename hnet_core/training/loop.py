@@ -26,7 +26,7 @@ from hnet_core.training.objective import objective
 from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate, stage_of
 from hnet_core.training.packing import PackedRows, Position, RowStream
 from hnet_core.training.recipe import Recipe
-from hnet_core.training.schedule import TargetRamp, WarmupStableDecay
+from hnet_core.training.schedule import WarmupStableDecay
 from kernels.linear import precision
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
@@ -63,7 +63,6 @@ class Training:
             self.model, multipliers, weight_decay=options.weight_decay, betas=options.betas, eps=options.eps
         )
         self.schedule = WarmupStableDecay(options.warmup, options.decay)
-        self.target = TargetRamp(options.target_first or options.target, options.target, *options.target_ramp)
         self.log = TrainingLog(out / LOG, recipe.model.n_stages, options.log_steps)
         self.valid, self.annotation, self.device = valid or [], annotation, device
         self.step, self.bytes_seen, self.seconds = 0, 0, 0.0
@@ -161,14 +160,13 @@ class Training:
         The ratio loss is not linear in its positions: a step's is the mean over its micro-batches.
         """
         options, values = self.recipe.training, {}
-        target = self.target(self.bytes_seen / options.bytes)
         predicted = sum(pack.n_predicted for pack in packs)
         for pack in packs:
             ids = torch.from_numpy(pack.input_ids).to(self.device).long()
             cu_seqlens = torch.from_numpy(pack.cu_seqlens).to(self.device)
             with precision(options.matmul_precision):
                 output = self.model(ids, cu_seqlens=cu_seqlens)
-            losses = objective(output, ids, cu_seqlens, target=target, alpha=options.alpha)
+            losses = objective(output, ids, cu_seqlens, target=options.target, alpha=options.alpha)
             weight = pack.n_predicted / predicted
             found = self._values(losses, output.stages, len(ids))
             (losses.total * weight).backward()

@@ -44,10 +44,6 @@ class TrainingOptions:
     """Weight of the ratio losses beside the cross entropy in nats."""
     target: tuple[float, ...] = ()
     """Wanted positions a chunk, one a stage, outermost first."""
-    target_first: tuple[float, ...] = ()
-    """Targets to begin with, where they differ; empty: `target` throughout."""
-    target_ramp: tuple[float, ...] = (0.3, 0.6)
-    """Shares of the training between which `target_first` turns into `target`."""
     reverse_complement: float = 0.0
     """DNA: share of rows that are read on the other strand."""
     include: tuple[str, ...] = ()
@@ -82,11 +78,7 @@ class TrainingOptions:
         _check(
             "betas", self.betas, lambda v: len(v) == 2 and all(0 <= b < 1 for b in v), "two from 0 to below 1"
         )
-        for name in ("target", "target_first"):
-            _check(
-                name, getattr(self, name), lambda v: all(n > 1 for n in v), "above 1 position a chunk each"
-            )
-        _check("target_ramp", self.target_ramp, _is_span, "two rising shares from 0 to 1")
+        _check("target", self.target, lambda v: all(n > 1 for n in v), "above 1 position a chunk each")
         _check("lr_multipliers", self.lr_multipliers, lambda v: not v or min(v) > 0, "above 0 each")
 
 
@@ -112,10 +104,6 @@ class Recipe:
         if len(options.target) != stages:
             raise ConfigError(
                 f"target={list(options.target)} must have {stages} entries, one a routing stage"
-            )
-        if options.target_first and len(options.target_first) != stages:
-            raise ConfigError(
-                f"target_first={list(options.target_first)} must be empty or have {stages} entries"
             )
         if options.lr_multipliers is not None and len(options.lr_multipliers) != stages + 1:
             raise ConfigError(
@@ -152,10 +140,6 @@ class Recipe:
 
     def with_options(self, **changes: Any) -> "Recipe":
         return replace(self, training=replace(self.training, **changes))
-
-
-def _is_span(values: Sequence[float]) -> bool:
-    return len(values) == 2 and 0 <= values[0] < values[1] <= 1
 
 
 def read_recipe(path: str | Path, settings: Sequence[str] = ()) -> Recipe:

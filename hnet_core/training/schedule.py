@@ -1,6 +1,5 @@
-"""What changes over a training: the learning rate (arXiv 2507.07955, section 3.1) and the target chunk length."""
+"""Learning rate over a training: warm-up, stable, decay (arXiv 2507.07955, section 3.1)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -26,25 +25,3 @@ class WarmupStableDecay:
         if falling <= 0 or not self.decay:
             return 1.0
         return max(0.0, 1 - sqrt(falling / self.decay))
-
-
-@dataclass(frozen=True)
-class TargetRamp:
-    """Wanted positions a chunk, one a stage, by share of the planned bytes.
-
-    `first` until the share `begin`, then in a straight line to `last` at the share `end`. A router that may cut
-    often at first finds white space early, and keeps the best of its cuts as chunks grow; one that is held to long
-    chunks from the start settles on cuts inside words (measured on English, see docs/training.md).
-    """
-
-    first: Sequence[float]
-    last: Sequence[float]
-    begin: float
-    end: float
-
-    def __call__(self, progress: float) -> tuple[float, ...]:
-        """progress  bytes seen over bytes planned"""
-        if progress >= self.end:
-            return tuple(self.last)
-        share = max(0.0, progress - self.begin) / (self.end - self.begin)
-        return tuple(a + share * (b - a) for a, b in zip(self.first, self.last, strict=True))

@@ -5,7 +5,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from kernels.rms_norm.cpu import LANES, first, flat, flush, in_blocks, load, n_blocks, sigmoid, splat, store
+from kernels.lanes.cpu import LANES, first, flat, flush, in_blocks, load, n_blocks, sigmoid, splat, store
 
 _ONE = np.float32(1)
 WIDTH = 4

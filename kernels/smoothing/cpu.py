@@ -8,7 +8,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from kernels.rms_norm.cpu import LANES, first, flat, in_blocks, load, n_blocks, splat, store, total
+from kernels.lanes.cpu import LANES, first, flat, in_blocks, load, n_blocks, splat, store, total
 from kernels.smoothing.reference import P_MIN
 
 _F32 = np.float32

@@ -67,7 +67,7 @@ def _times_gain(values, gain, at):
 
 @_compiled
 def _four_positions(zero, states, source, target, rows, pending, at, before, v, w, r):
-    """The outputs r' M of four positions `at`, after each M += before v w'.
+    """For each of four positions `at`: the output r' M, and then M += before v w'.
 
     M (rows, width) is pending * states[source :]; what becomes of it goes to states[target :].
     """
@@ -81,14 +81,14 @@ def _four_positions(zero, states, source, target, rows, pending, at, before, v, 
     out0 = out1 = out2 = out3 = zero
     for i in range(rows):
         m = multiply(load(zero, states, source + i * width_of(zero)), spread(zero, pending))
-        m = multiply_add(v0, spread_from(zero, w, w0 + i), m)
         out0 = multiply_add(m, spread_from(zero, r, r0 + i), out0)
-        m = multiply_add(v1, spread_from(zero, w, w1 + i), m)
+        m = multiply_add(v0, spread_from(zero, w, w0 + i), m)
         out1 = multiply_add(m, spread_from(zero, r, r1 + i), out1)
-        m = multiply_add(v2, spread_from(zero, w, w2 + i), m)
+        m = multiply_add(v1, spread_from(zero, w, w1 + i), m)
         out2 = multiply_add(m, spread_from(zero, r, r2 + i), out2)
-        m = multiply_add(v3, spread_from(zero, w, w3 + i), m)
+        m = multiply_add(v2, spread_from(zero, w, w2 + i), m)
         out3 = multiply_add(m, spread_from(zero, r, r3 + i), out3)
+        m = multiply_add(v3, spread_from(zero, w, w3 + i), m)
         store(states, target + i * width_of(zero), m)
     return out0, out1, out2, out3
 
@@ -112,8 +112,8 @@ def _cut(decay, start, stop, cuts):
 def _positions(start, stop, backwards, decay):
     """A block's positions in the order of the walk, M's decay from the first of them to each, and its inverse.
 
-    A block of fewer than four repeats its last position; `used` and the inverse are 0 for the repetitions, which
-    therefore leave M as it is and give the same output again.
+    A block of fewer than four repeats its last position; `used` and the inverse are 0 for the repetitions. They leave
+    M as it is, and their outputs are written first, to be overwritten by that of the position itself.
     """
     count, move, t0 = stop - start, 1, start
     if backwards:
@@ -129,17 +129,18 @@ def _positions(start, stop, backwards, decay):
 
 
 @_compiled
-def _put(t, value, scale, v, skip, out):
-    """out[t] = scale value + skip v[t]"""
-    result = multiply_add(
-        load(value, v[0], _row(v, t)), spread(value, skip), multiply(value, spread(value, scale))
-    )
-    store(out[0], _row(out, t), result)
+def _put(t, value, scale, v, factor, out):
+    """out[t] = scale value + factor v[t]"""
+    result = multiply(value, spread(value, scale))
+    store(out[0], _row(out, t), multiply_add(load(value, v[0], _row(v, t)), spread(value, factor), result))
 
 
 @_compiled
-def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain, v, w, r, skip, out):
-    """y or dx of a tile, for one head and the lanes v. M is pending * state; returns what `pending` becomes."""
+def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain, v, w, r, bc, skip, out):
+    """y or dx of a tile, for one head and the lanes v; bc[t - tile's start] = <B[t], C[t]>.
+
+    M is pending * state; returns what `pending` becomes.
+    """
     for index in range(blocks):
         block = blocks - 1 - index if backwards else index
         start = cuts[block]
@@ -152,33 +153,26 @@ def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain
             pending *= decay[start]
         outs = _four_positions(zero, state, 0, 0, rows, pending, at, before, v, w, r)
         pending = scale[3] * decay[start] if backwards else scale[3]
-        _put(at[0], outs[0], after[0], v, skip, out)
-        _put(at[1], outs[1], after[1], v, skip, out)
-        _put(at[2], outs[2], after[2], v, skip, out)
-        _put(at[3], outs[3], after[3], v, skip, out)
+        first = cuts[0]
+        _put(at[3], outs[3], after[3], v, skip + gain[at[3]] * bc[at[3] - first], out)
+        _put(at[2], outs[2], after[2], v, skip + gain[at[2]] * bc[at[2] - first], out)
+        _put(at[1], outs[1], after[1], v, skip + gain[at[1]] * bc[at[1] - first], out)
+        _put(at[0], outs[0], after[0], v, skip + gain[at[0]] * bc[at[0] - first], out)
     return pending
 
 
 @_compiled
-def _add(t, value, scale, gain, q, out, products):
-    """products[t] = <scale value, q[t]>; out[t] += gain scale value"""
-    value = multiply(value, spread(value, scale))
-    at = _row(out, t)
-    store(out[0], at, multiply_add(value, spread(value, gain), load(value, out[0], at)))
-    products[t] = total(multiply(value, load(value, q[0], _row(q, t))))
+def _add(t, value, scale, factor, v, own, q, out):
+    """out[t] += factor scale value + own v[t]; returns <scale value, q[t]>."""
+    at, value = _row(out, t), multiply(value, spread(value, scale))
+    sum_ = multiply_add(value, spread(value, factor), load(value, out[0], at))
+    store(out[0], at, multiply_add(load(value, v[0], _row(v, t)), spread(value, own), sum_))
+    return total(multiply(value, load(value, q[0], _row(q, t))))
 
 
 @_compiled
-def _add_four(at, outs, scale, gain, q, out, products):
-    _add(at[0], outs[0], scale[0], gain[0], q, out, products)
-    _add(at[1], outs[1], scale[1], gain[1], q, out, products)
-    _add(at[2], outs[2], scale[2], gain[2], q, out, products)
-    _add(at[3], outs[3], scale[3], gain[3], q, out, products)
-
-
-@_compiled
-def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, dC, dlog):
-    """dC of a tile, for one head and the lanes of B; dlog[t] = <its dC[t], C[t]>.
+def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, xdy, dC, dlog):
+    """dC of a tile, for one head and the lanes of B; dlog[t] = <a[t] S[t-1]' dy[t], C[t]>; xdy[t] = <x[t], dy[t]>.
 
     S before block b * ANCHOR is pendings[b] * (part b of marks); the first is given.
     """
@@ -191,16 +185,21 @@ def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy
         before, pending = _times_gain(inverse, gain, at), pendings[source] * decay[start]
         outs = _four_positions(zero, marks, source * size, target * size, rows, pending, at, before, B, x, dy)
         pendings[target] = scale[3]
-        _add_four(at, outs, scale, used, C, dC, dlog)
+        own = _times_gain(_times_gain(used, gain, at), xdy, at)
+        dlog[at[3]] = _add(at[3], outs[3], scale[3], used[3], B, own[3], C, dC)
+        dlog[at[2]] = _add(at[2], outs[2], scale[2], used[2], B, own[2], C, dC)
+        dlog[at[1]] = _add(at[1], outs[1], scale[1], used[1], B, own[1], C, dC)
+        dlog[at[0]] = _add(at[0], outs[0], scale[0], used[0], B, own[0], C, dC)
 
 
 @_compiled
 def _walk_dB(
-    zero, state, pending, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, dB, dlog, dgain
+    zero, state, pending, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, xdy, dB, dlog, dgain
 ):
-    """dB of a tile, for one head and the lanes of C; dgain[t] = <du[t], x[t]>, and dlog[t] is completed.
+    """dB of a tile, for one head and the lanes of C; dgain[t] = <x[t], G'[t] B[t]>; completes dlog.
 
-    G is pending * state; returns what `pending` becomes. `marks` and `pendings` as _walk_dC left them.
+    G' is G without its newest term, dy[t] C[t]'. G is pending * state; returns what `pending` becomes. `marks` and
+    `pendings` as _walk_dC left them.
     """
     size, mark, stop = len(state), -(-blocks // ANCHOR), cuts[blocks]
     later = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
@@ -209,7 +208,12 @@ def _walk_dB(
         at, used, scale, inverse = _positions(start, cuts[block + 1], True, decay)
         outs = _four_positions(zero, state, 0, 0, rows, pending, at, inverse, C, dy, x)
         pending = scale[3] * decay[start]
-        _add_four(at, outs, scale, _times_gain(used, gain, at), B, dB, dgain)
+        factor = _times_gain(used, gain, at)
+        own = _times_gain(factor, xdy, at)
+        dgain[at[3]] = _add(at[3], outs[3], scale[3], factor[3], C, own[3], B, dB)
+        dgain[at[2]] = _add(at[2], outs[2], scale[2], factor[2], C, own[2], B, dB)
+        dgain[at[1]] = _add(at[1], outs[1], scale[1], factor[1], C, own[1], B, dB)
+        dgain[at[0]] = _add(at[0], outs[0], scale[0], factor[0], C, own[0], B, dB)
         if block % ANCHOR == 0:
             mark -= 1
             earlier = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
@@ -228,7 +232,7 @@ def _dot(zero, a, b, b_at):
 
 @_compiled
 def _forget(start, stop, later, earlier, gain, dlog, dgain):
-    """dlog at start..stop, from <dC, C> to the gradient of the log decay F.
+    """dlog at start..stop, as _walk_dC left it, becomes the gradient of the log decay F.
 
     later, earlier   F of `stop` and of `start`, from the states; summing up from `later` should end at `earlier`,
                      and the rounding by which it does not is spread over the positions
@@ -251,12 +255,13 @@ def _aligned(count, size):
 
 
 @_compiled
-def _inner(zero, a, b, start, stop):
-    """<a[t], b[t]> over the lanes and start..stop."""
-    result = zero
+def _inner(sixteen, a, b, size, start, stop, out):
+    """out[t - start] = <a[t], b[t]>, rows of `size` numbers."""
     for t in range(start, stop):
-        result = multiply_add(load(zero, a[0], _row(a, t)), load(zero, b[0], _row(b, t)), result)
-    return total(result)
+        result, a_at, b_at = sixteen, _row(a, t), _row(b, t)
+        for i in range(0, size, 16):
+            result = multiply_add(load(sixteen, a[0], a_at + i), load(sixteen, b[0], b_at + i), result)
+        out[t - start] = total(result)
 
 
 @_compiled
@@ -285,19 +290,19 @@ def _tile(bounds, row, tile):
 
 
 @_compiled
-def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out, first, last, keep, x, dskip):
+def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out, first, last, keep):
     """y, or backwards dx: the lanes are entries of a head, a unit is a head's block of lanes.
 
     part         the rows and units to do: first and last row, first and last unit
     first, last  (R, H, P, N)  M where the walk begins, given, and where it ends, written
-    keep         (R + 1,), (tiles, units, N * width): tiles before each row, and where M before each tile is to go
-    dskip        (R, units)  <v, x> is added here; keep and dskip may be empty
+    keep         (R + 1,), (tiles, units, N * width)  tiles before each row, and where M before each tile is to go
+                 if that is not empty
     """
     zero, N, begin, end = zeros(lanes), first.shape[3], part[2], part[3]
     width = width_of(zero)
     in_head = first.shape[2] // width
     states, pendings = _aligned(end - begin, N * width), np.empty(end, np.float32)
-    cuts = np.empty(TILE + 1, np.int64)
+    cuts, bc = np.empty(TILE + 1, np.int64), np.empty(TILE, np.float32)
     for row in range(part[0], part[1]):
         for unit in range(begin, end):
             lane, pendings[unit] = unit % in_head * width, 1
@@ -308,18 +313,17 @@ def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out,
         for index in range(tiles):
             tile = tiles - 1 - index if backwards else index
             start, stop = _tile(bounds, row, tile)
+            _inner(zeros((0,)), w, r, N, start, stop, bc)
             for unit in range(begin, end):
                 head, state, pending = unit // in_head, states[unit - begin], pendings[unit]
                 v_, out_ = _moved(v, unit * width), _moved(out, unit * width)
                 if keep[1].size:
                     _keep(zero, state, pending, keep[1][keep[0][row] + tile, unit])
                     pending = np.float32(1)
-                if dskip.size:
-                    dskip[row, unit] += _inner(zero, v_, _moved(x, unit * width), start, stop)
                 a, g, d = decay[head], gain[head], skip[head]
                 blocks = _cut(a, start, stop, cuts)
                 pendings[unit] = _walk_width(
-                    zero, state, pending, N, cuts, blocks, backwards, a, g, v_, w, r, d, out_
+                    zero, state, pending, N, cuts, blocks, backwards, a, g, v_, w, r, bc, d, out_
                 )
         for unit in range(begin, end):
             lane = unit % in_head * width
@@ -331,9 +335,10 @@ def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out,
 
 
 @_compiled
-def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dgain, last, keep):
-    """dB and dC (added to), dlog and dgain (units, H, T): the lanes are entries of B and C, a unit a block of them.
+def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dgain, xdy, last, keep):
+    """dB and dC (added to), dlog, dgain (units, H, T) and xdy (H, T), all as the walks have them.
 
+    The lanes are entries of B and C, a unit is a block of them.
     part and keep as in _over_width, which has filled keep   last (R, H, P, N), the gradient of the rows' last states
     """
     zero, H, P = zeros(lanes), last.shape[1], last.shape[2]
@@ -359,11 +364,12 @@ def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dga
                     kept = keep[1][keep[0][row] + tile, h * in_head : (h + 1) * in_head]
                     _recall(kept, n, width, marks[0])
                     pendings[0] = 1
-                    memory = marks.reshape(marks.size)
-                    _walk_dC(zero, memory, pendings, P, cuts, blocks, a, g, x_, B_, C_, dy_, dC_, dlog_)
+                    _inner(zeros((0,)), x_, dy_, P, start, stop, xdy[h, start:stop])
+                    m, xdy_ = marks.reshape(marks.size), xdy[h]
+                    _walk_dC(zero, m, pendings, P, cuts, blocks, a, g, x_, B_, C_, dy_, xdy_, dC_, dlog_)
                     pending[h] = _walk_dB(
-                        zero, gradients[h], pending[h], memory, pendings, P, cuts, blocks,
-                        a, g, x_, B_, C_, dy_, dB_, dlog_, dgain_,
+                        zero, gradients[h], pending[h], m, pendings, P, cuts, blocks,
+                        a, g, x_, B_, C_, dy_, xdy_, dB_, dlog_, dgain_,
                     )  # fmt: skip
 
 
@@ -416,9 +422,8 @@ class _SSD(torch.autograd.Function):
         tracks = _track(x), _track(B), _track(C), D.contiguous().numpy(), _track(y)
         states = state.numpy(), final.numpy(), (tiles, kept.numpy())
         clock = decay.numpy(), step.numpy()
-        no_dskip = np.empty((0, 0))
         units, work = H * P // width, T * H * P * N
-        _run(_over_width, width, bounds, units, work, False, *clock, *tracks, *states, tracks[0], no_dskip)
+        _run(_over_width, width, bounds, units, work, False, *clock, *tracks, *states)
         ctx.save_for_backward(x, A, B, C, D, step, decay, kept)
         ctx.bounds, ctx.tiles = bounds, tiles
         return y, final
@@ -430,15 +435,15 @@ class _SSD(torch.autograd.Function):
         (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
         dx, dB, dC = x.new_empty(T, H, P), x.new_zeros(T, N), x.new_zeros(T, N)
         dfinal, clock, work = dfinal.contiguous(), (decay.numpy(), step.numpy()), T * H * P * N
-        dstate, dskip = torch.empty_like(dfinal), np.zeros((len(dfinal), H * P // width))
+        dstate = torch.empty_like(dfinal)
         x_, B_, C_, dy_ = _track(x), _track(B), _track(C), _track(dy)
         tracks = dy_, C_, B_, D.contiguous().numpy(), _track(dx)
         states = dfinal.numpy(), dstate.numpy(), (ctx.tiles, kept[:0].numpy())
         units = H * P // width
-        _run(_over_width, width, ctx.bounds, units, work, True, *clock, *tracks, *states, x_, dskip)
+        _run(_over_width, width, ctx.bounds, units, work, True, *clock, *tracks, *states)
         units = N // _lanes(N)
-        dlog, dgain = x.new_empty(units, H, T), x.new_empty(units, H, T)
-        tracks = x_, B_, C_, dy_, _track(dB), _track(dC), dlog.numpy(), dgain.numpy()
+        dlog, dgain, xdy = x.new_empty(units, H, T), x.new_empty(units, H, T), x.new_empty(H, T)
+        tracks = x_, B_, C_, dy_, _track(dB), _track(dC), dlog.numpy(), dgain.numpy(), xdy.numpy()
         _run(
             _over_state,
             _lanes(N),
@@ -450,12 +455,11 @@ class _SSD(torch.autograd.Function):
             dfinal.numpy(),
             (ctx.tiles, kept.numpy()),
         )
-        dlog, dgain = dlog.sum(0), dgain.sum(0)
+        dlog, dgain = dlog.sum(0), dgain.sum(0) + xdy * (B * C).sum(1)
         ddt = (dgain + dlog * A[:, None]) * -torch.expm1(
             -step
         )  # the slope of softplus is 1 - exp(-its value)
-        dD = torch.from_numpy(dskip.reshape(len(dfinal), H, -1).sum((0, 2))).to(D.dtype)
-        return dx, ddt.T, (dlog * step).sum(1), dB, dC, dD, ddt.sum(1), dstate, None, None
+        return dx, ddt.T, (dlog * step).sum(1), dB, dC, xdy.sum(1), ddt.sum(1), dstate, None, None
 
 
 def ssd(

@@ -23,6 +23,16 @@ DATA = b"one two\tthree\r\n\n\xe4\xb8\xad\xe6\x96\x87 \xff\xfe \xed\xa0\x80 e\xc
 
 
 @pytest.fixture(scope="module")
+def page(browser, server):
+    """One page for all of these: they only call its scripts."""
+    page = browser.new_page()
+    page.goto(server)
+    page.wait_for_selector("#explore-viewer .seg", timeout=60_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
 def done(session):
     return session.analyse([Sequence("t", DATA)], "english_b")
 

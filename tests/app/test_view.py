@@ -108,7 +108,11 @@ def test_card_reads_model_json():
         "title": "M",
         "learned": "words",
         "bytes_seen": 52_000_000,
-        "boundary_shares": {"spaces": 0.61},
+        "boundary_shares": {"stage0_word_start": 0.61},
     }
     facts = dict(view.card(info, {})["facts"])
-    assert facts["bytes seen"] == "52,000,000" and facts["cuts at spaces"] == "61%" and "licence" not in facts
+    assert (
+        facts["bytes seen"] == "52,000,000"
+        and facts["cuts at stage 0 word start"] == "61.0%"
+        and "licence" not in facts
+    )

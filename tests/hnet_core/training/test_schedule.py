@@ -4,7 +4,7 @@ from math import sqrt
 
 import pytest
 
-from hnet_core.training.schedule import TargetRamp, WarmupStableDecay
+from hnet_core.training.schedule import WarmupStableDecay
 
 
 def test_shape():
@@ -18,10 +18,3 @@ def test_shape():
 def test_parts_may_be_left_out():
     rate = WarmupStableDecay(warmup=0, decay=0)
     assert rate(0.001) == rate(1.0) == 1
-
-
-def test_target_ramp_holds_then_moves_in_a_straight_line():
-    ramp = TargetRamp(first=(2.0, 3.0), last=(6.0, 3.0), begin=0.2, end=0.6)
-    assert ramp(0) == ramp(0.2) == (2.0, 3.0)
-    assert ramp(0.4) == pytest.approx((4.0, 3.0))
-    assert ramp(0.6) == ramp(1) == (6.0, 3.0)

@@ -1,0 +1,240 @@
+"""Sixteen float32 lanes as one Numba value, and the loops that hand blocks of rows to threads.
+
+What the streaming kernels are written in: Numba's own loops over several arrays are vectorised only behind alias
+checks that cost more than the work on a row.
+"""
+
+import operator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import torch
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+from torch import Tensor
+
+LANES = 16
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INTS = ir.VectorType(ir.IntType(32), LANES)
+_BITS = ir.VectorType(ir.IntType(1), LANES)
+# Products may fuse with sums. Nothing else: NaN and infinity must pass through.
+_FUSE = ("contract",)
+
+
+class _Lanes(types.Type):
+    """LANES float32 numbers: one AVX-512 register, or what the machine has instead."""
+
+
+class _Mask(types.Type):
+    """LANES truth values: which lanes to read and write."""
+
+
+lanes, mask_type = _Lanes("lanes"), _Mask("mask")
+
+
+@register_model(_Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, frontend_type):
+        super().__init__(manager, frontend_type, _FLOATS)
+
+
+@register_model(_Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, manager, frontend_type):
+        super().__init__(manager, frontend_type, _BITS)
+
+
+@infer_global(operator.add)
+@infer_global(operator.sub)
+@infer_global(operator.mul)
+@infer_global(operator.truediv)
+class _LanesOperator(ConcreteTemplate):
+    cases = [signature(lanes, lanes, lanes)]  # noqa: RUF012
+
+
+def _instruction(name: str) -> Callable:
+    return lambda context, builder, sig, args: getattr(builder, name)(*args, flags=_FUSE)
+
+
+_add = lower_builtin(operator.add, lanes, lanes)(_instruction("fadd"))
+_subtract = lower_builtin(operator.sub, lanes, lanes)(_instruction("fsub"))
+_multiply = lower_builtin(operator.mul, lanes, lanes)(_instruction("fmul"))
+_divide = lower_builtin(operator.truediv, lanes, lanes)(_instruction("fdiv"))
+
+
+def _call(builder, name: str, returned, args, fastmath=()):
+    """Call the LLVM intrinsic `name`."""
+    kind = ir.FunctionType(returned, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args, fastmath=fastmath)
+
+
+def _splat(builder, scalar, vector_type):
+    one = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, one, ir.Constant(_INTS, None))
+
+
+def _address(context, builder, array_type, array, index):
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [index]), _FLOATS.as_pointer())
+
+
+@intrinsic
+def first(typing_context, count):
+    """The mask of the first `count` lanes; all of them if count >= LANES."""
+
+    def generate(context, builder, sig, args):
+        numbers = ir.Constant(_INTS, list(range(LANES)))
+        count = _splat(builder, builder.trunc(args[0], ir.IntType(32)), _INTS)
+        return builder.icmp_signed("<", numbers, count)
+
+    return mask_type(types.intp), generate
+
+
+@intrinsic
+def load(typing_context, array, index, mask):
+    """array[index : index + LANES] of a flat float32 array; lanes outside the mask are 0 and not read."""
+
+    def generate(context, builder, sig, args):
+        address = _address(context, builder, sig.args[0], args[0], args[1])
+        given = [address, ir.IntType(32)(4), args[2], ir.Constant(_FLOATS, None)]
+        return _call(builder, "llvm.masked.load.v16f32.p0", _FLOATS, given)
+
+    return lanes(array, types.intp, mask_type), generate
+
+
+@intrinsic
+def store(typing_context, array, index, value, mask):
+    """array[index : index + LANES] = value, in the lanes of the mask."""
+
+    def generate(context, builder, sig, args):
+        address = _address(context, builder, sig.args[0], args[0], args[1])
+        given = [args[2], address, ir.IntType(32)(4), args[3]]
+        _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), given)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, lanes, mask_type), generate
+
+
+@intrinsic
+def splat(typing_context, scalar):
+    """The same number in all lanes."""
+
+    def generate(context, builder, sig, args):
+        return _splat(builder, args[0], _FLOATS)
+
+    return lanes(types.float32), generate
+
+
+@intrinsic
+def total(typing_context, value):
+    """The sum over the lanes."""
+
+    def generate(context, builder, sig, args):
+        given = [ir.FloatType()(0.0), args[0]]
+        return _call(builder, "llvm.vector.reduce.fadd.v16f32", ir.FloatType(), given, fastmath=("reassoc",))
+
+    return types.float32(lanes), generate
+
+
+@intrinsic
+def _clip(typing_context, value, low, high):
+    def generate(context, builder, sig, args):
+        value, low, high = args
+        # Ordered this way round, a NaN stays a NaN.
+        value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+        return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+    return lanes(lanes, lanes, lanes), generate
+
+
+@intrinsic
+def _rounded(typing_context, value):
+    def generate(context, builder, sig, args):
+        return _call(builder, "llvm.rint.v16f32", _FLOATS, list(args))
+
+    return lanes(lanes), generate
+
+
+@intrinsic
+def _power_of_two(typing_context, exponent):
+    """2 ** exponent, for whole numbers in [-126, 127]: the exponent's bits are written directly."""
+
+    def generate(context, builder, sig, args):
+        exponent = builder.fptosi(args[0], _INTS)
+        biased = builder.add(exponent, ir.Constant(_INTS, [127] * LANES))
+        return builder.bitcast(builder.shl(biased, ir.Constant(_INTS, [23] * LANES)), _FLOATS)
+
+    return lanes(lanes), generate
+
+
+_F32 = np.float32
+_ZERO, _ONE, _EDGE, _LOG2_E = _F32(0), _F32(1), _F32(87), _F32(1.44269504088896341)
+_LN2_HIGH, _LN2_LOW = _F32(0.693359375), _F32(-2.12194440e-4)
+# exp(r) = 1 + r + r^2 (_E0 + _E1 r + ...) on |r| <= ln(2)/2: the minimax polynomial of Cephes' expf.
+_E5, _E4, _E3 = _F32(1.9875691500e-4), _F32(1.3981999507e-3), _F32(8.3334519073e-3)
+_E2, _E1, _E0 = _F32(4.1665795894e-2), _F32(1.6666665459e-1), _F32(5.0000001201e-1)
+
+
+@njit(forceinline=True)
+def sigmoid(v):
+    """1 / (1 + exp(-v)) in every lane, to about two roundings."""
+    v = _clip(splat(_ZERO) - v, splat(-_EDGE), splat(_EDGE))
+    n = _rounded(v * splat(_LOG2_E))
+    r = v - n * splat(_LN2_HIGH) - n * splat(_LN2_LOW)
+    p = splat(_E5) * r + splat(_E4)
+    p = p * r + splat(_E3)
+    p = p * r + splat(_E2)
+    p = p * r + splat(_E1)
+    p = p * r + splat(_E0)
+    p = p * (r * r) + r + splat(_ONE)
+    return splat(_ONE) / (splat(_ONE) + p * _power_of_two(n))
+
+
+_WORTH_A_THREAD = 2**18
+"""Numbers a block must hold before a second thread pays: below, handing it over takes as long as the work."""
+
+
+def flat(x: Tensor) -> tuple[np.ndarray, int]:
+    """x (T, D) as (array, stride), with x[t, j] at array[t * stride + j]; no copy if the last stride of x is 1."""
+    n_rows, width = x.shape
+    if x.stride(1) != 1 and width > 1:
+        x = x.contiguous()
+    extent = (n_rows - 1) * x.stride(0) + width if n_rows else 0
+    return x.detach().as_strided((extent,), (1,)).numpy(), x.stride(0)
+
+
+def n_blocks(n_positions: int, width: int) -> int:
+    """How many blocks to cut n_positions of `width` numbers into: at most one for each of torch's threads."""
+    return max(1, min(torch.get_num_threads(), n_positions * width // _WORTH_A_THREAD, n_positions))
+
+
+def in_blocks(work: Callable[[int, int, int], None], n_positions: int, blocks: int) -> None:
+    """work(block, start, stop) for `blocks` equal parts of range(n_positions), each on its own thread.
+
+    `work` must release the interpreter's lock (njit(nogil=True)).
+    """
+    edges = [n_positions * i // blocks for i in range(blocks + 1)]
+    others = [_pool(os.getpid()).submit(work, i, edges[i], edges[i + 1]) for i in range(1, blocks)]
+    work(0, edges[0], edges[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The worker threads of this process: threads do not survive a fork."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="kernels")
+
+
+@njit(cache=True, nogil=True)
+def flush(sums, totals):
+    """Move float32 sums into float64 totals: float32 alone would lose digits over thousands of positions."""
+    for j in range(len(sums)):
+        totals[j] += sums[j]
+        sums[j] = 0
