@@ -18,7 +18,13 @@ from hnet_core.encoding import encode
 from hnet_core.errors import HNetError, InputError
 from hnet_core.model import HNetForCausalLM, HNetOutput
 from hnet_core.training.documents import FASTA_SUFFIXES, Document, read_documents, suffix_of
-from hnet_core.training.landmarks import CodingPart, dna_landmarks, how_far, read_coding_parts, text_landmarks
+from hnet_core.training.landmarks import (
+    CodingPart,
+    dna_landmarks,
+    in_words,
+    read_coding_parts,
+    text_landmarks,
+)
 
 PACK_BYTES = 32_768
 DEFAULT_CONTEXT = 4_096
@@ -51,8 +57,13 @@ class Evaluation:
             "bits_per_byte": round(self.bits_per_byte, 4),
             "bytes_per_chunk": [round(n, 3) for n in self.bytes_per_chunk],
             "boundary_shares": named,
-            "learned": how_far(self.shares[0], domain) if self.shares else "early",
+            **self._verdict(domain),
         }
+
+    def _verdict(self, domain: str) -> dict[str, str]:
+        if not self.shares:
+            return {"learned": "early", "note": "It has no router and so no boundaries."}
+        return dict(zip(("learned", "note"), in_words(self.shares, domain), strict=True))
 
 
 @dataclass(frozen=True)

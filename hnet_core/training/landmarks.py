@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,3 +116,27 @@ def how_far(shares: Mapping[str, float], domain: str) -> str:
         return "codons" if max(codon) > 0 and max(codon) >= 2 * min(codon) else "early"
     at_words = max(shares.get("space_before_word", 0.0), shares.get("first_letter", 0.0))
     return "words" if at_words >= 0.5 and at_words >= 2 * shares.get("inside_word", 0.0) else "early"
+
+
+def in_words(stages: Sequence[Mapping[str, float]], domain: str) -> tuple[str, str]:
+    """How far a model has learned: the first stage that follows something decides, and a plain sentence about it.
+
+    stages  shares of each stage, outermost first      returns "words", "codons" or "early", and the sentence
+    """
+    found = [how_far(shares, domain) for shares in stages]
+    stage = next((s for s, what in enumerate(found) if what != "early"), 0)
+    learned, shares = found[stage], stages[stage]
+    if domain == "dna":
+        percent = " / ".join(f"{100 * shares.get(f'codon_{k}', 0):.0f}" for k in (1, 2, 3))
+        seen = (
+            f"it starts a chunk at {percent} % of first, second and third codon positions of forward genes."
+        )
+        like = "codon-like"
+    else:
+        spaces, inside = (
+            f"{100 * shares.get(kind, 0):.0f} %" for kind in ("space_before_word", "inside_word")
+        )
+        seen = f"it starts a chunk at {spaces} of the spaces before words and {inside} of the places inside words."
+        like = "word-like"
+    verdict = f"Early, not yet {like}" if learned == "early" else f"Follows {learned}"
+    return learned, f"{verdict}: at stage {stage} {seen}"

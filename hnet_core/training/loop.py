@@ -224,14 +224,9 @@ class Training:
             "bytes_per_chunk": [round(last.get(f"bytes_per_chunk_{s}", 0.0), 3) for s in stages],
             "boundary_shares": {},
             "learned": "early",
+            "note": "Early: its boundaries have not been scored yet.",
             **self.figures,
         }
-        early = measured["learned"] == "early"
-        note = (
-            "Early: boundaries do not follow words or codons yet."
-            if early
-            else f"Follows {measured['learned']}."
-        )
         return {
             "name": recipe.name,
             "title": recipe.title or recipe.name,
@@ -243,7 +238,6 @@ class Training:
             "target": list(recipe.training.target),
             "n_parameters": sum(p.numel() for p in self.model.parameters()),
             "row_bytes": recipe.training.row_bytes,
-            "note": recipe.note or note,
             "date": date.today().isoformat(),
             "bos": True,
         }

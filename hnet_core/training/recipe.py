@@ -92,8 +92,6 @@ class Recipe:
     training: TrainingOptions
     title: str = ""
     """How the page names the model."""
-    note: str = ""
-    """One plain sentence about the model."""
     licence: str = ""
     """Licence of the data, for model.json."""
 

@@ -122,8 +122,8 @@ def test_initialisation_is_the_published_one():
     )
     # 2 encoder + 1 decoder blocks outside; t1m1 and m1 at stage 1; T1m1 inside: 3, then 6, then 9 additions.
     out = model.backbone.main_network.main_network.main_network.layers[0].mixer.out_proj.weight
-    assert abs(float(out.std()) / (0.02 / 9**0.5) - 1) < 0.1
-    assert abs(float(model.embeddings.weight.std()) - 1) < 0.05
+    assert abs(out.std().item() / (0.02 / 9**0.5) - 1) < 0.1
+    assert abs(model.embeddings.weight.std().item() - 1) < 0.05
 
 
 def test_masks_that_are_not_right_padded_are_refused():

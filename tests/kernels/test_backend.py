@@ -81,5 +81,5 @@ def test_unknown_names_are_refused_with_those_that_exist(monkeypatch):
     with pytest.raises(backend.BackendError, match="auto, triton"), backend.using("cuda"):
         pass
     monkeypatch.setenv(backend.ENVIRONMENT, "fast")
-    with pytest.raises(backend.BackendError, match="HNET_KERNELS.*'fast'"):
+    with pytest.raises(backend.BackendError, match=r"HNET_KERNELS.*'fast'"):
         backend.choose("ssd", FLOAT32)

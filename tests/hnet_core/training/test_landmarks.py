@@ -5,7 +5,14 @@ import pytest
 
 from hnet_core.errors import InputError
 from hnet_core.training.documents import Document
-from hnet_core.training.landmarks import CodingPart, dna_landmarks, how_far, read_coding_parts, text_landmarks
+from hnet_core.training.landmarks import (
+    CodingPart,
+    dna_landmarks,
+    how_far,
+    in_words,
+    read_coding_parts,
+    text_landmarks,
+)
 
 
 def positions(marks, name):
@@ -69,3 +76,21 @@ def test_how_far():
     assert how_far({"codon_1": 0.1, "codon_2": 0.5, "codon_3": 0.6}, "dna") == "codons"
     assert how_far({"codon_1": 0.3, "codon_2": 0.3, "codon_3": 0.4}, "dna") == "early"
     assert how_far({}, "dna") == "early"
+
+
+def test_the_first_stage_that_follows_something_is_described():
+    early = {"space_before_word": 0.6, "inside_word": 0.4}
+    learned, note = in_words([early, {"space_before_word": 0.55, "inside_word": 0.09}], "english")
+    assert (
+        learned == "words"
+        and note.startswith("Follows words: at stage 1 ")
+        and "55 %" in note
+        and "9 %" in note
+    )
+    learned, note = in_words([early], "code")
+    assert learned == "early" and note.startswith("Early, not yet word-like: at stage 0 ")
+
+
+def test_codon_positions_are_described():
+    learned, note = in_words([{"codon_1": 0.453, "codon_2": 0.346, "codon_3": 0.38}], "dna")
+    assert learned == "early" and "45 / 35 / 38 %" in note

@@ -1,0 +1,76 @@
+"""The quiet evidence under the text: three small Plotly figures over one analysis."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from analysis.extract import Analysis
+
+_HUES = ("#3f7fc4", "#8a94a3", "#1d3f66", "#b9c3cf")
+"""One a stage: blue first, then greys and dark blue."""
+_BINS = 400
+_LONGEST = 40
+
+
+def figures(analysis: Analysis) -> tuple[go.Figure, go.Figure, go.Figure]:
+    """p of all positions, chunk lengths, boundary rate along the input; all stages in each."""
+    return _probabilities(analysis), _lengths(analysis), _rates(analysis)
+
+
+def _figure(title: str, x: str, y: str) -> go.Figure:
+    grid = {"gridcolor": "rgba(128,128,128,.22)", "zeroline": False}
+    return go.Figure(
+        layout={
+            "title": {"text": title, "font": {"size": 13}, "x": 0.02, "y": 0.97},
+            "xaxis": {"title": {"text": x, "font": {"size": 11}}, **grid},
+            "yaxis": {"title": {"text": y, "font": {"size": 11}}, "rangemode": "tozero", **grid},
+            "margin": {"l": 46, "r": 10, "t": 34, "b": 40},
+            "height": 230,
+            "bargap": 0.06,
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": "system-ui, sans-serif", "size": 11},
+            "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.14},
+            "showlegend": True,
+            "colorway": _HUES,
+        }
+    )
+
+
+def _stages(analysis: Analysis) -> list[int]:
+    return list(range(analysis.model.n_stages))
+
+
+def _probabilities(analysis: Analysis) -> go.Figure:
+    figure = _figure("Boundary probability", "p", "share of positions")
+    name = analysis.sequences[0].name
+    edges = np.linspace(0, 1, 41)
+    for stage in _stages(analysis):
+        prob = analysis.boundaries_of(name, stage)["prob"].to_numpy()
+        counts, _ = np.histogram(prob, edges)
+        figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=counts / max(1, len(prob)), name=f"stage {stage}")
+    figure.add_vline(x=0.5, line_width=1, line_dash="dot", line_color="rgba(128,128,128,.8)")
+    return figure
+
+
+def _lengths(analysis: Analysis) -> go.Figure:
+    figure = _figure("Chunk lengths", f"bytes (the last bar: {_LONGEST} and more)", "share of chunks")
+    name = analysis.sequences[0].name
+    for stage in _stages(analysis):
+        lengths = analysis.chunks_of(name, stage)["n_bytes"].to_numpy()
+        counts = np.bincount(np.minimum(lengths, _LONGEST), minlength=_LONGEST + 1)[1:]
+        figure.add_bar(x=np.arange(1, _LONGEST + 1), y=counts / max(1, len(lengths)), name=f"stage {stage}")
+    return figure
+
+
+def _rates(analysis: Analysis) -> go.Figure:
+    figure = _figure("Boundary rate along the input", "byte", "chunks a byte")
+    sequence = analysis.sequences[0]
+    n = len(sequence.data)
+    edges = np.linspace(0, n, min(_BINS, max(1, n // 16)) + 1)
+    for stage in _stages(analysis):
+        starts = analysis.chunks_of(sequence.name, stage)["start"].to_numpy()
+        counts, _ = np.histogram(starts, edges)
+        figure.add_scatter(
+            x=edges[:-1], y=counts / np.diff(edges), name=f"stage {stage}", mode="lines", line={"width": 1.3}
+        )
+    return figure

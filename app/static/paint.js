@@ -1,0 +1,206 @@
+/* Everything drawn on canvas: the ribbons and ticks of a row, the gene lane, the minimap. Colours come from viewer.css. */
+(() => {
+  "use strict";
+  const hnet = (window.hnet = window.hnet || {});
+  const TEXT = 22, LANE = 11, STEP = 13, FEATURE = 15, TOP = 4, BOTTOM = 7, GROUP_GAP = 4;
+
+  /* Heights and offsets (CSS pixels) of what a row holds, top to bottom. */
+  function geometry(segments) {
+    const feature = segments.features.length ? TOP : null;
+    const text = TOP + (feature === null ? 0 : FEATURE);
+    let y = text + TEXT + 2;
+    const lanes = segments.groups.map((group, g) => {
+      if (g) y += GROUP_GAP;
+      return group.stages.map(() => { const top = y; y += STEP; return top; });
+    });
+    return { feature, text, textHeight: TEXT, lanes, laneHeight: LANE, height: y + BOTTOM };
+  }
+
+  function palette(element) {
+    const style = getComputedStyle(element);
+    const read = (name) => style.getPropertyValue(name).trim();
+    return {
+      tints: [read("--seg-tint-a"), read("--seg-tint-b")], tick: read("--seg-tick"), hollow: read("--seg-hollow"),
+      differ: read("--seg-differ"), differSoft: read("--seg-differ-soft"), dot: read("--seg-dot"), text: read("--seg-text"),
+      gene: read("--seg-gene"), font: read("--seg-font"), muted: read("--seg-muted"), fill: read("--seg-map"),
+      lineA: read("--seg-edge"),
+    };
+  }
+
+  /* p in (0.5, 1] -> opacity of a chunk's tint: the surer the cut, the stronger. */
+  const strength = (quantised) => 0.3 + 0.7 * Math.max(0, (quantised / 65535 - 0.5) * 2);
+
+  /* Horizontal extent of every byte of a row: x[i] .. x[i + 1] for byte start + i. */
+  function byteEdges(cells, start, end, cellWidth) {
+    const left = new Float32Array(end - start + 1), right = new Float32Array(end - start + 1);
+    for (const cell of cells) {
+      const each = (cell.width * cellWidth) / cell.length;
+      for (let k = 0; k < cell.length; k++) {
+        left[cell.at - start + k] = cell.column * cellWidth + k * each;
+        right[cell.at - start + k] = cell.column * cellWidth + (k + 1) * each;
+      }
+    }
+    return { left, right };
+  }
+
+  function fit(canvas, width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return context;
+  }
+
+  /* One stage's chunks as alternating tints between `top` and `top + height`. */
+  function drawChunks(context, view, row, stage, top, height) {
+    let chunk = stage.chunkAt(row.start);
+    for (; chunk < stage.starts.length && stage.starts[chunk] < row.end; chunk++) {
+      const from = Math.max(stage.starts[chunk], row.start), to = Math.min(stage.endOf(chunk), row.end);
+      if (to <= from) continue;
+      const x = row.edges.left[from - row.start], right = row.edges.right[to - 1 - row.start];
+      context.globalAlpha = strength(stage.startProb[chunk]);
+      context.fillStyle = view.colours.tints[(chunk + stage.lead.index) & 1];
+      context.fillRect(x, top, right - x, height);
+      if (stage.starts[chunk] >= row.start) {
+        context.globalAlpha = 0.9;
+        context.fillStyle = view.colours.lineA;
+        context.fillRect(x, top, 1, height);
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  /* A tick at every position the stage sees: height is p, full where it cuts, hollow where it does not. */
+  function drawTicks(context, view, row, stage, top) {
+    const { tick, hollow } = view.colours;
+    for (let i = stage.firstIndexFrom(row.start); i < stage.prob.length; i++) {
+      const byte = stage.positionAt(i);
+      if (byte >= row.end) break;
+      const x = row.edges.left[byte - row.start], room = row.edges.right[byte - row.start] - x;
+      const height = (stage.prob[i] / 65535) * LANE, width = Math.min(4, Math.max(2, room - 2));
+      if (stage.isStart[i]) {
+        context.fillStyle = tick;
+        context.fillRect(x, top + LANE - height, width, height);
+      } else if (height >= 1) {
+        context.strokeStyle = hollow;
+        context.lineWidth = 1;
+        context.strokeRect(x + 0.5, top + LANE - height + 0.5, width - 1, Math.max(0.5, height - 1));
+      }
+    }
+  }
+
+  function drawDifferences(context, view, row) {
+    const { segments, shape } = view;
+    for (let byte = row.start; byte < row.end; byte++) {
+      if (!segments.differs[byte]) continue;
+      const x = row.edges.left[byte - row.start], right = row.edges.right[byte - row.start];
+      context.fillStyle = view.colours.differSoft;
+      context.fillRect(x, shape.text, right - x, shape.textHeight);
+      segments.groups.forEach((group, g) => {
+        const s = segments.compared[g], stage = group.stages[s], top = shape.lanes[g][s];
+        const index = stage.indexAt(byte), cuts = index >= 0 && stage.isStart[index];
+        context.fillStyle = context.strokeStyle = view.colours.differ;
+        context.lineWidth = 1.5;
+        if (cuts) context.fillRect(x, top, 4, LANE);
+        else context.strokeRect(x + 0.75, top + LANE - 4.75, 4, 4);
+      });
+    }
+  }
+
+  function drawFeatures(context, view, row) {
+    const { segments, shape } = view, { left, right } = row.edges;
+    context.font = `11px ${view.colours.font}`;
+    context.textBaseline = "middle";
+    for (const feature of segments.features) {
+      if (feature.end <= row.start || feature.start >= row.end) continue;
+      const from = Math.max(feature.start, row.start), to = Math.min(feature.end, row.end);
+      const x = left[from - row.start], width = right[to - 1 - row.start] - x;
+      context.globalAlpha = 1;
+      context.fillStyle = view.colours.gene;
+      context.fillRect(x, shape.feature + FEATURE - 4, width, 2);
+      const head = feature.strand === "-" ? [feature.start, x, 5] : [feature.end - 1, x + width, -5];
+      if (feature.strand !== "." && head[0] >= row.start && head[0] < row.end) {
+        context.beginPath();
+        context.moveTo(head[1], shape.feature + FEATURE - 3);
+        context.lineTo(head[1] + head[2], shape.feature + FEATURE - 7);
+        context.lineTo(head[1] + head[2], shape.feature + FEATURE + 1);
+        context.fill();
+      }
+      if (width > 8 && (feature.start >= row.start || row.index === view.firstRow)) {
+        context.save();
+        context.beginPath();
+        context.rect(x, shape.feature - 2, width, FEATURE);
+        context.clip();
+        context.fillStyle = view.colours.text;
+        context.fillText(feature.name, x, shape.feature + 4);
+        context.restore();
+      }
+    }
+  }
+
+  function drawDots(context, view, row) {
+    context.fillStyle = view.colours.dot;
+    for (const cell of row.cells) {
+      if (cell.kind !== "space") continue;
+      context.beginPath();
+      context.arc((cell.column + 0.5) * view.cellWidth, view.shape.text + TEXT / 2, 1.1, 0, 7);
+      context.fill();
+    }
+  }
+
+  function drawRow(canvas, view, row) {
+    const context = fit(canvas, view.rowWidth, view.shape.height);
+    const { segments, shape } = view, alone = segments.groups.length === 1;
+    row.edges = byteEdges(row.cells, row.start, row.end, view.cellWidth);
+    segments.groups.forEach((group, g) => group.stages.forEach((stage, s) => {
+      const top = shape.lanes[g][s];
+      if (alone && s === 0) drawChunks(context, view, row, stage, shape.text, shape.textHeight);
+      else drawChunks(context, view, row, stage, top, LANE);
+      drawTicks(context, view, row, stage, top);
+    }));
+    if (segments.differs) drawDifferences(context, view, row);
+    if (shape.feature !== null) drawFeatures(context, view, row);
+    drawDots(context, view, row);
+  }
+
+  /* Share of bytes that start a chunk (or differ) in each of `columns` equal parts of the input. */
+  function density(starts, length, columns) {
+    const out = new Float32Array(columns);
+    for (const byte of starts) out[Math.min(columns - 1, Math.floor((byte / length) * columns))]++;
+    const each = length / columns;
+    for (let i = 0; i < columns; i++) out[i] = Math.min(1, out[i] / Math.max(1, each));
+    return out;
+  }
+
+  /* Boundary rate along the whole input, a band per model; differences on the lower edge. */
+  function drawMap(canvas, view, width, height) {
+    const context = fit(canvas, width, height), { segments } = view, n = segments.data.length;
+    const columns = Math.max(1, Math.min(Math.floor(width / 2), n)), step = width / columns;
+    const band = height / segments.groups.length;
+    segments.groups.forEach((group, g) => {
+      const bottom = (g + 1) * band;
+      group.stages.forEach((stage, s) => {
+        const rate = density(stage.starts, n, columns);
+        const peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
+        context.fillStyle = s ? view.colours.tick : view.colours.fill;
+        const room = (band - 3) / (s + 1);
+        for (let i = 0; i < columns; i++) {
+          const high = (rate[i] / peak) * room;
+          context.fillRect(i * step, bottom - high, Math.max(1, step - 0.5), s ? Math.min(1.5, high) : high);
+        }
+      });
+    });
+    if (!segments.differs) return;
+    const bytes = [];
+    for (let i = 0; i < n; i++) if (segments.differs[i]) bytes.push(i);
+    const rate = density(bytes, n, columns), peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
+    context.fillStyle = view.colours.differ;
+    for (let i = 0; i < columns; i++) context.fillRect(i * step, 0, Math.max(1, step - 0.5), (rate[i] / peak) * 6);
+  }
+
+  hnet.paint = { geometry, palette, drawRow, drawMap, density };
+})();

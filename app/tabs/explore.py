@@ -1,0 +1,45 @@
+"""Explore: one text or source file, one model, its chunks."""
+
+from functools import partial
+
+import gradio as gr
+
+from app import handlers
+from app.session import Session, domain_choices
+from app.tabs import evidence, source
+from app.viewer import SegmentViewer
+
+HINT = (
+    "Pick a sample, paste a text or upload a file, then press Analyse: "
+    "the text appears here, cut where the model cuts it."
+)
+
+
+def build(session: Session) -> None:
+    """The tab's components and events."""
+    done = gr.State(None, time_to_live=3600)
+    with gr.Row(elem_classes="sheet"):
+        with gr.Column(scale=1, min_width=300, elem_classes="controls"):
+            panel = source.build(session, "explore", "english", "Paste a text, source code or a FASTA record")
+            domain = gr.Dropdown(
+                domain_choices(), value="guess", label="Kind of text", elem_id="explore-domain"
+            )
+            models = [("the one that fits the input", handlers.AUTO), *session.choices()]
+            model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
+            run = gr.Button("Analyse", variant="primary", elem_id="explore-run")
+        with gr.Column(scale=4, min_width=300, elem_classes="picture"):
+            viewer = SegmentViewer({"hint": HINT}, elem_id="explore-viewer")
+            below = evidence.build("explore")
+    ran = run.click(
+        partial(handlers.on_analyse, session),
+        [*panel.values, domain, model],
+        [done, viewer, below.stage, below.page],
+        show_progress="minimal",
+        show_progress_on=viewer,
+        concurrency_id="model",
+        concurrency_limit=1,
+        api_name="analyse_text",
+        api_visibility="private",
+    )
+    evidence.connect(session, below, done)
+    evidence.after(session, below, done, ran)

@@ -1,0 +1,63 @@
+"""The page as a whole: tabs, look, and what the server may and may not do."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
+from app.tabs import compare, dna, explore, models
+from app.viewer import STATIC
+
+TITLE = "H-Net chunks"
+_TOGGLE = "() => { document.body.classList.toggle('dark'); }"
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Cpath d='M1 4h5v8H1zm6 0h3v8H7zm4 0h4v8h-4z' fill='%232f6db5'/%3E%3C/svg%3E"
+)
+
+
+def build(session: Session) -> gr.Blocks:
+    """The page over one session."""
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 7200)) as page:
+        with gr.Row(elem_classes="top"):
+            gr.HTML(
+                f"<h1>{TITLE}</h1><p>where a trained H-Net cuts bytes into chunks</p>", elem_classes="title"
+            )
+            toggle = gr.Button("light / dark", size="sm", elem_id="theme", min_width=90, scale=0)
+        toggle.click(None, None, None, js=_TOGGLE)
+        with gr.Tabs():
+            for name, tab in (("Explore", explore), ("Compare", compare), ("DNA", dna), ("Models", models)):
+                with gr.Tab(name, id=name.lower(), render_children=True):
+                    tab.build(session)
+    return page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
+
+
+def launch_options() -> dict[str, Any]:
+    """Arguments of Blocks.launch that keep everything on this machine: local fonts, no sharing, no history."""
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    mono = ["DejaVu Sans Mono", "Cascadia Mono", "Menlo", "Consolas", "monospace"]
+    theme = gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        spacing_size="sm",
+        radius_size="sm",
+        text_size="sm",
+        font=fonts,
+        font_mono=mono,
+    )
+    # Gradio's subdued greys are below 4.5:1 on white.
+    theme = theme.set(body_text_color_subdued="#566270", body_text_color_subdued_dark="#a9b6c6")
+    return {
+        "theme": theme,
+        "css_paths": [str(STATIC / "page.css"), str(STATIC / "viewer.css")],
+        "head": f'<link rel="icon" href="{_ICON}">',
+        "footer_links": [],
+        "run_history": False,
+        "share": False,
+        "max_file_size": MAX_UPLOAD_BYTES,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "show_error": True,
+        "quiet": True,
+        "inbrowser": False,
+    }

@@ -1,0 +1,240 @@
+"""An Analysis as what the page shows: the viewer's value, facts, a page of the chunk table."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.annotations import features_of
+from analysis.extract import Analysis
+from app.domain import DOMAINS
+from app.viewer import Group, Track, viewer_value
+
+PAGE = 100
+"""Rows of the chunk table on one page."""
+_NAMED = {0x09: "⇥", 0x0A: "↵", 0x20: "␣"}
+
+
+def tracks(analysis: Analysis, sequence: str, start: int, end: int) -> tuple[Track, ...]:
+    """Every stage of one sequence, cut to bytes [start, end)."""
+    return tuple(
+        _track(analysis.boundaries_of(sequence, stage), start, end, _length(analysis, sequence))
+        for stage in range(analysis.model.n_stages)
+    )
+
+
+def _track(table: pd.DataFrame, start: int, end: int, length: int) -> Track:
+    byte, prob = table["byte"].to_numpy(), table["prob"].to_numpy()
+    is_boundary = table["is_boundary"].to_numpy()
+    starts, sure = byte[is_boundary], prob[is_boundary]
+    inside = slice(*np.searchsorted(byte, (start, end)))
+    lead = max(0, int(np.searchsorted(starts, start, side="right")) - 1)
+    after = int(np.searchsorted(starts, end))
+    return Track(
+        prob=prob[inside],
+        is_boundary=is_boundary[inside],
+        lead_start=int(starts[lead]),
+        lead_prob=float(sure[lead]),
+        lead_index=lead,
+        tail_end=int(starts[after]) if after < len(starts) else length,
+    )
+
+
+def _length(analysis: Analysis, sequence: str) -> int:
+    return len(_data(analysis, sequence))
+
+
+def _data(analysis: Analysis, sequence: str) -> bytes:
+    return next(each.data for each in analysis.sequences if each.name == sequence)
+
+
+def text_value(analysis: Analysis, kind: str) -> dict[str, Any]:
+    """The viewer over a whole text; kind: how its domain came about, for the facts."""
+    sequence = analysis.sequences[0]
+    n = len(sequence.data)
+    group = Group("", analysis.model.title, tracks(analysis, sequence.name, 0, n))
+    unit = "bases" if sequence.kind == "dna" else "bytes"
+    facts = [("model", analysis.model.title), ("input", kind), (unit, f"{n:,}"), *stage_facts(analysis)]
+    return viewer_value(sequence.data, [group], facts=facts, notes=notes(analysis), **_rows(sequence.kind))
+
+
+def compare_value(a: Analysis, b: Analysis, stage_a: int, stage_b: int) -> dict[str, Any]:
+    """The viewer over the first sequence with both models' tracks, differences of the two stages marked."""
+    sequence = a.sequences[0]
+    n = len(sequence.data)
+    groups = [
+        Group(label, one.model.title, tracks(one, sequence.name, 0, n)) for label, one in (("A", a), ("B", b))
+    ]
+    facts = [("input", sequence.name), ("bytes", f"{n:,}")]
+    for label, one in (("A", a), ("B", b)):
+        facts += [(f"{label}, {name}", text) for name, text in stage_facts(one)]
+    every = list(
+        dict.fromkeys(
+            [
+                *(f"A: {note}" for note in learned(a)),
+                *(f"B: {note}" for note in learned(b)),
+                *_warnings(a),
+                *_warnings(b),
+            ]
+        )
+    )
+    rows = _rows(sequence.kind)
+    return viewer_value(sequence.data, groups, compared=[stage_a, stage_b], facts=facts, notes=every, **rows)
+
+
+def _rows(kind: str) -> dict[str, Any]:
+    """DNA goes in rows of a fixed number of bases; text as it fits."""
+    return {"bases": {"perRow": 90, "group": 10}} if kind == "dna" else {}
+
+
+def region_value(
+    analysis: Analysis, features: pd.DataFrame | None, start: int, end: int, per_row: int, group: int
+) -> dict[str, Any]:
+    """The viewer over bases [start, end) of the one record analysed, its genes above the bases."""
+    sequence = analysis.sequences[0]
+    shown = []
+    if features is not None:
+        for each in features_of(features, sequence.name, start, end).itertuples():
+            shown.append(
+                {
+                    "start": max(0, each.start - start),
+                    "end": min(end, each.end) - start,
+                    "strand": each.strand,
+                    "name": str(each.name),
+                }
+            )
+    facts = [
+        ("model", analysis.model.title),
+        ("record", sequence.name),
+        ("bases", f"{len(sequence.data):,}"),
+        ("shown", f"[{start:,}, {end:,})"),
+        *stage_facts(analysis),
+    ]
+    return viewer_value(
+        sequence.data[start:end],
+        [Group("", analysis.model.title, tracks(analysis, sequence.name, start, end))],
+        origin=start,
+        bases={"perRow": per_row, "group": group},
+        features=shown,
+        facts=facts,
+        notes=notes(analysis),
+    )
+
+
+def stage_facts(analysis: Analysis) -> list[tuple[str, str]]:
+    """Chunks and bytes a chunk of every stage."""
+    unit = "bases" if analysis.sequences[0].kind == "dna" else "bytes"
+    return [
+        (f"stage {row.stage}", f"{row.n_chunks:,} chunks, {row.bytes_per_chunk:.2f} {unit} a chunk")
+        for row in analysis.summary.itertuples()
+    ]
+
+
+def learned(analysis: Analysis) -> list[str]:
+    """How far the model has learned, as its model.json says it."""
+    note = analysis.model.info.get("note", "")
+    if analysis.model.info.get("learned") == "early" and not note.lower().startswith("early"):
+        return [f"Early model. {note}".strip()]
+    return [note] if note else []
+
+
+def _warnings(analysis: Analysis) -> list[str]:
+    return [f"{text[0].upper()}{text[1:]}." for text in analysis.warnings]
+
+
+def notes(analysis: Analysis) -> list[str]:
+    """Sentences under the facts: what the model can do, what is odd about the input."""
+    return learned(analysis) + _warnings(analysis)
+
+
+def visible(data: bytes) -> str:
+    """Bytes as one line in which everything leaves a trace; never holds a surrogate."""
+    out = []
+    for char in data.decode("utf-8", "surrogateescape"):
+        point = ord(char)
+        if 0xDC80 <= point <= 0xDCFF:
+            out.append(f"‹{point - 0xDC00:02X}›")
+        elif point in _NAMED:
+            out.append(_NAMED[point])
+        else:
+            out.append(char if char.isprintable() else f"‹U+{point:04X}›")
+    return "".join(out)
+
+
+def chunks(analysis: Analysis, stage: int, start: int = 0, end: int | None = None) -> pd.DataFrame:
+    """Chunks of one stage of the first sequence that overlap bytes [start, end)."""
+    sequence = analysis.sequences[0]
+    table = analysis.chunks_of(sequence.name, stage)
+    end = len(sequence.data) if end is None else end
+    return table[(table["end"] > start) & (table["start"] < end)].reset_index(drop=True)
+
+
+def with_text(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
+    """A chunk table of the first sequence with what each chunk reads."""
+    data = analysis.sequences[0].data
+    spans = zip(table["start"].to_numpy(), table["end"].to_numpy(), strict=True)
+    return table.assign(text=[visible(data[a:b]) for a, b in spans])
+
+
+def all_chunks(analysis: Analysis, start: int = 0, end: int | None = None) -> pd.DataFrame:
+    """Chunks of every stage of the first sequence that overlap bytes [start, end), with what they read."""
+    parts = [chunks(analysis, stage, start, end) for stage in range(analysis.model.n_stages)]
+    return with_text(analysis, pd.concat(parts, ignore_index=True))
+
+
+def chunk_page(
+    analysis: Analysis, stage: int, page: int, start: int = 0, end: int | None = None
+) -> tuple[pd.DataFrame, int, str]:
+    """PAGE rows of `chunks` as the page shows them, the page's number (from 1), and a line that says which rows."""
+    table = chunks(analysis, stage, start, end)
+    pages = max(1, -(-len(table) // PAGE))
+    page = min(max(1, int(page or 1)), pages)
+    first = (page - 1) * PAGE
+    part = with_text(analysis, table.iloc[first : first + PAGE]).drop(columns="sequence")
+    part = part.assign(prob=part["prob"].astype(float).round(4)).reset_index(drop=True)
+    line = f"rows {first + 1:,} to {first + len(part):,} of {len(table):,}; page {page} of {pages}"
+    return part, page, line
+
+
+def domain_line(domain: str, guessed: bool) -> str:
+    """The domain of an input in words."""
+    return DOMAINS[domain] + (" (guessed)" if guessed else "")
+
+
+def card(info: dict[str, Any], domains: dict[str, str]) -> dict[str, Any]:
+    """One model's card: title, how far it has learned, and (name, text) of what model.json tells."""
+    if "error" in info:
+        return {"title": info["name"], "note": info["error"], "early": True, "facts": []}
+    shares = info.get("boundary_shares") or {}
+    facts = [
+        ("name", info["name"]),
+        ("domain", domains.get(info.get("domain", ""), info.get("domain", ""))),
+        ("stages", info.get("n_stages")),
+        ("parameters", _number(info.get("n_parameters"))),
+        ("bytes seen", _number(info.get("bytes_seen"))),
+        ("bits per byte", info.get("bits_per_byte")),
+        ("bytes per chunk", " / ".join(f"{value:.2f}" for value in info.get("bytes_per_chunk") or [])),
+        ("target", " / ".join(str(value) for value in info.get("target") or [])),
+        ("seed, data order", " / ".join(str(info[key]) for key in ("seed", "data_seed") if key in info)),
+        *((f"cuts at {_words(name)}", f"{share:.1%}") for name, share in shares.items()),
+        ("data", ", ".join(map(str, info.get("data") or []))),
+        ("licence", info.get("licence")),
+        ("date", info.get("date")),
+    ]
+    shown = [(name, str(text)) for name, text in facts if text not in (None, "")]
+    return {
+        "title": info.get("title", info["name"]),
+        "note": info.get("note", ""),
+        "early": info.get("learned") == "early",
+        "facts": shown,
+    }
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else f"{value:,}"
+
+
+def _words(name: str) -> str:
+    """A key of model.json as words: stage0_word_start -> stage 0 word start."""
+    return re.sub(r"stage(\d)", r"stage \1", name).replace("_", " ")
