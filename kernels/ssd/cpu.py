@@ -2,20 +2,20 @@
 
 With u = step x and a = exp(step A), the forward is S[t] = a[t] S[t-1] + u[t] B[t]', y[t] = S[t] C[t], and the
 backward is the same recurrence from the end, G[t] = a[t+1] G[t+1] + dy[t] C[t]', G being the gradient of S. Hence all
-four are M = decay M + w v', out = r' M, where the entries of v and out lie in the lanes of a vector and those of w
-and r are spread over them, so that no sum runs across lanes:
+four are M = decay M; out = r' M; M += w v', where the entries of v and out lie in the lanes of a vector and those of
+w and r are spread over them, so that no sum runs across lanes:
 
     forwards    y:  v = u, w = B, r = C        dC: v = B, w = u, r = dy        M is S
     backwards   du: v = dy, w = C, r = B       dB: v = C, w = dy, r = u        M is G
 
-The gradient of the log decay, F[t] = a[t] <G[t], S[t-1]>, needs no walk of its own: per head it obeys
-F[t] = F[t+1] + <dC[t], C[t]> - <dB[t], B[t]>; it is tied to <G, S> at intervals, so that rounding does not add up.
+to which a position's own term is added, v (w' r). Without their own terms dC and dB give the gradient of the log
+decay too: F[t] = a[t] <G[t], S[t-1]> obeys F[t] = F[t+1] + <dC[t], C[t]> - <dB[t], B[t]> head by head. It is tied to
+<G, S> at intervals, so that rounding does not add up.
 
 A walk takes a block of STEPS positions at a time. Within it M is kept divided by the decay since the block's first
 position, which costs only a scaling of v and out. The forward keeps S before every TILE positions for the backward.
-
-In the compiled functions a tensor (T, ...) is a `track`, (flat memory, start, stride): position t begins at
-flat[start + t * stride]. `decay` and `gain` are a and step, (H, T) or one head's (T,).
+In the compiled functions tensors are tracks (kernels.vectors); decay and gain are a and step, (H, T) or one
+head's (T,).
 """
 
 from collections.abc import Callable
@@ -25,11 +25,27 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kernels.ssd.lanes import load, multiply, multiply_add, spread, spread_from, store, total, width_of, zeros
+from kernels.vectors.cpu import (
+    aligned,
+    compiled,
+    dot,
+    inner,
+    load,
+    moved,
+    multiply,
+    multiply_add,
+    row_at,
+    scaled_copy,
+    spread,
+    spread_from,
+    store,
+    total,
+    width_of,
+    zeros,
+)
 
 STEPS = 4
 """Positions of a block; the compiled functions are written out for four."""
@@ -42,30 +58,18 @@ SMALLEST_DECAY = np.float32(1e-12)
 WORTH_A_THREAD = 1 << 24
 """Multiplications below which a second thread costs more than it brings."""
 
-_compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 
-
-@_compiled
-def _row(track, t):
-    return track[1] + t * track[2]
-
-
-@_compiled
-def _moved(track, offset):
-    return track[0], track[1] + offset, track[2]
-
-
-@_compiled
+@compiled
 def _four_rows(track, at):
-    return _row(track, at[0]), _row(track, at[1]), _row(track, at[2]), _row(track, at[3])
+    return row_at(track, at[0]), row_at(track, at[1]), row_at(track, at[2]), row_at(track, at[3])
 
 
-@_compiled
+@compiled
 def _times_gain(values, gain, at):
     return values[0] * gain[at[0]], values[1] * gain[at[1]], values[2] * gain[at[2]], values[3] * gain[at[3]]
 
 
-@_compiled
+@compiled
 def _four_positions(zero, states, source, target, rows, pending, at, before, v, w, r):
     """For each of four positions `at`: the output r' M, and then M += before v w'.
 
@@ -73,10 +77,10 @@ def _four_positions(zero, states, source, target, rows, pending, at, before, v, 
     """
     w0, w1, w2, w3 = _four_rows(w, at)
     r0, r1, r2, r3 = _four_rows(r, at)
-    v0 = multiply(load(zero, v[0], _row(v, at[0])), spread(zero, before[0]))
-    v1 = multiply(load(zero, v[0], _row(v, at[1])), spread(zero, before[1]))
-    v2 = multiply(load(zero, v[0], _row(v, at[2])), spread(zero, before[2]))
-    v3 = multiply(load(zero, v[0], _row(v, at[3])), spread(zero, before[3]))
+    v0 = multiply(load(zero, v[0], row_at(v, at[0])), spread(zero, before[0]))
+    v1 = multiply(load(zero, v[0], row_at(v, at[1])), spread(zero, before[1]))
+    v2 = multiply(load(zero, v[0], row_at(v, at[2])), spread(zero, before[2]))
+    v3 = multiply(load(zero, v[0], row_at(v, at[3])), spread(zero, before[3]))
     w, r = w[0], r[0]
     out0 = out1 = out2 = out3 = zero
     for i in range(rows):
@@ -93,7 +97,7 @@ def _four_positions(zero, states, source, target, rows, pending, at, before, v, 
     return out0, out1, out2, out3
 
 
-@_compiled
+@compiled
 def _cut(decay, start, stop, cuts):
     """Cut positions start..stop into blocks cuts[b]..cuts[b + 1]; returns their number."""
     blocks, t = 0, start
@@ -108,7 +112,7 @@ def _cut(decay, start, stop, cuts):
     return blocks
 
 
-@_compiled
+@compiled
 def _positions(start, stop, backwards, decay):
     """A block's positions in the order of the walk, M's decay from the first of them to each, and its inverse.
 
@@ -128,14 +132,16 @@ def _positions(start, stop, backwards, decay):
     return (t0, t1, t2, t3), used, (one, scale1, scale2, scale3), inverse
 
 
-@_compiled
+@compiled
 def _put(t, value, scale, v, factor, out):
     """out[t] = scale value + factor v[t]"""
     result = multiply(value, spread(value, scale))
-    store(out[0], _row(out, t), multiply_add(load(value, v[0], _row(v, t)), spread(value, factor), result))
+    store(
+        out[0], row_at(out, t), multiply_add(load(value, v[0], row_at(v, t)), spread(value, factor), result)
+    )
 
 
-@_compiled
+@compiled
 def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain, v, w, r, bc, skip, out):
     """y or dx of a tile, for one head and the lanes v; bc[t - tile's start] = <B[t], C[t]>.
 
@@ -161,16 +167,16 @@ def _walk_width(zero, state, pending, rows, cuts, blocks, backwards, decay, gain
     return pending
 
 
-@_compiled
+@compiled
 def _add(t, value, scale, factor, v, own, q, out):
     """out[t] += factor scale value + own v[t]; returns <scale value, q[t]>."""
-    at, value = _row(out, t), multiply(value, spread(value, scale))
+    at, value = row_at(out, t), multiply(value, spread(value, scale))
     sum_ = multiply_add(value, spread(value, factor), load(value, out[0], at))
-    store(out[0], at, multiply_add(load(value, v[0], _row(v, t)), spread(value, own), sum_))
-    return total(multiply(value, load(value, q[0], _row(q, t))))
+    store(out[0], at, multiply_add(load(value, v[0], row_at(v, t)), spread(value, own), sum_))
+    return total(multiply(value, load(value, q[0], row_at(q, t))))
 
 
-@_compiled
+@compiled
 def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, xdy, dC, dlog):
     """dC of a tile, for one head and the lanes of B; dlog[t] = <a[t] S[t-1]' dy[t], C[t]>; xdy[t] = <x[t], dy[t]>.
 
@@ -192,7 +198,7 @@ def _walk_dC(zero, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy
         dlog[at[0]] = _add(at[0], outs[0], scale[0], used[0], B, own[0], C, dC)
 
 
-@_compiled
+@compiled
 def _walk_dB(
     zero, state, pending, marks, pendings, rows, cuts, blocks, decay, gain, x, B, C, dy, xdy, dB, dlog, dgain
 ):
@@ -202,7 +208,7 @@ def _walk_dB(
     `pendings` as _walk_dC left them.
     """
     size, mark, stop = len(state), -(-blocks // ANCHOR), cuts[blocks]
-    later = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
+    later = pending * pendings[mark] * dot(zero, state, marks, mark * size)
     for block in range(blocks - 1, -1, -1):
         start = cuts[block]
         at, used, scale, inverse = _positions(start, cuts[block + 1], True, decay)
@@ -216,21 +222,13 @@ def _walk_dB(
         dgain[at[0]] = _add(at[0], outs[0], scale[0], factor[0], C, own[0], B, dB)
         if block % ANCHOR == 0:
             mark -= 1
-            earlier = pending * pendings[mark] * _dot(zero, state, marks, mark * size)
+            earlier = pending * pendings[mark] * dot(zero, state, marks, mark * size)
             _forget(start, stop, later, earlier, gain, dlog, dgain)
             later, stop = earlier, start
     return pending
 
 
-@_compiled
-def _dot(zero, a, b, b_at):
-    result = zero
-    for i in range(0, len(a), width_of(zero)):
-        result = multiply_add(load(zero, a, i), load(zero, b, b_at + i), result)
-    return total(result)
-
-
-@_compiled
+@compiled
 def _forget(start, stop, later, earlier, gain, dlog, dgain):
     """dlog at start..stop, as _walk_dC left it, becomes the gradient of the log decay F.
 
@@ -246,34 +244,7 @@ def _forget(start, stop, later, earlier, gain, dlog, dgain):
         dlog[t] += slope * np.float32(stop - t)
 
 
-@_compiled
-def _aligned(count, size):
-    """`count` uninitialised float32 arrays, the first of which starts at a cache line."""
-    memory = np.empty(count * size + 16, np.float32)
-    skipped = (-(memory.ctypes.data // 4)) % 16
-    return memory[skipped : skipped + count * size].reshape((count, size))
-
-
-@_compiled
-def _inner(sixteen, a, b, size, start, stop, out):
-    """out[t - start] = <a[t], b[t]>, rows of `size` numbers."""
-    for t in range(start, stop):
-        result, a_at, b_at = sixteen, _row(a, t), _row(b, t)
-        for i in range(0, size, 16):
-            result = multiply_add(load(sixteen, a[0], a_at + i), load(sixteen, b[0], b_at + i), result)
-        out[t - start] = total(result)
-
-
-@_compiled
-def _keep(zero, state, pending, kept):
-    """kept = state = pending * state"""
-    for i in range(0, len(state), width_of(zero)):
-        value = multiply(load(zero, state, i), spread(zero, pending))
-        store(state, i, value)
-        store(kept, i, value)
-
-
-@_compiled
+@compiled
 def _recall(kept, n, width, mark):
     """Entries n .. n + width of B of a kept state (blocks of lanes, N * their width), into mark (P * width,)."""
     lanes = len(mark) // width // len(kept)
@@ -283,13 +254,13 @@ def _recall(kept, n, width, mark):
                 mark[(block * lanes + lane) * width + i] = kept[block, (n + i) * lanes + lane]
 
 
-@_compiled
+@compiled
 def _tile(bounds, row, tile):
     start = bounds[row] + tile * TILE
     return start, min(start + TILE, bounds[row + 1])
 
 
-@_compiled
+@compiled
 def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out, first, last, keep):
     """y, or backwards dx: the lanes are entries of a head, a unit is a head's block of lanes.
 
@@ -301,7 +272,7 @@ def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out,
     zero, N, begin, end = zeros(lanes), first.shape[3], part[2], part[3]
     width = width_of(zero)
     in_head = first.shape[2] // width
-    states, pendings = _aligned(end - begin, N * width), np.empty(end, np.float32)
+    states, pendings = aligned(end - begin, N * width), np.empty(end, np.float32)
     cuts, bc = np.empty(TILE + 1, np.int64), np.empty(TILE, np.float32)
     for row in range(part[0], part[1]):
         for unit in range(begin, end):
@@ -313,12 +284,12 @@ def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out,
         for index in range(tiles):
             tile = tiles - 1 - index if backwards else index
             start, stop = _tile(bounds, row, tile)
-            _inner(zeros((0,)), w, r, N, start, stop, bc)
+            inner(zeros((0,)), w, r, N, start, stop, bc)
             for unit in range(begin, end):
                 head, state, pending = unit // in_head, states[unit - begin], pendings[unit]
-                v_, out_ = _moved(v, unit * width), _moved(out, unit * width)
+                v_, out_ = moved(v, unit * width), moved(out, unit * width)
                 if keep[1].size:
-                    _keep(zero, state, pending, keep[1][keep[0][row] + tile, unit])
+                    scaled_copy(zero, state, pending, keep[1][keep[0][row] + tile, unit])
                     pending = np.float32(1)
                 a, g, d = decay[head], gain[head], skip[head]
                 blocks = _cut(a, start, stop, cuts)
@@ -334,7 +305,7 @@ def _over_width(lanes, bounds, part, backwards, decay, gain, v, w, r, skip, out,
                     )
 
 
-@_compiled
+@compiled
 def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dgain, xdy, last, keep):
     """dB and dC (added to), dlog, dgain (units, H, T) and xdy (H, T), all as the walks have them.
 
@@ -343,13 +314,13 @@ def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dga
     """
     zero, H, P = zeros(lanes), last.shape[1], last.shape[2]
     width, in_head = width_of(zero), keep[1].shape[1] // H
-    gradients, pending = _aligned(H, P * width), np.empty(H, np.float32)
-    marks, pendings = _aligned(TILE // ANCHOR + 1, P * width), np.empty(TILE // ANCHOR + 1, np.float32)
+    gradients, pending = aligned(H, P * width), np.empty(H, np.float32)
+    marks, pendings = aligned(TILE // ANCHOR + 1, P * width), np.empty(TILE // ANCHOR + 1, np.float32)
     cuts = np.empty(TILE + 1, np.int64)
     for row in range(part[0], part[1]):
         for unit in range(part[2], part[3]):
             n = unit * width
-            B_, C_, dB_, dC_ = _moved(B, n), _moved(C, n), _moved(dB, n), _moved(dC, n)
+            B_, C_, dB_, dC_ = moved(B, n), moved(C, n), moved(dB, n), moved(dC, n)
             for h in range(H):
                 pending[h] = 1
                 for p in range(P):
@@ -358,13 +329,13 @@ def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dga
             for tile in range(-((bounds[row] - bounds[row + 1]) // TILE) - 1, -1, -1):
                 start, stop = _tile(bounds, row, tile)
                 for h in range(H):
-                    a, g, x_, dy_ = decay[h], gain[h], _moved(x, h * P), _moved(dy, h * P)
+                    a, g, x_, dy_ = decay[h], gain[h], moved(x, h * P), moved(dy, h * P)
                     dlog_, dgain_ = dlog[unit, h], dgain[unit, h]
                     blocks = _cut(a, start, stop, cuts)
                     kept = keep[1][keep[0][row] + tile, h * in_head : (h + 1) * in_head]
                     _recall(kept, n, width, marks[0])
                     pendings[0] = 1
-                    _inner(zeros((0,)), x_, dy_, P, start, stop, xdy[h, start:stop])
+                    inner(zeros((0,)), x_, dy_, P, start, stop, xdy[h, start:stop])
                     m, xdy_ = marks.reshape(marks.size), xdy[h]
                     _walk_dC(zero, m, pendings, P, cuts, blocks, a, g, x_, B_, C_, dy_, xdy_, dC_, dlog_)
                     pending[h] = _walk_dB(
@@ -444,35 +415,15 @@ class _SSD(torch.autograd.Function):
         units = N // _lanes(N)
         dlog, dgain, xdy = x.new_empty(units, H, T), x.new_empty(units, H, T), x.new_empty(H, T)
         tracks = x_, B_, C_, dy_, _track(dB), _track(dC), dlog.numpy(), dgain.numpy(), xdy.numpy()
-        _run(
-            _over_state,
-            _lanes(N),
-            ctx.bounds,
-            units,
-            work,
-            *clock,
-            *tracks,
-            dfinal.numpy(),
-            (ctx.tiles, kept.numpy()),
-        )
+        last = dfinal.numpy(), (ctx.tiles, kept.numpy())
+        _run(_over_state, _lanes(N), ctx.bounds, units, work, *clock, *tracks, *last)
         dlog, dgain = dlog.sum(0), dgain.sum(0) + xdy * (B * C).sum(1)
-        ddt = (dgain + dlog * A[:, None]) * -torch.expm1(
-            -step
-        )  # the slope of softplus is 1 - exp(-its value)
+        slope = -torch.expm1(-step)  # of softplus, by its value
+        ddt = (dgain + dlog * A[:, None]) * slope
         return dx, ddt.T, (dlog * step).sum(1), dB, dC, xdy.sum(1), ddt.sum(1), dstate, None, None
 
 
-def ssd(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    cu_seqlens: Tensor,
-    state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+def ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state=None) -> tuple[Tensor, Tensor]:
     """As kernels.ssd.ssd; float32. Widths that do not fill vectors are padded with zeros, which change nothing."""
     (T, H, P), N = x.shape, B.shape[1]
     bounds = cu_seqlens.numpy()

@@ -66,7 +66,7 @@ def models_dir(tmp_path_factory) -> Path:
         info |= {
             "learned": "early",
             "note": "Random weights: it has learned nothing.",
-            "bytes_seen": 1000 + seed,
+            "bytes_seen": 1000 - seed,
         }
         save_model(folder / name, tiny_model(n_stages, seed), info)
     return folder

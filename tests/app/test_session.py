@@ -26,6 +26,13 @@ def test_the_fitting_model_is_picked(session):
     assert session.model_for("chinese") == session.model_for("english") == "english_a"
 
 
+def test_a_model_that_has_learned_goes_before_one_that_saw_more(session, monkeypatch):
+    early = {"name": "early", "domain": "english", "learned": "early", "bytes_seen": 9_000_000}
+    learned = {"name": "words", "domain": "english", "learned": "words", "bytes_seen": 1_000_000}
+    monkeypatch.setattr(session, "cards", lambda: [early, learned])
+    assert session.model_for("english") == "words"
+
+
 def test_pair_stays_in_one_domain(session):
     assert set(session.pair()) == {"english_a", "english_b"}
 

@@ -2,14 +2,18 @@
 
 Numba has no vector type and leaves vectors to LLVM's loop vectoriser, which keeps no accumulators in registers across
 a loop over time. `Lanes` is LLVM's own <width x float>; LLVM splits it into whatever registers the machine has.
-All indices are positions in a flat float32 array and are not checked.
+All indices are positions in a flat float32 array and are not checked. A tensor (T, ...) is a `track`, (flat memory,
+start, stride): position t begins at flat[start + t * stride].
 """
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
+
+compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 
 
 class Lanes(types.Type):
@@ -136,3 +140,51 @@ def total(typing, x):
         return _call(builder, name, ir.FloatType(), [zero, args[0]], fastmath=("fast",))
 
     return types.float32(x), generate
+
+
+@compiled
+def row_at(track, t):
+    """Where position t begins in the track's memory."""
+    return track[1] + t * track[2]
+
+
+@compiled
+def moved(track, offset):
+    """The track that begins `offset` numbers later in every row."""
+    return track[0], track[1] + offset, track[2]
+
+
+@compiled
+def dot(zero, a, b, b_at):
+    """<a, b[b_at : b_at + len(a)]>; len(a) fills whole vectors."""
+    result = zero
+    for i in range(0, len(a), width_of(zero)):
+        result = multiply_add(load(zero, a, i), load(zero, b, b_at + i), result)
+    return total(result)
+
+
+@compiled
+def aligned(count, size):
+    """`count` uninitialised float32 arrays, the first of which starts at a cache line."""
+    memory = np.empty(count * size + 16, np.float32)
+    skipped = (-(memory.ctypes.data // 4)) % 16
+    return memory[skipped : skipped + count * size].reshape((count, size))
+
+
+@compiled
+def inner(sixteen, a, b, size, start, stop, out):
+    """out[t - start] = <a[t], b[t]>, rows of `size` numbers."""
+    for t in range(start, stop):
+        result, a_at, b_at = sixteen, row_at(a, t), row_at(b, t)
+        for i in range(0, size, 16):
+            result = multiply_add(load(sixteen, a[0], a_at + i), load(sixteen, b[0], b_at + i), result)
+        out[t - start] = total(result)
+
+
+@compiled
+def scaled_copy(zero, source, factor, target):
+    """target = source = factor * source"""
+    for i in range(0, len(source), width_of(zero)):
+        value = multiply(load(zero, source, i), spread(zero, factor))
+        store(source, i, value)
+        store(target, i, value)
