@@ -140,8 +140,9 @@ def main() -> None:
     if args.stream is not None:
         stream(args.stream)
         return
-    write_section("Boundary extraction", extraction(not args.no_xl))
+    # First: a child's peak counts from what its parent held when it was started.
     write_section("Memory", memory())
+    write_section("Boundary extraction", extraction(not args.no_xl))
 
 
 if __name__ == "__main__":
