@@ -97,7 +97,7 @@ def _masked(model: HNetForCausalLM, values: dict[str, Tensor]) -> Iterator[Check
         out = model(ids, mask=mask)
     yield from _logits("masked", out.logits.flatten(0, 1), values)
     cu_seqlens = torch.nn.functional.pad(mask.sum(1).cumsum(0), (1, 0))
-    nll = _spread_nll(out.logits[mask], ids[mask], cu_seqlens)
+    nll = next_byte_nll(out.logits[mask], ids[mask], cu_seqlens)
     yield _check("masked.nll", unpack(nll, Rows(cu_seqlens))[0], values["masked.nll"], LOGITS)
     yield from _decisions("masked", out, values)
     for s, stage in enumerate(out.stages):
@@ -108,7 +108,7 @@ def _packed_run(
     run: str, out: HNetOutput, ids: Tensor, cu_seqlens: Tensor, values: dict[str, Tensor]
 ) -> Iterator[Check]:
     yield from _logits(run, out.logits, values)
-    nll = _spread_nll(out.logits, ids, cu_seqlens)
+    nll = next_byte_nll(out.logits.detach(), ids, cu_seqlens)
     yield _check(f"{run}.nll", nll.view_as(values[f"{run}.nll"]), values[f"{run}.nll"], LOGITS)
     yield from _decisions(run, out, values)
     for s, stage in enumerate(out.stages):
@@ -130,11 +130,11 @@ def _training(model: HNetForCausalLM, golden: Golden) -> Iterator[Check]:
     for name, tensor in seen.items():
         yield _check(name, tensor, values[name], LOGITS)
 
-    nll, _ = next_byte_nll(out.logits, ids.flatten(), cu_seqlens)
+    cross_entropy = next_byte_nll(out.logits, ids.flatten(), cu_seqlens).sum() / (n_rows * (length - 1))
     targets = meta["ratio_N"]
     ratios = [ratio_loss(s.prob, s.is_boundary, n) for s, n in zip(out.stages, targets, strict=True)]
-    total = nll.mean() + meta["ratio_weight"] * sum(ratios, torch.zeros(()))
-    yield _check("loss.ce", nll.mean(), torch.tensor(meta["loss"]["ce"]), LOSS)
+    total = cross_entropy + meta["ratio_weight"] * sum(ratios, torch.zeros(()))
+    yield _check("loss.ce", cross_entropy, torch.tensor(meta["loss"]["ce"]), LOSS)
     yield _check("loss.total", total, torch.tensor(meta["loss"]["total"]), LOSS)
     for s, ratio in enumerate(ratios):
         yield _check(f"loss.ratio[{s}]", ratio, torch.tensor(meta["loss"]["ratio"][s]), LOSS)
@@ -205,11 +205,6 @@ def _watch(model: HNetForCausalLM, seen: dict[str, Tensor]) -> list:
         stage, s = stage.main_network, s + 1
     hooks.append(stage.main_network.register_forward_hook(partial(after, f"packed.stage{s}.main_out")))
     return hooks
-
-
-def _spread_nll(logits: Tensor, ids: Tensor, cu_seqlens: Tensor) -> Tensor:
-    nll, at = next_byte_nll(logits.detach(), ids, cu_seqlens)
-    return torch.zeros(len(ids)).index_copy(0, at, nll)
 
 
 def _check(quantity: str, got: Tensor, want: Tensor, limit: float) -> Check:

@@ -1,19 +1,26 @@
-"""The language-model loss over packed rows."""
+"""What a language model is judged by: the surprise at the next byte of the same row."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+NO_TARGET = -100
 
-def next_byte_nll(logits: Tensor, input_ids: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor]:
-    """Surprise at the next byte of the same row, for every position that has one.
 
-    logits (T, V)   input_ids (T,)   cu_seqlens (R + 1,)
-    returns  nll (n,) in nats, and the positions (n,) they belong to; the last position of a row has none
+def next_bytes(input_ids: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """The byte each position predicts, NO_TARGET at the end of every row.
+
+    input_ids (T,) integer   cu_seqlens (R + 1,)   returns (T,) int64
     """
-    has_next = torch.ones(len(input_ids), dtype=torch.bool, device=input_ids.device)
-    ends = cu_seqlens[1:][cu_seqlens.diff() > 0] - 1
-    has_next[ends.long()] = False
-    at = has_next.nonzero().squeeze(1)
-    target = input_ids.long().index_select(0, at + 1)
-    return F.cross_entropy(logits.index_select(0, at).float(), target, reduction="none"), at
+    wanted = torch.roll(input_ids, -1).to(torch.int64)
+    wanted[cu_seqlens[1:].long() - 1] = NO_TARGET
+    return wanted
+
+
+def next_byte_nll(logits: Tensor, input_ids: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """Surprise in nats at the byte after each position, 0 at the end of every row.
+
+    logits (T, V)   input_ids (T,)   cu_seqlens (R + 1,)   returns (T,)
+    """
+    wanted = next_bytes(input_ids, cu_seqlens)
+    return F.cross_entropy(logits.float(), wanted, reduction="none", ignore_index=NO_TARGET)

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnet_core.losses import NO_TARGET, next_bytes
 from hnet_core.model import HNetOutput
 from hnet_core.routing import ratio_loss
-
-NO_TARGET = -100
 
 
 @dataclass(frozen=True)
@@ -23,16 +21,6 @@ class Objective:
     total: Tensor
     cross_entropy: Tensor
     ratios: tuple[Tensor, ...]
-
-
-def next_bytes(input_ids: Tensor, cu_seqlens: Tensor) -> Tensor:
-    """The byte each position predicts, NO_TARGET at the end of every row.
-
-    input_ids (T,) integer   cu_seqlens (R + 1,), no row empty   returns (T,) int64
-    """
-    wanted = torch.roll(input_ids, -1).to(torch.int64)
-    wanted[cu_seqlens[1:] - 1] = NO_TARGET
-    return wanted
 
 
 def objective(

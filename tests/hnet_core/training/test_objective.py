@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from hnet_core.config import HNetConfig
+from hnet_core.losses import NO_TARGET, next_bytes
 from hnet_core.model import HNetForCausalLM
-from hnet_core.training.objective import NO_TARGET, next_bytes, objective
+from hnet_core.training.objective import objective
 
 
 def test_targets_stop_at_row_ends():
