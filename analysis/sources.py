@@ -43,18 +43,19 @@ def read_bytes(source: Source, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     """The content, decompressed when it is gzip or xz (by its first bytes, whatever the suffix).
 
     Decompression goes piece by piece and stops at `max_bytes`: no input makes it use more memory than that.
-    Raises InputError for what is missing, empty, too large, cut off or damaged; the message starts with `name`.
+    Raises InputError for what is missing, empty, too large, cut off or damaged; the message starts with
+    `name`, or with the path where nothing could be read from it.
     """
     if isinstance(source, bytes):
         return _take(io.BytesIO(source), name, max_bytes)
     try:
         if Path(source).is_dir():
-            raise InputError(f"{name}: this is a folder; name a file in it")
+            raise InputError(f"{source}: this is a folder; name a file in it")
         with open(source, "rb") as file:
             return _take(file, name, max_bytes)
     except (OSError, ValueError) as err:  # ValueError: a path with a NUL byte
         reason = getattr(err, "strerror", None) or str(err)
-        raise InputError(f"{name}: cannot be read ({reason}); check the path") from err
+        raise InputError(f"{source}: cannot be read ({reason}); check the path") from err
 
 
 def _take(file: BinaryIO, name: str, max_bytes: int) -> bytes:

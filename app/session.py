@@ -15,7 +15,7 @@ from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
 from app.domain import DOMAINS
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
-from hnet_core.checkpoint import model_folder, model_names, read_info
+from hnet_core.checkpoint import model_folder, model_names, models_folder, read_info
 from hnet_core.errors import CheckpointError, ConfigError, InputError
 
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
@@ -96,7 +96,8 @@ class Session:
                 )["name"]
         if not cards:
             raise CheckpointError(
-                "there is no model to run; put a model folder into assets/models or start with --models DIR"
+                f"there is no model to run in {models_folder(self.models_dir)}; "
+                "put a model folder there or start with --models DIR"
             )
         return cards[0]["name"]
 
