@@ -1,5 +1,7 @@
 """Causal self-attention with rotary positions, over packed rows, optionally within a window."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,14 +30,15 @@ class Attention(nn.Module):
         qk = rotate(qkv[:, :2], *rows.rotary(self.rotary_dim)) if self.rotary_dim else qkv[:, :2]
         q, k, v = qk[:, 0], qk[:, 1], qkv[:, 2]
         outs = []
-        for r, (start, end) in enumerate(zip(rows.bounds, rows.bounds[1:], strict=False)):
-            if start == end:
+        # Split, not sliced: the gradient of a slice is a tensor of the whole stream's size, one a row.
+        sizes = [end - start for start, end in pairwise(rows.bounds)]
+        for r, (query, keys, values) in enumerate(zip(*(t.split(sizes) for t in (q, k, v)), strict=True)):
+            if not len(query):
                 continue
-            keys, values = k[start:end], v[start:end]
             if state:
                 kept = state.caches[r].extend(torch.stack((keys, values), dim=1))
                 keys, values = kept[:, 0], kept[:, 1]
-            outs.append(attend(q[start:end], keys, values, self.window))
+            outs.append(attend(query, keys, values, self.window))
         out = torch.cat(outs) if outs else q
         return self.out_proj(out.flatten(-2)), state
 

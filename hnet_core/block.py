@@ -15,12 +15,17 @@ MIXERS = {"m": Mamba2, "t": Attention}
 MLP_MULTIPLE = 128
 
 
+def mlp_hidden(d_intermediate: int) -> int:
+    """Hidden size of an MLP: the configured one, rounded up to a multiple of MLP_MULTIPLE."""
+    return -(-d_intermediate // MLP_MULTIPLE) * MLP_MULTIPLE
+
+
 class SwiGLU(nn.Module):
-    """fc2(silu(gate) * value), where fc1 yields [value | gate] (arXiv 2002.05202). Hidden size rounds up to 128."""
+    """fc2(silu(gate) * value), where fc1 yields [value | gate] (arXiv 2002.05202). Hidden size as mlp_hidden."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        hidden = -(-hidden // MLP_MULTIPLE) * MLP_MULTIPLE
+        hidden = mlp_hidden(hidden)
         self.fc1 = Projection(width, 2 * hidden)
         self.fc2 = Projection(hidden, width)
 

@@ -5,8 +5,11 @@ is causal with a state of fixed size. So no main network and no decoder is read 
 with the input, and the answer equals that of the full forward whatever the window.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,10 @@ from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM, RoutedStage
 from hnet_core.rows import Rows
+from hnet_core.stack import finish
 
-WINDOW = 32768
-"""Bytes a window: large enough to keep two cores busy, small enough to stay in their caches."""
+WINDOW = 16384
+"""Bytes a window: large enough that the cost of a call does not count, small enough to stay in the caches."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,83 @@ class BoundaryModel:
     ) -> tuple[StageTrack, ...]:
         """One track a stage, outermost first. progress(bytes done, bytes in all) is called after each window."""
         stream, parts = self.open(), []
-        for start in range(0, len(data), window):
-            parts.append(stream.feed(data[start : start + window]))
+        pieces = (data[start : start + window] for start in range(0, len(data), window))
+        for done, tracks in enumerate(stream.feed_all(pieces), start=1):
+            parts.append(tracks)
             if progress:
-                progress(min(start + window, len(data)), len(data))
+                progress(min(done * window, len(data)), len(data))
         return tuple(StageTrack.joined([part[s] for part in parts]) for s in range(self.n_stages))
+
+    def boundaries_many(
+        self,
+        data: Sequence[bytes],
+        *,
+        window: int = WINDOW,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[tuple[StageTrack, ...]]:
+        """`boundaries` of every input; short ones share a call, packed, up to `window` bytes together.
+
+        progress(bytes done, bytes in all) is called after each window.
+        """
+        total, done, found = sum(map(len, data)), 0, []
+        for group in _groups(data, window):
+            if len(group) == 1:
+                inner = partial(_from, progress, done, total) if progress else None
+                found.append(self.boundaries(group[0], window=window, progress=inner))
+            else:
+                found += self._packed(group)
+            done += sum(map(len, group))
+            if progress:
+                progress(done, total)
+        return found
+
+    @torch.inference_mode()
+    def _packed(self, data: Sequence[bytes]) -> list[tuple[StageTrack, ...]]:
+        """Inputs as rows end to end through the encoders; an empty one has no start marker either."""
+        bos = bool(self.info.get("bos", True))
+        row_ids = [encode(each, bos=bos and len(each) > 0) for each in data]
+        device = self.embeddings.weight.device
+        limits = torch.tensor([0, *map(len, row_ids)], device=device).cumsum(0)
+        ids = torch.from_numpy(np.concatenate(row_ids).astype(np.int64)).to(device)
+        pairs = zip(data, row_ids, strict=True)
+        byte = np.concatenate([np.arange(len(each) - len(row), len(each)) for each, row in pairs])
+        x, rows, found = self.embeddings(ids), Rows(limits, ids=ids), []
+        for stage in self.stages:
+            x, prob, is_boundary, _, _ = stage.encode(x, rows)
+            track = byte, prob.cpu().numpy(), is_boundary.cpu().numpy()
+            parts = [slice(*pair) for pair in pairwise(rows.bounds)]
+            found.append([_shown(*(each[part] for each in track)) for part in parts])
+            rows, kept = rows.kept(is_boundary)
+            x, byte = x.index_select(0, kept), byte[kept.cpu().numpy()]
+        return list(zip(*found, strict=True))
+
+    def half_way(self) -> int:
+        """After how many blocks about half of the arithmetic is done; a chunk is taken to be four positions."""
+        work = [
+            sum(p.numel() for p in block.parameters()) / 4**s
+            for s, stage in enumerate(self.stages)
+            for block in stage.encoder.layers
+        ]
+        done = np.cumsum(work)
+        return 1 + int(np.abs(done - done[-1] / 2).argmin())
+
+
+def _groups(data: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
+    """Consecutive inputs of up to `size` bytes together; a longer one is a group of its own."""
+    group, total = [], 0
+    for each in data:
+        if group and total + len(each) > size:
+            yield group
+            group, total = [], 0
+        group.append(each)
+        total += len(each)
+    if group:
+        yield group
+
+
+def _from(progress: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
+    """Progress within one input, told as progress over all."""
+    progress(before + done, total)
 
 
 class BoundaryStream:
@@ -103,23 +179,78 @@ class BoundaryStream:
     @torch.inference_mode()
     def feed(self, data: bytes) -> tuple[StageTrack, ...]:
         """Take the next bytes; return what is new at every stage. Tracks of an inner stage may be empty."""
+        return finish(self._steps(data))
+
+    def feed_all(self, pieces: Iterable[bytes]) -> Iterator[tuple[StageTrack, ...]]:
+        """`feed` for each piece. On a CPU with threads to spare two pieces are under way at a time."""
+        if torch.get_num_threads() == 1 or self._device.type != "cpu":
+            yield from map(self.feed, pieces)
+        else:
+            yield from _overlapped(map(self._steps, pieces), self.model.half_way())
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.embeddings.weight.device
+
+    def _steps(self, data: bytes) -> Generator[None, None, tuple[StageTrack, ...]]:
+        """`feed`, with the pauses of `Stack.steps`; no part between two pauses shares any state with another."""
         if not data:
             return tuple(StageTrack.joined([]) for _ in self.model.stages)
         bos = self._n_bytes == 0 and bool(self.model.info.get("bos", True))
-        ids = torch.from_numpy(encode(data, bos=bos).astype(np.int64)).to(self.model.embeddings.weight.device)
+        ids = torch.from_numpy(encode(data, bos=bos).astype(np.int64)).to(self._device)
         byte = np.arange(self._n_bytes - bos, self._n_bytes + len(data), dtype=np.int64)
         self._n_bytes += len(data)
         x, tracks = self.model.embeddings(ids), []
-        for s, stage in enumerate(self.model.stages):
-            state = self._states[s]
-            rows = Rows(torch.tensor([0, len(x)], device=x.device), state.seen)
-            x, prob, is_boundary, state.encoder, state.router = stage.encode(x, rows, state)
+        for state, stage in zip(self._states, self.model.stages, strict=True):
+            rows = Rows(torch.tensor([0, len(x)], device=x.device), state.seen, ids)
             state.seen = state.seen + len(x)
+            x, prob, is_boundary, _, state.router = yield from stage.encode_steps(x, rows, state)
             kept = is_boundary.nonzero().squeeze(1)
-            x = x.index_select(0, kept)
+            x, ids = x.index_select(0, kept), ids.index_select(0, kept)
             tracks.append(_shown(byte, prob.cpu().numpy(), is_boundary.cpu().numpy()))
             byte = byte[kept.cpu().numpy()]
         return tuple(tracks)
+
+
+def _overlapped(walks: Iterator[Generator], half_way: int) -> Iterator:
+    """What the walks return, in order. While one is in its second half the next is in its first, on another thread.
+
+    Two streams of operators keep two cores busy where two threads inside every small operator do not.
+    """
+    threads = torch.get_num_threads()
+    with _worker(threads // 2) as first, _worker(threads // 2) as second:
+        torch.set_num_threads(threads)  # A worker's setting is also what threads begin with that come later.
+        under_way = None
+        for walk in walks:
+            done = second.submit(_second_half, walk, first.submit(_first_half, walk, half_way))
+            if under_way:
+                yield under_way.result()
+            under_way = done
+        if under_way:
+            yield under_way.result()
+
+
+def _worker(threads: int) -> ThreadPoolExecutor:
+    """One thread of Python, whose operators use `threads` threads."""
+    worker = ThreadPoolExecutor(1)
+    worker.submit(torch.set_num_threads, threads).result()
+    return worker
+
+
+@torch.inference_mode()
+def _first_half(walk: Generator, half_way: int) -> tuple[StageTrack, ...] | None:
+    """The tracks, if the walk has fewer pauses than that."""
+    try:
+        for _ in range(half_way):
+            next(walk)
+    except StopIteration as end:
+        return end.value
+    return None
+
+
+@torch.inference_mode()
+def _second_half(walk: Generator, begun: Future) -> tuple[StageTrack, ...]:
+    return begun.result() or finish(walk)
 
 
 def _shown(byte: np.ndarray, prob: np.ndarray, is_boundary: np.ndarray) -> StageTrack:

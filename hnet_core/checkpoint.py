@@ -21,6 +21,8 @@ from hnet_core.model import HNetForCausalLM, RoutedStage
 BUNDLED_MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 MODELS_ENVIRONMENT = "HNET_MODELS"
 CONFIG, WEIGHTS, INFO = "config.json", "model.safetensors", "model.json"
+TOKENIZER = "tokenizer.json"
+"""Beside them in the folder of a model that reads tokens, not bytes."""
 OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"
 
 
@@ -74,10 +76,20 @@ def read_info(folder: Path) -> dict[str, Any]:
 
 
 def load_model(
-    name_or_path: str | Path, device: str | torch.device = "cpu", models_dir: str | Path | None = None
+    name_or_path: str | Path,
+    device: str | torch.device = "cpu",
+    models_dir: str | Path | None = None,
+    *,
+    tokens: bool = False,
 ) -> LoadedModel:
-    """Read a whole model in float32. Raises CheckpointError for a folder that holds boundary weights only."""
+    """Read a whole model in float32. Raises CheckpointError for a folder that holds boundary weights only, and for
+    one that reads tokens unless the caller can give them (`tokens`)."""
     folder = model_folder(name_or_path, models_dir)
+    if not tokens and (folder / TOKENIZER).exists():
+        raise CheckpointError(
+            f"{folder}: reads BPE tokens, not bytes, and so can only be scored (python -m hnet_core.evaluate); "
+            "use a model of bytes"
+        )
     config = HNetConfig.from_file(folder / CONFIG)
     model = empty_model(config)
     weights = folder / WEIGHTS

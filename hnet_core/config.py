@@ -15,6 +15,8 @@ MAMBA_HEAD_DIM = 64
 MAX_BLOCKS = 512
 MAX_LEVELS = 16
 MAX_WIDTH = 32768
+ROUTER_NAMES = ("cosine", "linear", "fixed_stride", "space_like")
+"""What may decide where chunks start; the classes are hnet_core.routing.ROUTERS."""
 _RUN = re.compile(r"([mMtT])(\d+)")
 
 
@@ -45,6 +47,41 @@ class AttnConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChunkingConfig:
+    """How every stage cuts its positions into chunks and spreads them again. The defaults are the published H-Net;
+    the rest are the ablations and baselines of arXiv 2507.07955, section 3.3."""
+
+    router: str = "cosine"
+    """One of ROUTER_NAMES."""
+    stride: int | None = None
+    """Positions a chunk of the router fixed_stride, which alone takes it."""
+    smoothing: bool = True
+    """False: every position gets its own chunk's output as it is, without the running average."""
+    straight_through: bool = True
+    """False: outputs are multiplied by the confidence itself, not by 1 with the gradient of the confidence."""
+
+    def __post_init__(self) -> None:
+        if self.router not in ROUTER_NAMES:
+            near = get_close_matches(str(self.router), ROUTER_NAMES, n=1, cutoff=0)[0]
+            raise ConfigError(
+                f"chunking.router={self.router!r} must be one of {', '.join(ROUTER_NAMES)}; did you mean {near!r}?"
+            )
+        for name in ("smoothing", "straight_through"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"chunking.{name}={getattr(self, name)!r} must be true or false")
+        if self.router == "fixed_stride":
+            _check_size("chunking.stride", self.stride, low=2)
+        elif self.stride is not None:
+            raise ConfigError(
+                f"chunking.stride={self.stride!r} is for router 'fixed_stride', not {self.router!r}; remove it"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What differs from the published H-Net."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+
+@dataclass(frozen=True, kw_only=True)
 class HNetConfig:
     """One H-Net. `arch_layout` nests [encoder, [inner ...], decoder]; the innermost list holds one network."""
 
@@ -55,6 +92,7 @@ class HNetConfig:
     ssm_cfg: SSMConfig = field(default_factory=SSMConfig)
     attn_cfg: AttnConfig = field(default_factory=AttnConfig)
     tie_embeddings: bool = False
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
 
     def __post_init__(self) -> None:
         depth = len(self.layouts)
@@ -109,6 +147,8 @@ class HNetConfig:
         if "attn_cfg" in values:
             attn = _known(values["attn_cfg"], AttnConfig, "attn_cfg")
             values["attn_cfg"] = AttnConfig(**{k: _int_tuple(f"attn_cfg.{k}", v) for k, v in attn.items()})
+        if "chunking" in values:
+            values["chunking"] = ChunkingConfig(**_known(values["chunking"], ChunkingConfig, "chunking"))
         values["arch_layout"] = _freeze(values["arch_layout"])
         for name in ("d_model", "d_intermediate"):
             values[name] = _int_tuple(name, values[name])
@@ -128,7 +168,8 @@ class HNetConfig:
         return cls.from_dict(raw)
 
     def to_dict(self) -> dict[str, Any]:
-        """The published JSON form."""
+        """The published JSON form; `chunking` is there only where it is not the published one."""
+        chunking = self.chunking.to_dict()
         return {
             "arch_layout": _thaw(self.arch_layout),
             "d_model": list(self.d_model),
@@ -137,6 +178,7 @@ class HNetConfig:
             "ssm_cfg": {f.name: getattr(self.ssm_cfg, f.name) for f in fields(SSMConfig)},
             "attn_cfg": {f.name: list(getattr(self.attn_cfg, f.name)) for f in fields(AttnConfig)},
             "tie_embeddings": self.tie_embeddings,
+            **({"chunking": chunking} if chunking else {}),
         }
 
     def _check_stage(self, stage: int) -> None:

@@ -14,9 +14,11 @@ import torch
 from tqdm import tqdm
 
 from hnet_core.checkpoint import INFO, load_model
+from hnet_core.commands import Parser, run
 from hnet_core.encoding import encode
-from hnet_core.errors import HNetError, InputError
+from hnet_core.errors import InputError
 from hnet_core.model import HNetForCausalLM, HNetOutput
+from hnet_core.perturbations import PERTURBATIONS, perturb
 from hnet_core.training.documents import FASTA_SUFFIXES, Document, read_documents, suffix_of
 from hnet_core.training.landmarks import (
     CodingPart,
@@ -25,8 +27,9 @@ from hnet_core.training.landmarks import (
     read_coding_parts,
     text_landmarks,
 )
+from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes, tokenizer_of
 
-PACK_BYTES = 32_768
+PACK_LOGITS = 32_768 * 256  # most logits of one forward: 32 kB for a model of bytes
 DEFAULT_CONTEXT = 4_096
 
 
@@ -81,15 +84,18 @@ def evaluate(
     context: int = DEFAULT_CONTEXT,
     annotation: Mapping[str, list[CodingPart]] | None = None,
     progress: bool = False,
+    tokenizer: Bytes | BpeTokenizer = BYTES,
 ) -> Evaluation:
     """Score `documents`. Each byte is predicted from at least context / 2 bytes before it, where there are as many.
 
+    tokenizer   what the model reads; the starts of BPE tokens count as boundaries of stage 0
     annotation  genes by record: the documents are DNA, landmarks are codon positions; None: landmarks of text
     """
     nll, n_bytes, n_documents = 0.0, 0, 0
-    hits, sites = [Counter() for _ in range(model.config.n_stages)], Counter()
+    n_stages = model.config.n_stages + tokenizer.added_stages
+    hits, sites = [Counter() for _ in range(n_stages)], Counter()
     for document in tqdm(documents, unit="doc", disable=not progress, file=sys.stderr):
-        surprise, boundaries = score(model, document.data.tobytes(), context=context)
+        surprise, boundaries = score(model, document.data.tobytes(), context=context, tokenizer=tokenizer)
         nll, n_bytes, n_documents = nll + surprise, n_bytes + len(document.data), n_documents + 1
         marks = text_landmarks(document.data) if annotation is None else dna_landmarks(document, annotation)
         marks["all"] = np.arange(len(document.data))[:, None]
@@ -108,20 +114,50 @@ def evaluate(
     )
 
 
+def robustness(
+    model: HNetForCausalLM,
+    documents: Sequence[Document],
+    *,
+    seed: int = 0,
+    context: int = DEFAULT_CONTEXT,
+    tokenizer: Bytes | BpeTokenizer = BYTES,
+    progress: bool = False,
+) -> dict[str, float]:
+    """Bits per byte of the documents with their characters disturbed, by kind, and the mean over the kinds.
+
+    Bytes are those of the disturbed text, so compare models on the same data, not one kind with another.
+    """
+    found = {}
+    for kind in PERTURBATIONS:
+        disturbed = (
+            Document(d.name, 0, np.frombuffer(perturb(d.data.tobytes(), kind, seed, i), dtype=np.uint8))
+            for i, d in enumerate(documents)
+        )
+        result = evaluate(model, disturbed, context=context, tokenizer=tokenizer, progress=progress)
+        found[kind] = result.bits_per_byte
+    return found | {"mean": sum(found.values()) / len(found)}
+
+
 @torch.inference_mode()
-def score(model: HNetForCausalLM, data: bytes, *, context: int = DEFAULT_CONTEXT) -> tuple[float, np.ndarray]:
+def score(
+    model: HNetForCausalLM,
+    data: bytes,
+    *,
+    context: int = DEFAULT_CONTEXT,
+    tokenizer: Bytes | BpeTokenizer = BYTES,
+) -> tuple[float, np.ndarray]:
     """Surprise at `data` after the start marker, in nats, and its boundaries.
 
+    context  bytes; for tokens, as many of them as have that many bytes on average in `data`
     returns  summed surprise, (stages, len(data)) bool: byte i starts a chunk of that stage
     """
     nll, parts = 0.0, []
-    for pack in _packs(_windows(encode(data), context)):
+    row = tokenizer.encode(encode(data).tobytes())
+    context = max(2, round(context * len(row) / (len(data) + 1)))
+    for pack in _packs(_windows(row, context), PACK_LOGITS // model.config.vocab_size):
         ends = np.cumsum([len(window.ids) for window in pack])
-        ids = (
-            torch.from_numpy(np.concatenate([window.ids for window in pack]))
-            .long()
-            .to(model.lm_head.weight.device)
-        )
+        ids = torch.from_numpy(np.concatenate([window.ids for window in pack])).long()
+        ids = ids.to(model.lm_head.weight.device)
         cu_seqlens = torch.tensor([0, *ends.tolist()], device=ids.device)
         output = model(ids, cu_seqlens=cu_seqlens)
         new = np.concatenate([np.arange(end - w.scored, end) for end, w in zip(ends, pack, strict=True)])
@@ -129,7 +165,7 @@ def score(model: HNetForCausalLM, data: bytes, *, context: int = DEFAULT_CONTEXT
         logits = output.logits.index_select(0, new - 1).float()
         nll += torch.nn.functional.cross_entropy(logits, ids[new], reduction="sum").item()
         parts.append(boundaries_by_byte(output, len(ids))[:, new.cpu().numpy()])
-    return nll, np.concatenate(parts, axis=1)
+    return nll, tokenizer.by_byte(row[1:], np.concatenate(parts, axis=1))
 
 
 def boundaries_by_byte(output: HNetOutput, n: int) -> np.ndarray:
@@ -163,10 +199,11 @@ def _windows(ids: np.ndarray, context: int) -> Iterator[_Window]:
         done = end
 
 
-def _packs(windows: Iterable[_Window]) -> Iterator[list[_Window]]:
+def _packs(windows: Iterable[_Window], limit: int) -> Iterator[list[_Window]]:
+    """Windows that run together: at most `limit` positions, or a single window."""
     pending, size = [], 0
     for window in windows:
-        if pending and size + len(window.ids) > PACK_BYTES:
+        if pending and size + len(window.ids) > limit:
             yield pending
             pending, size = [], 0
         pending.append(window)
@@ -177,40 +214,45 @@ def _packs(windows: Iterable[_Window]) -> Iterator[list[_Window]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    return run(_main, argv)
+
+
+def _main(argv: Sequence[str] | None) -> None:
     args = _parser().parse_args(argv)
-    try:
-        torch.set_num_threads(args.threads)
-        loaded = load_model(args.model, device=args.device)
-        domain = (
-            "dna" if suffix_of(Path(args.data[0])) in FASTA_SUFFIXES else loaded.info.get("domain", "text")
-        )
-        documents = list(read_documents(args.data, domain, include=args.include, exclude=args.exclude))
-        if args.limit:
-            documents = middle_parts(documents, args.limit)
-        result = evaluate(
-            loaded.model,
-            documents,
-            context=args.context or loaded.info.get("row_bytes", DEFAULT_CONTEXT),
-            annotation=_annotation(args.annotation, domain),
-            progress=not args.json,
-        )
-    except HNetError as err:
-        print(f"error: {err}", file=sys.stderr)
-        return 2
+    torch.set_num_threads(args.threads)
+    loaded = load_model(args.model, device=args.device, tokens=True)
+    dna = suffix_of(Path(args.data[0])) in FASTA_SUFFIXES
+    domain = "dna" if dna else loaded.info.get("domain", "text")
+    if args.robustness and domain == "dna":
+        raise InputError("--robustness disturbs the characters of a text, not DNA; leave it out")
+    documents = list(read_documents(args.data, domain, include=args.include, exclude=args.exclude))
+    if args.limit:
+        documents = middle_parts(documents, args.limit)
+    how = {
+        "context": args.context or loaded.info.get("row_bytes", DEFAULT_CONTEXT),
+        "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
+        "progress": not args.json,
+    }
+    result = evaluate(loaded.model, documents, annotation=_annotation(args.annotation, domain), **how)
+    disturbed = robustness(loaded.model, documents, seed=args.seed, **how) if args.robustness else {}
+    more = {"robustness": disturbed} if disturbed else {}
     if args.save:
-        _save(loaded.folder / INFO, {**loaded.info, **result.info(domain)})
-    print(json.dumps(asdict(result)) if args.json else describe(result))
-    return 0
+        rounded = {name: {k: round(v, 4) for k, v in values.items()} for name, values in more.items()}
+        _save(loaded.folder / INFO, {**loaded.info, **result.info(domain), **rounded})
+    print(json.dumps(asdict(result) | more) if args.json else describe(result, disturbed))
 
 
-def describe(result: Evaluation) -> str:
-    """The figures as lines for a person."""
+def describe(result: Evaluation, disturbed: Mapping[str, float]) -> str:
+    """The figures as lines for a person. disturbed: as `robustness` returns them, or empty."""
     lines = [
         f"{result.n_bytes} bytes in {result.n_documents} documents: {result.bits_per_byte:.4f} bits per byte"
     ]
     for stage, (length, shares) in enumerate(zip(result.bytes_per_chunk, result.shares, strict=True)):
         lines.append(f"stage {stage}: {length:.2f} bytes a chunk; share of places with a boundary:")
         lines += [f"    {name:24s} {share:.3f}" for name, share in shares.items()]
+    if disturbed:
+        lines.append("bits per byte with the characters disturbed:")
+        lines += [f"    {kind:24s} {bpb:.4f}" for kind, bpb in disturbed.items()]
     return "\n".join(lines)
 
 
@@ -229,7 +271,7 @@ def _save(path: Path, info: Mapping) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m hnet_core.evaluate", description=__doc__)
+    parser = Parser(prog="python -m hnet_core.evaluate", description=__doc__)
     parser.add_argument("--model", required=True, help="name of a bundled model, or path of a model folder")
     parser.add_argument(
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
@@ -242,6 +284,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--context", type=int, help="bytes a row (default: the row length of the training)")
     parser.add_argument("--limit", type=int, help="score about this many bytes, the middle of every document")
+    parser.add_argument(
+        "--robustness", action="store_true", help=f"also score the text after {', '.join(PERTURBATIONS)}"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the disturbances (default 0)")
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)

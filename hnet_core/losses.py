@@ -1,19 +1,18 @@
 """What a language model is judged by: the surprise at the next byte of the same row."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-NO_TARGET = -100
+from kernels.cross_entropy import IGNORED, cross_entropy
 
 
 def next_bytes(input_ids: Tensor, cu_seqlens: Tensor) -> Tensor:
-    """The byte each position predicts, NO_TARGET at the end of every row.
+    """The byte each position predicts, IGNORED at the end of every row.
 
     input_ids (T,) integer   cu_seqlens (R + 1,)   returns (T,) int64
     """
     wanted = torch.roll(input_ids, -1).to(torch.int64)
-    wanted[cu_seqlens[1:].long() - 1] = NO_TARGET
+    wanted[cu_seqlens[1:].long() - 1] = IGNORED
     return wanted
 
 
@@ -22,5 +21,4 @@ def next_byte_nll(logits: Tensor, input_ids: Tensor, cu_seqlens: Tensor) -> Tens
 
     logits (T, V)   input_ids (T,)   cu_seqlens (R + 1,)   returns (T,)
     """
-    wanted = next_bytes(input_ids, cu_seqlens)
-    return F.cross_entropy(logits.float(), wanted, reduction="none", ignore_index=NO_TARGET)
+    return cross_entropy(logits.float(), next_bytes(input_ids, cu_seqlens))

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hnet_core.chunking import keep, widen
+from hnet_core.chunking import dechunk, widen
 from hnet_core.config import HNetConfig
 from hnet_core.mamba2 import Mamba2
 from hnet_core.projection import Projection
-from hnet_core.routing import THRESHOLD, CosineRouter, StageBoundaries
+from hnet_core.routing import ROUTERS, THRESHOLD, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
-from hnet_core.state import RouterState, StageState, advance, zeros
-from kernels.smoothing import smoothing
+from hnet_core.state import StageState, advance, zeros
+from kernels.chunking import keep
 
 INIT_STD = 0.02
 
@@ -72,7 +72,8 @@ class RoutedStage(Stage):
         super().__init__(config, stage)
         encoder, decoder = config.layouts[stage]
         self.encoder = Stack(encoder, config, stage)
-        self.routing_module = CosineRouter(self.width)
+        self.chunking = config.chunking
+        self.routing_module = ROUTERS[self.chunking.router](self.width, self.chunking)
         self.residual_proj = nn.Linear(self.width, self.width, dtype=torch.float32)
         self.main_network = build_stage(config, stage + 1)
         self.decoder = Stack(decoder, config, stage)
@@ -82,24 +83,35 @@ class RoutedStage(Stage):
 
         x (T, D_outer) -> encoded (T, D), prob (T,), is_boundary (T,) bool, encoder and router states
         """
-        encoded, layers = self.encoder(widen(x, self.pad_dimension), rows, state.encoder if state else None)
+        # The encoder is called, not stepped through: hooks on it (verification, sharding) must see it run.
+        layers = state.encoder if state else None
+        encoded, layers = self.encoder(widen(x, self.pad_dimension), rows, layers)
+        return self._route(encoded, layers, rows, state)
+
+    def encode_steps(self, x: Tensor, rows: Rows, state: StageState | None = None):
+        """`encode`, with the pauses of `Stack.steps`."""
+        layers = state.encoder if state else None
+        encoded, layers = yield from self.encoder.steps(widen(x, self.pad_dimension), rows, layers)
+        return self._route(encoded, layers, rows, state)
+
+    def _route(self, encoded: Tensor, layers: list | None, rows: Rows, state: StageState | None):
         prob, router = self.routing_module(encoded, rows, state.router if state else None)
         return encoded, prob, prob > THRESHOLD, layers, router
 
     def forward(self, x: Tensor, rows: Rows, state: StageState | None = None):
         """x (T, D_outer) -> (T, D_outer), decisions of this stage and those inside it, state"""
         encoded, prob, is_boundary, layers, router = self.encode(x, rows, state)
-        inner_rows = rows.kept(is_boundary, state.inner.seen if state else None)
+        inner_rows, starts = rows.kept(is_boundary, state.inner.seen if state else None)
         chunks, inside, inner = self.main_network(
-            keep(encoded, is_boundary), inner_rows, state.inner if state else None
+            keep(encoded, starts), inner_rows, state.inner if state else None
         )
-        out, smoothed = smoothing(
+        out, smoothed = dechunk(
             chunks,
             prob,
             is_boundary,
-            rows.cu_seqlens,
-            confidence=torch.where(is_boundary, prob, 1 - prob),
+            rows,
             residual=self.residual_proj(encoded.to(self.residual_proj.weight.dtype)),
+            config=self.chunking,
             state=state.smoothed if state else None,
         )
         out, after = self.decoder(out.to(x.dtype), rows, state.decoder if state else None)
@@ -118,15 +130,16 @@ class RoutedStage(Stage):
 
     def new_encoder_state(self, n_rows: int) -> StageState:
         """The part of the state that `encode` needs."""
-        router: RouterState = self.routing_module.new_state(n_rows)
-        return StageState(self._seen(n_rows), self.encoder.new_state(n_rows), router)
+        seen = self._seen(n_rows)
+        router = self.routing_module.new_state(n_rows, seen.device)
+        return StageState(seen, self.encoder.new_state(n_rows), router)
 
     def init_weights(self, generator: torch.Generator, depth: int = 0) -> None:
         depth += self.encoder.n_residual_additions + self.decoder.n_residual_additions
         for stack in (self.encoder, self.decoder):
             _init_stack(stack, depth, generator)
         self.main_network.init_weights(generator, depth)
-        self.routing_module.init_weights()
+        self.routing_module.init_weights(generator)
         nn.init.zeros_(self.residual_proj.weight)
         nn.init.zeros_(self.residual_proj.bias)
         _init_pad(self.pad_dimension)
@@ -165,10 +178,21 @@ class HNetForCausalLM(nn.Module):
         """
         if cu_seqlens is None:
             return self._forward_masked(input_ids, mask, state)
-        rows = Rows(cu_seqlens.to(torch.int64), state.seen if state else None)
+        rows = Rows(cu_seqlens.to(torch.int64), state.seen if state else None, input_ids)
         x, decisions, state = self.backbone(self.embeddings(input_ids), rows, state)
         logits = self.lm_head(x.to(self.lm_head.weight.dtype))
         return HNetOutput(logits, tuple(decisions), state)
+
+    def decide(self, input_ids: Tensor, cu_seqlens: Tensor) -> tuple[StageBoundaries, ...]:
+        """The decisions of `forward` on packed rows, from encoders and routers alone: no inner network, no decoder."""
+        x, stage, found = self.embeddings(input_ids), self.backbone, []
+        rows = Rows(cu_seqlens.to(torch.int64), ids=input_ids)
+        while isinstance(stage, RoutedStage):
+            encoded, prob, is_boundary, _, _ = stage.encode(x, rows)
+            found.append(StageBoundaries(prob, is_boundary, cu_seqlens=rows.cu_seqlens))
+            rows, starts = rows.kept(is_boundary)
+            x, stage = keep(encoded, starts), stage.main_network
+        return tuple(found)
 
     def _forward_masked(self, input_ids: Tensor, mask: Tensor | None, state: StageState | None) -> HNetOutput:
         mask = torch.ones_like(input_ids, dtype=torch.bool) if mask is None else mask

@@ -6,6 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from kernels import chunking
+
 ROTARY_BASE = 10000.0
 
 
@@ -15,10 +17,12 @@ class Rows:
 
     cu_seqlens  (R + 1,) int64   row r holds positions cu_seqlens[r] to cu_seqlens[r + 1]; rows may be empty
     seen        (R,) int64|None  positions each row had before this stream (None: none)
+    ids         (T,) int64|None  input value at each position, for routers that cut by what a byte is
     """
 
     cu_seqlens: Tensor
     seen: Tensor | None = None
+    ids: Tensor | None = None
 
     @cached_property
     def bounds(self) -> list[int]:
@@ -42,6 +46,11 @@ class Rows:
         return index - start.repeat_interleave(self.lengths, output_size=self.bounds[-1])
 
     @cached_property
+    def opens(self) -> Tensor:
+        """(T,) bool: the very first position of its row."""
+        return self.positions == 0
+
+    @cached_property
     def _rotary(self) -> dict[int, tuple[Tensor, Tensor]]:
         return {}
 
@@ -53,13 +62,16 @@ class Rows:
             self._rotary[dim] = angle.cos(), angle.sin()
         return self._rotary[dim]
 
-    def kept(self, is_boundary: Tensor, seen: Tensor | None = None) -> "Rows":
-        """Limits of the next stage, whose positions are the boundaries of this one.
+    def kept(self, is_boundary: Tensor, seen: Tensor | None = None) -> tuple["Rows", Tensor]:
+        """The rows of the next stage, whose M positions are the boundaries of this one, and the (M,) index of each.
 
         is_boundary (T,) bool   seen (R,) positions the next stage had before
+        The limits go to the host here, which is the one synchronisation a stage needs: they tell M as well.
         """
-        total = torch.nn.functional.pad(is_boundary.cumsum(0), (1, 0))
-        return Rows(total[self.cu_seqlens], seen)
+        starts, limits, bounds = chunking.starts(is_boundary, self.cu_seqlens)
+        inner = Rows(limits, seen, None if self.ids is None else self.ids.index_select(0, starts))
+        inner.__dict__["bounds"] = bounds  # so that the property need not fetch them again
+        return inner, starts
 
 
 def pack(x: Tensor, mask: Tensor) -> tuple[Tensor, Rows]:

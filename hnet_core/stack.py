@@ -1,5 +1,8 @@
 """A stack of blocks with a final norm: every encoder, decoder and innermost network."""
 
+from collections.abc import Generator
+from typing import Any
+
 from torch import Tensor, nn
 
 from hnet_core.block import Block
@@ -23,12 +26,30 @@ class Stack(nn.Module):
         return sum(layer.n_residual_additions for layer in self.layers)
 
     def forward(self, x: Tensor, rows: Rows, states: list | None = None) -> tuple[Tensor, list | None]:
-        residual, new = None, []
+        return finish(self.steps(x, rows, states))
+
+    def steps(self, x: Tensor, rows: Rows, states: list | None = None) -> Generator[None, None, tuple]:
+        """`forward`, with a pause after every block, in which another thread may take over.
+
+        states  one a block; each is replaced by the new one as soon as its block has run
+        """
+        residual = None
         for i, layer in enumerate(self.layers):
             x, residual, state = layer(x, residual, rows, states[i] if states else None)
-            new.append(state)
+            if states:
+                states[i] = state
+            yield
         x, _ = rms_norm(x, self.rmsnorm.weight, residual=residual)
-        return x, (new if states else None)
+        return x, states
 
     def new_state(self, n_rows: int) -> list:
         return [layer.mixer.new_state(n_rows) for layer in self.layers]
+
+
+def finish(steps: Generator[None, None, Any]) -> Any:
+    """Run `steps` to its end; returns what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value

@@ -54,6 +54,13 @@ class RouterState:
 
 
 @dataclass
+class SpaceLikeState:
+    """last (R,) bool: each row's last byte is space-like"""
+
+    last: Tensor
+
+
+@dataclass
 class StageState:
     """One stage: its layers, its router and smoother, the stage inside it.
 
@@ -62,7 +69,7 @@ class StageState:
 
     seen: Tensor
     encoder: list = field(default_factory=list)
-    router: RouterState | None = None
+    router: RouterState | SpaceLikeState | None = None
     inner: "StageState | None" = None
     smoothed: Tensor | None = None
     decoder: list = field(default_factory=list)

@@ -1,4 +1,7 @@
-"""Train a model: python -m hnet_core.training --config RECIPE.json --data PATH... --out DIR."""
+"""Train a model: python -m hnet_core.training --config RECIPE.json --data PATH... --out DIR.
+
+Several devices: torchrun --nproc-per-node=N -m hnet_core.training ..., with the same arguments.
+"""
 
 import argparse
 import os
@@ -9,12 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
 from hnet_core.errors import CheckpointError, HNetError, InputError
 from hnet_core.training.recipe import Recipe, read_recipe
 
 MAY_CHANGE = (
     "bytes",
     "micro_bytes",
+    "chunk_budget",
+    "explode",
+    "compile",
     "matmul_precision",
     "log_steps",
     "checkpoint_minutes",
@@ -22,42 +29,76 @@ MAY_CHANGE = (
     "valid_bytes",
 )
 """Training options that a resumed training may be given anew; all others must be those of the checkpoint."""
+SHAPE_CACHES, CACHED_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"), 64
+"""oneDNN, and torch's layer over it, each keep a compiled product (0.3 MB) of the last 1024 shapes. Every step has new
+numbers of positions and chunks, so none comes again, and memory grew by gigabytes; a step itself needs some 50."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done or stopped and saved, 1 the work failed, 2 wrong call or input."""
+    return run(_main, argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
-    # Before the first kernel is loaded: Numba reads it once.
+    # Before the first kernel is loaded: libraries read these once.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(args.threads))
+    for name in SHAPE_CACHES:
+        os.environ.setdefault(name, str(CACHED_SHAPES))
     import torch
 
-    from hnet_core.training.loop import DivergedError
+    from hnet_core.training.distributed import processes
+
+    torch.set_num_threads(args.threads)
+    with processes(args.device) as group:
+        # The processes of one machine make the same mistakes: one of them says so.
+        speaks = os.environ.get("LOCAL_RANK", "0") == "0"
+        try:
+            return _train(args, group)
+        except HNetError:
+            if speaks:
+                raise
+            return WRONG_INPUT
+
+
+def _train(args: argparse.Namespace, group) -> int:
+    import torch
+
+    from hnet_core.training.divergence import DivergedError
 
     try:
-        torch.set_num_threads(args.threads)
-        training = prepare(args)
+        training = prepare(args, group)
         with StopOnSignal() as stop:
             finished = training.run(stop)
     except DivergedError as err:
-        print(f"error: {err}", file=sys.stderr)
-        return 1
-    except HNetError as err:
-        print(f"error: {err}", file=sys.stderr)
-        return 2
+        return _failed(str(err), group)
     except OSError as err:
-        print(f"error: {args.out}: cannot be written ({err}); the last checkpoint is intact", file=sys.stderr)
-        return 1
-    word = "finished" if finished else "stopped; --resume continues"
-    print(f"{word}: step {training.step}, {training.bytes_seen} bytes, model in {training.out / 'model'}")
+        return _failed(f"{args.out}: cannot be written ({err}); the last checkpoint is intact", group)
+    except torch.OutOfMemoryError as err:
+        return _failed(
+            f"out of device memory ({str(err).splitlines()[0]}); lower micro_bytes, or set chunk_budget",
+            group,
+        )
+    if group.first:
+        word = "finished" if finished else "stopped; --resume continues"
+        print(f"{word}: step {training.step}, {training.bytes_seen} bytes, model in {training.out / 'model'}")
     return 0
 
 
-def prepare(args: argparse.Namespace):
-    """The training that the call describes, ready to run: new, or at its last checkpoint."""
+def _failed(message: str, group) -> int:
+    if group.first:
+        print(f"error: {message}", file=sys.stderr)
+    return FAILED
+
+
+def prepare(args: argparse.Namespace, group):
+    """The training that the call describes, ready to run in this process of `group`: new, or at its last checkpoint."""
     from hnet_core.training.checkpoints import FILE, read_progress
     from hnet_core.training.corpus import open_corpus
+    from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
     from hnet_core.training.packing import RowStream
+    from hnet_core.training.tokens import open_tokenizer
 
     recipe = read_recipe(args.config, args.set)
     if args.bytes is not None:
@@ -69,26 +110,49 @@ def prepare(args: argparse.Namespace):
     progress = read_progress(out / FILE) if found else None
     seeds = _seeds(args, progress)
     _check_out(out)
-    corpus = open_corpus(
-        args.data, recipe.domain, out / "corpus", include=options.include, exclude=options.exclude
-    )
+
+    def corpus():
+        return open_corpus(
+            args.data, recipe.domain, out / "corpus", include=options.include, exclude=options.exclude
+        )
+
+    # The first process decodes the data; the others then find it done.
+    data = group.by_first(corpus) or corpus()
+
+    def tokenizer():
+        return open_tokenizer(recipe.tokenizer, recipe.model.vocab_size, data, out / "corpus")
+
+    reader = group.by_first(tokenizer) or tokenizer()
     facts = {
         **seeds,
         "data": [Path(path).name for path in args.data],
-        "data_fingerprint": corpus.fingerprint,
+        "data_fingerprint": data.fingerprint,
         "licence": recipe.licence,
         "code_version": _code_version(),
+        "tokenizer": recipe.tokenizer,
     }
     if progress:
         _check_same(out / FILE, recipe, facts, progress)
     stream = RowStream(
-        corpus,
+        data,
         row_bytes=options.row_bytes,
         batch_bytes=options.batch_bytes,
         data_seed=seeds["data_seed"],
         reverse_complement=options.reverse_complement,
+        index=group.index,
+        count=group.count,
     )
-    training = Training(recipe, stream, out, facts, device=_device(args.device), **_validation(args, recipe))
+    training = Training(
+        recipe,
+        stream,
+        out,
+        facts,
+        group=group,
+        parallel=args.parallel,
+        board=tensorboard(out / "tensorboard") if args.tensorboard and group.first else None,
+        tokenizer=reader,
+        **_validation(args, recipe),
+    )
     training.resume(progress) if progress else training.start()
     return training
 
@@ -104,7 +168,7 @@ def _check_same(path: Path, recipe: Recipe, facts: dict[str, Any], progress: dic
     """Refuse to continue with anything that would make another training of it."""
     now, then = recipe.to_dict(), Recipe.from_dict(progress["recipe"]).to_dict()
     now_options, then_options = now.pop("training"), then["training"]
-    changed = [key for key in ("model", "domain") if now[key] != then[key]]
+    changed = [key for key in ("model", "domain", "tokenizer") if now[key] != then[key]]
     changed += [k for k, v in now_options.items() if k not in MAY_CHANGE and v != then_options.get(k)]
     changed += [k for k in ("seed", "data_seed", "data_fingerprint") if facts[k] != progress["facts"].get(k)]
     if changed:
@@ -135,16 +199,6 @@ def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     return {"valid": valid, "annotation": genes if dna else None}
 
 
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: no CUDA device is there; use --device cpu")
-    return name
-
-
 def _code_version() -> str:
     project = Path(__file__).resolve().parents[2] / "pyproject.toml"
     return tomllib.loads(project.read_text())["project"]["version"] if project.exists() else "unknown"
@@ -172,7 +226,7 @@ class StopOnSignal:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m hnet_core.training", description=__doc__)
+    parser = Parser(prog="python -m hnet_core.training", description=__doc__)
     parser.add_argument("--config", required=True, help="recipe file: name, domain, model, training")
     parser.add_argument(
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
@@ -181,8 +235,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="initial weights (default 0)")
     parser.add_argument("--data-seed", type=int, help="order of the data (default 0)")
     parser.add_argument("--bytes", type=int, help="length of the training, instead of the recipe's")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--parallel",
+        choices=("ddp", "fsdp"),
+        default="ddp",
+        help="under torchrun: every process holds the whole model (ddp), or a part of it (fsdp)",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="draw the curves for TensorBoard, in OUT/tensorboard"
+    )
     parser.add_argument(
         "--resume", action="store_true", help="continue from the checkpoint in --out, if there is one"
     )

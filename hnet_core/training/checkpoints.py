@@ -10,28 +10,50 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from hnet_core.errors import CheckpointError
+from hnet_core.model import HNetForCausalLM
+from hnet_core.training.distributed import laid_as, whole
 
 FILE = "checkpoint.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Mapping[str, Any]
-) -> None:
-    """Write weights, optimizer moments and random state, and `progress` (JSON values), by atomic rename.
+def tensors_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights, optimizer moments and random state, on the CPU and whole: a sharded model is gathered here, which all
+    its processes must take part in."""
+    tensors = {f"model/{name}": _saved(p) for name, p in model.named_parameters()}
+    for name, parameter in model.named_parameters():
+        for moment, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{moment}/{name}"] = _saved(value)
+    tensors["random/torch"] = torch.get_rng_state()
+    return tensors
+
+
+def _saved(tensor: Tensor) -> Tensor:
+    return whole(tensor.detach()).cpu().contiguous()
+
+
+def whole_model(model: HNetForCausalLM, tensors: Mapping[str, Tensor]) -> HNetForCausalLM:
+    """`model`, or if it is sharded an unsharded one with the weights of `tensors`."""
+    if not any(isinstance(p, DTensor) for p in model.parameters()):
+        return model
+    copy = HNetForCausalLM(model.config)
+    with torch.no_grad():
+        for name, parameter in copy.named_parameters():
+            parameter.copy_(tensors[f"model/{name}"])
+    return copy
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Mapping[str, Any]) -> None:
+    """Write what `tensors_of` gave and `progress` (JSON values), by atomic rename.
 
     A crash at any moment leaves the old file or the new one, never half of one. Raises OSError on a full disk.
     """
-    tensors = {f"model/{name}": p.detach().contiguous() for name, p in model.named_parameters()}
-    for name, parameter in model.named_parameters():
-        for moment, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{moment}/{name}"] = value.detach().contiguous()
-    tensors["random/torch"] = torch.get_rng_state()
     partial = path.with_name(f".{path.name}.partial")
     try:
-        save_file(tensors, partial, metadata={"progress": json.dumps(progress)})
+        save_file(dict(tensors), partial, metadata={"progress": json.dumps(progress)})
         with partial.open("rb") as stream:
             os.fsync(stream.fileno())
         partial.replace(path)
@@ -61,10 +83,10 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     _check_same(path, tensors, parameters)
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"model/{name}"])
+            parameter.copy_(laid_as(tensors[f"model/{name}"], parameter))
             moments = {m: tensors[f"{m}/{name}"] for m in _MOMENTS if f"{m}/{name}" in tensors}
             if moments:
-                optimizer.state[parameter] = {m: v.to(parameter.device) for m, v in moments.items()}
+                optimizer.state[parameter] = {m: laid_as(v, parameter) for m, v in moments.items()}
     torch.set_rng_state(tensors["random/torch"])
 
 

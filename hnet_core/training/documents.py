@@ -147,6 +147,10 @@ def _read_text(path: Path) -> Iterator[Document]:
         raise InputError(
             f"{path}: byte {err.start} is not UTF-8; text must be UTF-8 (convert it, or leave the file out)"
         ) from err
+    if b"\0" in data:
+        raise InputError(
+            f"{path}: byte {data.index(0)} is NUL, so it is a binary file; give text (or leave the file out)"
+        )
     if data:
         yield Document(str(path), 0, np.frombuffer(data, dtype=np.uint8))
 

@@ -4,6 +4,9 @@ import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
+
+from hnet_core.errors import InputError
 
 
 def columns(n_stages: int) -> list[str]:
@@ -16,11 +19,29 @@ def columns(n_stages: int) -> list[str]:
     ]
 
 
+class Board(Protocol):
+    """Where curves are drawn meanwhile, such as TensorBoard's SummaryWriter."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> object: ...
+
+
+def tensorboard(folder: Path) -> Board:
+    """A board that TensorBoard reads from `folder`. Raises InputError where the package is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as err:
+        raise InputError(
+            "--tensorboard: the package tensorboard is not installed; install it (pip install tensorboard), or leave "
+            "the option out: training.csv holds the same curves"
+        ) from err
+    return SummaryWriter(folder)
+
+
 class TrainingLog:
     """Writes training.csv. What it has gathered since the last line is part of a checkpoint (`state`)."""
 
-    def __init__(self, path: Path, n_stages: int, every: int) -> None:
-        self._path, self._every = path, every
+    def __init__(self, path: Path, n_stages: int, every: int, board: Board | None = None) -> None:
+        self._path, self._every, self._board = path, every, board
         self._columns = columns(n_stages)
         self._sums: dict[str, float] = {}
         self._steps = 0
@@ -30,11 +51,16 @@ class TrainingLog:
         """Begin an empty file."""
         self._path.write_text(",".join(self._columns) + "\n")
 
-    def resume(self, state: Mapping, step: int) -> None:
-        """Take up where a checkpoint was written: later lines are dropped, they will be made again."""
+    def resume(self, state: Mapping) -> None:
+        """Take up where a checkpoint with this `state` was written."""
         self._sums, self._steps, self.last = dict(state["sums"]), state["steps"], dict(state["last"])
-        with self._path.open(newline="") as stream:
-            kept = [row for row in csv.DictReader(stream) if int(row["step"]) <= step]
+
+    def cut(self, step: int) -> None:
+        """Drop the lines after `step` from the file: they will be made again."""
+        lines = self._path.read_text().splitlines(keepends=True) if self._path.exists() else []
+        # A line without its end was being written when the process was killed.
+        whole = [line for line in lines if line.endswith("\n")]
+        kept = [row for row in csv.DictReader(whole) if int(row["step"]) <= step]
         partial = self._path.with_suffix(".partial")
         with partial.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, self._columns, lineterminator="\n")
@@ -48,8 +74,8 @@ class TrainingLog:
 
     def add(
         self, step: int, n_bytes: int, values: Mapping[str, float], exact: Mapping[str, float], *, last: bool
-    ) -> None:
-        """Take the values of one step; every few steps, and after the last one, write a line.
+    ) -> bool:
+        """Take the values of one step; True every few steps and after the last one: a line is ready to `write`.
 
         values  averaged over the line's steps     exact  written as they are at the line's last step
         """
@@ -57,13 +83,20 @@ class TrainingLog:
             self._sums[key] = self._sums.get(key, 0.0) + value
         self._steps += 1
         if step % self._every and "valid_bpb" not in exact and not last:
-            return
+            return False
         means = {key: value / self._steps for key, value in self._sums.items()}
         self.last = {"step": step, "bytes": n_bytes, **means, **exact}
         self._sums, self._steps = {}, 0
+        return True
+
+    def write(self) -> None:
+        """Append the last line to the file, and its values to the board. Raises OSError on a full disk."""
         with self._path.open("a", newline="") as stream:
             writer = csv.DictWriter(stream, self._columns, lineterminator="\n")
             writer.writerow({key: _shown(value) for key, value in self.last.items()})
+        if self._board:
+            for key, value in self.last.items():
+                self._board.add_scalar(key, value, self.last["step"])
 
 
 def bits(nats: float) -> float:

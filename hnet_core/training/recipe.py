@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hnet_core.config import HNetConfig
+from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import ConfigError
 from hnet_core.training.documents import DOMAINS
 from kernels.linear import PRECISIONS
+
+TOKENIZERS = ("bytes", "bpe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,17 @@ class TrainingOptions:
     eps: float = 1e-8
     clip: float = 1.0
     """Largest gradient norm."""
+    chunk_budget: int = 0
+    """Most positions of all inner stages together in one forward, which bounds its memory; 0: no limit. A pack that
+    has more is split, and its gradient stays the same."""
+    compile: bool = False
+    """CUDA: let torch.compile fuse the gated layers of the networks."""
+    explode: float = 3.0
+    """A cross entropy above this many times the median of the last 100 steps stops the training; 0: none does."""
     matmul_precision: str = "fp32"
     """bf16 rounds the factors of matrix products, on processors that multiply bfloat16 faster; weights stay fp32."""
-    alpha: float = 0.03
-    """Weight of the ratio losses beside the cross entropy in nats."""
+    alpha: float | tuple[float, ...] = 0.03
+    """Weight of the ratio losses beside the cross entropy in nats: one for all stages, or one a stage."""
     target: tuple[float, ...] = ()
     """Wanted positions a chunk, one a stage, outermost first."""
     reverse_complement: float = 0.0
@@ -70,7 +80,8 @@ class TrainingOptions:
         _check("row_bytes", self.row_bytes, lambda v: v >= 4, "4 or more")
         for name in ("learning_rate", "eps", "clip"):
             _check(name, getattr(self, name), lambda v: v > 0, "above 0")
-        for name in ("alpha", "weight_decay", "checkpoint_minutes"):
+        _check("alpha", self.alpha, lambda v: min(_each(v), default=0) >= 0, "0 or more each")
+        for name in ("weight_decay", "checkpoint_minutes", "chunk_budget", "explode"):
             _check(name, getattr(self, name), lambda v: v >= 0, "0 or more")
         for name in ("warmup", "decay", "reverse_complement"):
             _check(name, getattr(self, name), lambda v: 0 <= v <= 1, "from 0 to 1")
@@ -94,8 +105,11 @@ class Recipe:
     """How the page names the model."""
     licence: str = ""
     """Licence of the data, for model.json."""
+    tokenizer: str = "bytes"
+    """What the model reads: bytes, or bpe tokens (vocab_size of them, learned from the data of the training)."""
 
     def __post_init__(self) -> None:
+        self._check_tokenizer()
         if self.domain not in DOMAINS:
             raise ConfigError(f"domain={self.domain!r} must be one of {', '.join(DOMAINS)}")
         stages, options = self.model.n_stages, self.training
@@ -108,9 +122,33 @@ class Recipe:
                 f"lr_multipliers={list(options.lr_multipliers)} must have {stages + 1} entries, "
                 "one a routing stage and one for the innermost network"
             )
+        if isinstance(options.alpha, tuple) and len(options.alpha) != stages:
+            raise ConfigError(
+                f"alpha={list(options.alpha)} must be one number or have {stages} entries, one a routing stage"
+            )
+        if options.chunk_budget and options.chunk_budget < stages * options.row_bytes:
+            raise ConfigError(
+                f"chunk_budget={options.chunk_budget} must be 0 or at least {stages * options.row_bytes}, what one row "
+                f"of row_bytes={options.row_bytes} may have in the {stages} inner stages"
+            )
         if self.domain != "dna" and (options.include or options.exclude or options.reverse_complement):
             raise ConfigError(
                 f"include, exclude and reverse_complement are for domain 'dna', not {self.domain!r}; remove them"
+            )
+
+    def _check_tokenizer(self) -> None:
+        if self.tokenizer not in TOKENIZERS:
+            raise ConfigError(f"tokenizer={self.tokenizer!r} must be one of {', '.join(TOKENIZERS)}")
+        if self.tokenizer == "bytes":
+            return
+        if self.domain == "dna" or self.model.n_stages:
+            raise ConfigError(
+                f"tokenizer={self.tokenizer!r} is for models of text without a router; "
+                "set domain to a text and arch_layout to one network, or tokenizer to 'bytes'"
+            )
+        if self.model.vocab_size <= VOCAB_SIZE:
+            raise ConfigError(
+                f"model.vocab_size={self.model.vocab_size} has no token beside the bytes; give more than {VOCAB_SIZE}"
             )
 
     @classmethod
@@ -198,20 +236,29 @@ def _convert(key: str, value: Any) -> Any:
     kind, number = _KINDS[key], isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int and number and float(value).is_integer():
         return int(value)
-    if kind is float and number:
+    if kind in (float, float | tuple[float, ...]) and number:
         return float(value)
-    if kind is str and isinstance(value, str):
+    if (kind is str and isinstance(value, str)) or (kind is bool and isinstance(value, bool)):
         return value
     if value is None and key == "lr_multipliers":
         return None
-    if kind not in (int, float, str) and isinstance(value, list | tuple):
+    if kind not in (int, float, str, bool) and isinstance(value, list | tuple):
         member = str if kind == tuple[str, ...] else int | float
         if all(isinstance(v, member) and not isinstance(v, bool) for v in value):
             return tuple(value)
-    wanted = {int: "a whole number", float: "a number", tuple[str, ...]: "a list of names"}
+    wanted = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        tuple[str, ...]: "a list of names",
+    }
     raise ConfigError(f"training: {key}={value!r} must be {wanted.get(kind, 'a list of numbers')}")
 
 
 def _check(name: str, value: Any, allowed, words: str) -> None:
     if not allowed(value):
         raise ConfigError(f"training: {name}={value!r} must be {words}")
+
+
+def _each(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    return value if isinstance(value, tuple) else (value,)

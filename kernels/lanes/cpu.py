@@ -143,6 +143,26 @@ def total(typing_context, value):
 
 
 @intrinsic
+def largest(typing_context, value):
+    """The largest of the lanes."""
+
+    def generate(context, builder, sig, args):
+        return _call(builder, "llvm.vector.reduce.fmax.v16f32", ir.FloatType(), list(args))
+
+    return types.float32(lanes), generate
+
+
+@intrinsic
+def maximum(typing_context, one, other):
+    """The larger of two, lane by lane."""
+
+    def generate(context, builder, sig, args):
+        return _call(builder, "llvm.maxnum.v16f32", _FLOATS, list(args))
+
+    return lanes(lanes, lanes), generate
+
+
+@intrinsic
 def _clip(typing_context, value, low, high):
     def generate(context, builder, sig, args):
         value, low, high = args
@@ -182,9 +202,9 @@ _E2, _E1, _E0 = _F32(4.1665795894e-2), _F32(1.6666665459e-1), _F32(5.0000001201e
 
 
 @njit(forceinline=True)
-def sigmoid(v):
-    """1 / (1 + exp(-v)) in every lane, to about two roundings."""
-    v = _clip(splat(_ZERO) - v, splat(-_EDGE), splat(_EDGE))
+def exponential(v):
+    """exp(v) in every lane, to about two roundings; beyond +-87, where float32 ends, that of +-87."""
+    v = _clip(v, splat(-_EDGE), splat(_EDGE))
     n = _rounded(v * splat(_LOG2_E))
     r = v - n * splat(_LN2_HIGH) - n * splat(_LN2_LOW)
     p = splat(_E5) * r + splat(_E4)
@@ -193,7 +213,13 @@ def sigmoid(v):
     p = p * r + splat(_E1)
     p = p * r + splat(_E0)
     p = p * (r * r) + r + splat(_ONE)
-    return splat(_ONE) / (splat(_ONE) + p * _power_of_two(n))
+    return p * _power_of_two(n)
+
+
+@njit(forceinline=True)
+def sigmoid(v):
+    """1 / (1 + exp(-v)) in every lane, to about two roundings."""
+    return splat(_ONE) / (splat(_ONE) + exponential(splat(_ZERO) - v))
 
 
 _WORTH_A_THREAD = 2**18

@@ -1,5 +1,7 @@
 """Boundaries from encoders and routers alone equal those of the full forward, whatever the window."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,35 @@ def test_inner_stages_see_the_chunk_starts_of_the_outer_one():
     outer, inner = BoundaryModel(tiny_model(2), {}).boundaries(DATA)
     assert np.array_equal(inner.byte, outer.byte[outer.is_boundary])
     assert outer.byte[0] == inner.byte[0] == 0 and outer.is_boundary[0] and inner.is_boundary[0]
+
+
+def test_two_pieces_under_way_at_a_time_give_what_one_gives(monkeypatch):
+    model = BoundaryModel(tiny_model(2), {})
+    pieces = [DATA[:90], b"", *(DATA[start : start + 100] for start in range(90, len(DATA), 100))]
+    one_by_one = model.open()
+    expected = [one_by_one.feed(piece) for piece in pieces]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for half_way in range(6):
+        monkeypatch.setattr(model, "half_way", lambda half_way=half_way: half_way)
+        found = list(model.open().feed_all(pieces))
+        assert len(found) == len(expected)
+        for got, want in zip(chain(*found), chain(*expected), strict=True):
+            assert np.array_equal(got.byte, want.byte) and np.array_equal(got.is_boundary, want.is_boundary)
+            np.testing.assert_allclose(got.prob, want.prob, atol=1e-6)
+
+
+def test_an_error_in_either_half_reaches_the_caller(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for block in (0, 1):
+        model = BoundaryModel(tiny_model(1), {})
+        model.half_way = lambda: 1
+        model.stages[0].encoder.layers[block].norm1.weight = torch.nn.Parameter(torch.zeros(3))
+        with pytest.raises(ValueError, match="weight must be"):
+            model.boundaries(DATA, window=100)
+
+
+def test_the_work_is_halved_between_the_blocks():
+    assert BoundaryModel(tiny_model(1), {}).half_way() == 1
 
 
 def test_empty_input_has_no_positions():

@@ -17,6 +17,16 @@ def test_round_trip():
 
 
 @pytest.mark.parametrize(
+    "chunking",
+    [{"router": "fixed_stride", "stride": 5}, {"smoothing": False, "straight_through": False}],
+)
+def test_only_what_is_not_published_is_written_of_chunking(chunking):
+    assert HNetConfig.from_dict(GOOD | {"chunking": chunking}).to_dict() == GOOD | {"chunking": chunking}
+    published = {"router": "cosine", "smoothing": True, "straight_through": True, "stride": None}
+    assert HNetConfig.from_dict(GOOD | {"chunking": published}).to_dict() == GOOD
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"d_modle": [1]}, "did you mean 'd_model'"),
@@ -35,6 +45,12 @@ def test_round_trip():
         ({"ssm_cfg": {"d_state": -1}}, "ssm_cfg.d_state"),
         ({"ssm_cfg": 3}, "object of settings"),
         ({"vocab_size": 100}, "vocab_size"),
+        ({"chunking": {"routr": "linear"}}, "did you mean 'router'"),
+        ({"chunking": {"router": "cosin"}}, "did you mean 'cosine'"),
+        ({"chunking": {"router": "fixed_stride"}}, "chunking.stride=None must be a whole number"),
+        ({"chunking": {"router": "fixed_stride", "stride": 1}}, "chunking.stride=1 must be"),
+        ({"chunking": {"router": "linear", "stride": 5}}, "stride=5 is for router 'fixed_stride'"),
+        ({"chunking": {"smoothing": 1}}, "chunking.smoothing=1 must be true or false"),
     ],
 )
 def test_nonsense_is_refused(change, words):

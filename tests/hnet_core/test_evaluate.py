@@ -10,8 +10,9 @@ import torch
 from hnet_core import evaluate as module
 from hnet_core.checkpoint import read_info, save_model
 from hnet_core.encoding import encode
-from hnet_core.evaluate import boundaries_by_byte, evaluate, main, middle_parts, score
+from hnet_core.evaluate import boundaries_by_byte, evaluate, main, middle_parts, robustness, score
 from hnet_core.losses import next_byte_nll
+from hnet_core.perturbations import PERTURBATIONS, perturb
 from hnet_core.training.documents import Document
 from hnet_core.training.landmarks import CodingPart
 from tests.tiny import random_bytes, tiny_model
@@ -78,7 +79,7 @@ def fixed(monkeypatch, boundaries):
     monkeypatch.setattr(
         module,
         "score",
-        lambda model, data, *, context: (log(2) * len(data), np.array(boundaries, dtype=bool)),
+        lambda model, data, *, context, tokenizer: (log(2) * len(data), np.array(boundaries, dtype=bool)),
     )
 
 
@@ -146,3 +147,32 @@ def test_wrong_calls_end_with_one_line(folder, capsys, more, words):
     assert main(["--model", str(folder / "model"), "--data", str(folder / "a.txt"), *more]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
+
+
+def test_robustness_scores_the_disturbed_bytes(uniform):
+    documents = [document(random_bytes(90)), document(b"ab")]
+    found = robustness(uniform, documents, seed=1, context=32)
+    assert list(found) == [*PERTURBATIONS, "mean"]
+    assert all(bpb == pytest.approx(8, rel=1e-5) for bpb in found.values())
+
+
+def test_robustness_is_evaluate_on_the_disturbed_text():
+    model, texts = tiny_model(1), [random_bytes(90), random_bytes(40, seed=1)]
+    found = robustness(model, [document(t) for t in texts], seed=7, context=32)
+    for kind in PERTURBATIONS:
+        disturbed = [document(perturb(t, kind, 7, i)) for i, t in enumerate(texts)]
+        assert found[kind] == pytest.approx(evaluate(model, disturbed, context=32).bits_per_byte)
+    assert found["mean"] == pytest.approx(sum(found[kind] for kind in PERTURBATIONS) / 5)
+    assert len({round(bpb, 6) for bpb in found.values()}) == 6
+
+
+def test_command_reports_and_keeps_robustness(folder, capsys):
+    call = ["--model", str(folder / "model"), "--data", str(folder / "a.txt"), "--robustness"]
+    assert main([*call, "--json", "--save", "--seed", "3"]) == 0
+    figures = json.loads(capsys.readouterr().out)["robustness"]
+    assert read_info(folder / "model")["robustness"] == pytest.approx(figures, abs=1e-4)
+    assert main(call) == 0
+    assert "antspeak" in capsys.readouterr().out
+    (folder / "a.fa").write_text(">x\nACGT\n")
+    assert main([*call[:3], str(folder / "a.fa"), "--robustness"]) == 2
+    assert "not DNA" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -28,8 +29,12 @@ def call(tmp_path):
 
 
 def curve(folder):
+    """training.csv as it is written, without the columns that tell time."""
     with (folder / "training.csv").open() as stream:
-        return [(row["step"], row["bytes"], row["loss"], row["grad_norm"]) for row in csv.DictReader(stream)]
+        return [
+            {k: v for k, v in row.items() if k not in ("kb_per_s", "seconds")}
+            for row in csv.DictReader(stream)
+        ]
 
 
 def test_killed_at_any_moment_and_continued(tmp_path, call, root):
@@ -94,10 +99,24 @@ def test_other_data_is_refused_at_resume(tmp_path, call, capsys):
         (["--set", "batch_bytes=1000000"], "less than one step"),
         (["--device", "cuda:9"], "no CUDA device"),
         (["--valid", "nowhere.txt"], "no such file"),
+        (["--set", "alpha=[0.1, 0.2]"], "alpha=[0.1, 0.2] must be one number or have 1 entries"),
+        (["--set", "chunk_budget=100"], "chunk_budget=100 must be 0 or at least 128"),
+        (["--set", "compile=true"], "compile=true is for CUDA devices"),
+        (["--set", "compile=1"], "compile=1 must be true or false"),
+        (["--device", "tpu"], "--device tpu: is no device"),
+        (["--parallel", "pipeline"], "invalid choice: 'pipeline'"),
+        (["--tensorboard"], "the package tensorboard is not installed"),
+        (["--data", "empty.txt"], "no byte to read"),
+        (["--data", "image.txt"], "byte 0 is not UTF-8"),
+        (["--data", "zeros.txt"], "byte 4 is NUL, so it is a binary file"),
     ],
 )
 def test_wrong_calls_end_with_one_line(tmp_path, call, capsys, monkeypatch, more, words):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("empty", b""), ("image", b"\x89PNG\r\n"), ("zeros", b"text\0")):
+        (tmp_path / f"{name}.txt").write_bytes(content)
     assert main(call(*more)) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
@@ -108,6 +127,23 @@ def test_failed_work_ends_with_one(call, capsys, monkeypatch):
     assert main(call("--set", "learning_rate=1e30", "lr_multipliers=[1,1]", "warmup=0", "clip=1e30")) == 1
     assert "no checkpoint" in (error := capsys.readouterr().err) or "last good checkpoint" in error
     assert "error: step" in error
+
+
+def test_a_file_that_cannot_be_written_leaves_the_last_checkpoint(tmp_path, call, capsys):
+    """A limit on the size of files stands for the full disk: the write fails half way."""
+    assert main(call("--bytes", "1000")) == 0
+    held = (tmp_path / "out" / "checkpoint.safetensors").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(held) // 2, hard))
+    try:
+        assert main(call("--resume", "--bytes", "2000")) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    *_, error = capsys.readouterr().err.strip().splitlines()
+    assert "out: cannot be written" in error and "the last checkpoint is intact" in error
+    assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
+    assert not list((tmp_path / "out").glob(".*partial"))
+    assert main(call("--resume", "--bytes", "2000")) == 0
 
 
 def test_dna_with_genes(tmp_path, call, capsys):

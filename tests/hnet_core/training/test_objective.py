@@ -7,14 +7,15 @@ import torch
 from safetensors.torch import load_file
 
 from hnet_core.config import HNetConfig
-from hnet_core.losses import NO_TARGET, next_bytes
+from hnet_core.losses import next_bytes
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.objective import objective
+from kernels.cross_entropy import IGNORED
 
 
 def test_targets_stop_at_row_ends():
     ids, cu_seqlens = torch.tensor([5, 6, 7, 8, 9], dtype=torch.uint8), torch.tensor([0, 2, 3, 5])
-    assert next_bytes(ids, cu_seqlens).tolist() == [6, NO_TARGET, NO_TARGET, 9, NO_TARGET]
+    assert next_bytes(ids, cu_seqlens).tolist() == [6, IGNORED, IGNORED, 9, IGNORED]
 
 
 @pytest.mark.parametrize("name", ["a_1stage", "b_2stage"])

@@ -1,5 +1,7 @@
 """Rows never mix documents, lose no byte, and come in an order that the data seed alone decides."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def epoch(stream: RowStream) -> list[bytes]:
     """Rows of the stream's present epoch, in order; the stream must give one row a step (batch_bytes=1)."""
     start, rows = stream.position.epoch, []
     while stream.position.epoch == start:
-        rows += rows_of(stream.next_step(1))
+        rows += rows_of(stream.next_step(1).packs)
     return rows
 
 
@@ -57,18 +59,19 @@ def test_rows_of_a_document_are_even():
 
 
 def test_steps_and_micro_batches_keep_their_sizes():
-    packs = stream(batch_bytes=100).next_step(micro_bytes=40)
+    step = stream(batch_bytes=100).next_step(micro_bytes=40)
+    packs = step.packs
     assert len(packs) > 1 and all(len(pack.input_ids) <= 40 for pack in packs)
     assert 100 - 32 < sum(len(pack.input_ids) for pack in packs) <= 100
-    assert sum(pack.n_bytes for pack in packs) == sum(len(r.strip(b"\xfe\xff")) for r in rows_of(packs))
-    whole = stream(batch_bytes=100).next_step(micro_bytes=1000)
+    assert step.n_bytes == sum(len(r.strip(b"\xfe\xff")) for r in rows_of(packs))
+    whole = stream(batch_bytes=100).next_step(micro_bytes=1000).packs
     assert rows_of(packs) == rows_of(whole), "the split into micro-batches changes the step"
 
 
 def test_order_comes_from_seed_and_epoch_alone():
     def first(seed, skip=0):
         it = stream(data_seed=seed)
-        return [rows_of(it.next_step(64)) for _ in range(skip + 8)][skip:]
+        return [rows_of(it.next_step(64).packs) for _ in range(skip + 8)][skip:]
 
     assert first(1) == first(1)
     assert first(1) != first(2)
@@ -84,7 +87,7 @@ def test_a_position_continues_exactly_there():
     assert one.position != Position()
     other.seek(one.position)
     for _ in range(12):
-        assert rows_of(one.next_step(64)) == rows_of(other.next_step(64))
+        assert rows_of(one.next_step(64).packs) == rows_of(other.next_step(64).packs)
 
 
 def test_reverse_complement_turns_rows_and_their_ends():
@@ -95,7 +98,7 @@ def test_reverse_complement_turns_rows_and_their_ends():
 
 def test_half_of_the_rows_are_turned():
     it = stream(documents=[b"A" * 30_000], batch_bytes=20_000, reverse_complement=0.5)
-    rows = rows_of(it.next_step(20_000))
+    rows = rows_of(it.next_step(20_000).packs)
     turned = sum(b"T" in row for row in rows) / len(rows)
     assert 0.4 < turned < 0.6
 
@@ -103,3 +106,20 @@ def test_half_of_the_rows_are_turned():
 def test_too_little_data_is_refused():
     with pytest.raises(InputError, match="357 bytes, less than one step of batch_bytes=1000"):
         stream(batch_bytes=1000)
+
+
+def test_processes_share_a_step_and_its_position():
+    alone = stream(batch_bytes=100)
+    shared = [stream(batch_bytes=100, index=i, count=3) for i in range(3)]
+    for _ in range(20):
+        whole, parts = alone.next_step(1000), [it.next_step(1000) for it in shared]
+        rows = [rows_of(part.packs) for part in parts]
+        assert all(rows), "a process without a row"
+        assert sorted(chain(*rows)) == sorted(rows_of(whole.packs)), "rows are missing, or read twice"
+        assert {part.n_bytes for part in parts} == {whole.n_bytes}
+        assert {it.position for it in shared} == {alone.position}
+
+
+def test_a_step_must_have_a_row_for_every_process():
+    with pytest.raises(InputError, match="batch_bytes=64 is less than a row of row_bytes=32 for each of 3"):
+        stream(batch_bytes=64, count=3)

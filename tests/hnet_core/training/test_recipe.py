@@ -1,14 +1,18 @@
 """Recipes are checked before anything runs, and the bundled ones are sound."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import hnet_core.training
+from hnet_core.config import ChunkingConfig
+from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.objective import objective
 from hnet_core.training.recipe import Recipe, read_recipe
 from tests.hnet_core.training.recipes import tiny_recipe, write_recipe
 
@@ -19,18 +23,57 @@ BUNDLED = sorted((Path(hnet_core.training.__file__).parent / "recipes").glob("*.
 def test_bundled_recipes(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
+    assert json.loads(path.read_text())["model"] == recipe.model.to_dict()
     with torch.device("meta"):
         model = HNetForCausalLM(recipe.model)
-    assert 0.7e6 < sum(p.numel() for p in model.parameters()) < 2.5e6
+    assert 0.2e6 < sum(p.numel() for p in model.parameters()) < 2.5e6
 
 
-def test_all_four_are_bundled():
-    assert {path.stem for path in BUNDLED} >= {
-        "english_1stage",
-        "english_2stage",
-        "code_1stage",
-        "dna_1stage",
-    }
+HNETS = {"english_1stage", "english_2stage", "code_1stage", "dna_1stage"}
+BASELINES = {
+    "english_isotropic_transformer",
+    "english_isotropic_mamba",
+    "english_fixed_stride",
+    "english_space_like",
+    "english_bpe_transformer",
+}
+LAYOUTS = {
+    "english_transformer_encoders": ("T2", "T3", "T2"),
+    "english_hybrid": ("m4", "M3T1", "m4"),
+    "english_no_attention": ("m4", "M3", "m4"),
+    "english_4stage": ("m4", "m2", "m1", "m1", "T2", "m1", "m1", "m2", "m4"),
+}
+"""Ablations that are a matter of layout -> networks from the first encoder to the last decoder."""
+
+
+def test_all_are_bundled():
+    assert {path.stem for path in BUNDLED} == HNETS | BASELINES | set(LAYOUTS)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layout_ablations_differ_from_the_1_stage_recipe_in_the_model_alone(name):
+    folder = BUNDLED[0].parent
+    ours, base = (read_recipe(folder / f"{n}.json") for n in (name, "english_1stage"))
+    levels = ours.model.layouts
+    assert (*(level[0] for level in levels), *(level[1] for level in levels[-2::-1])) == LAYOUTS[name]
+    assert replace(ours.training, target=(5,)) == base.training
+    assert ours.training.target == ((2.0,) * 4 if name == "english_4stage" else (5,))
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES | set(LAYOUTS)))
+def test_baselines_and_ablations_learn_from_a_step(name):
+    recipe = read_recipe(BUNDLED[0].parent / f"{name}.json")
+    model, ids = (
+        HNetForCausalLM(recipe.model).init_weights(0),
+        torch.tensor(encode(b"the cat sat on it").tolist()),
+    )
+    limits = torch.tensor([0, len(ids)])
+    losses = objective(
+        model(ids, cu_seqlens=limits), ids, limits, target=recipe.training.target, alpha=recipe.training.alpha
+    )
+    losses.total.backward()
+    assert losses.cross_entropy.isfinite() and model.embeddings.weight.grad.abs().sum() > 0
+    assert len(losses.ratios) == recipe.model.n_stages
 
 
 def test_survives_json():
@@ -62,12 +105,32 @@ def test_settings_reach_every_part(tmp_path):
         ('exclude=["chr1"]', "are for domain 'dna'"),
         ("learning_rate", "must be key=value"),
         ("name.x=1", "name holds no settings"),
+        ("tokenizer=words", "tokenizer='words' must be one of bytes, bpe"),
+        ("tokenizer=bpe", "for models of text without a router"),
+        ("model.chunking.router=fixed", "did you mean 'fixed_stride'"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(tmp_path, setting, words):
     with pytest.raises(ConfigError) as error:
         read_recipe(write_recipe(tmp_path), [setting])
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_tokens_need_a_vocabulary_beyond_the_bytes(tmp_path):
+    settings = ['model.arch_layout=["T1"]', "model.d_model=[32]", "model.d_intermediate=[64]", "target=[]"]
+    attention = {"num_heads": [1], "rotary_emb_dim": [8], "window_size": [-1]}
+    settings += ["tokenizer=bpe", f"model.attn_cfg={json.dumps(attention)}"]
+    with pytest.raises(ConfigError, match="vocab_size=256 has no token beside the bytes"):
+        read_recipe(write_recipe(tmp_path), settings)
+    assert read_recipe(write_recipe(tmp_path), [*settings, "model.vocab_size=300"]).tokenizer == "bpe"
+
+
+def test_ablation_switches_are_settings_of_the_model(tmp_path):
+    settings = ["model.chunking.smoothing=false", "model.chunking.router=linear"]
+    recipe = read_recipe(write_recipe(tmp_path), settings)
+    assert recipe.model.chunking == ChunkingConfig(router="linear", smoothing=False)
+    assert recipe.to_dict()["model"]["chunking"] == {"router": "linear", "smoothing": False}
+    assert "chunking" not in read_recipe(write_recipe(tmp_path)).to_dict()["model"]
 
 
 def test_files_that_are_no_recipe(tmp_path):

@@ -1,0 +1,147 @@
+"""Forward and backward of one optimizer step, however it is cut: into packs, by the chunk budget, over processes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hnet_core.model import HNetOutput
+from hnet_core.training.budget import ChunkBudget, OverBudgetError, inner_positions, split
+from hnet_core.training.distributed import Processes, SpreadModel
+from hnet_core.training.objective import objective
+from hnet_core.training.packing import PackedRows
+from hnet_core.training.recipe import TrainingOptions
+from hnet_core.training.totals import StepTotals
+from kernels.linear import precision
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """Losses of a step over all its positions, in nats, and how each stage cut them.
+
+    ratios, positions, boundaries  one a stage, outermost first
+    """
+
+    loss: float
+    cross_entropy: float
+    ratios: tuple[float, ...]
+    positions: tuple[int, ...]
+    boundaries: tuple[int, ...]
+
+
+class StepGradient:
+    """Adds the gradient of a step to the parameters.
+
+    The gradient is that of the losses over all positions of the step (see StepTotals): the same, up to rounding,
+    for any number of packs and processes. With one pack a process, totals are known after the forward. With more,
+    encoders and routers run ahead once without gradient, to find them and to split what the budget forbids; with a
+    budget, several processes always look ahead so.
+    """
+
+    def __init__(self, model: SpreadModel, options: TrainingOptions, group: Processes) -> None:
+        self._model, self._options, self._group = model, options, group
+        self._budget = ChunkBudget(model.model, options.chunk_budget)
+        # A forward that stops half way in one process would leave the others waiting for its part of the exchange.
+        self._looks_ahead = bool(options.chunk_budget) and group.count > 1
+
+    def __call__(self, packs: Sequence[PackedRows]) -> StepFigures:
+        """packs  of this process. One host synchronisation beside those of the forwards (and of the processes)."""
+        output = None
+        if self._group.largest(len(packs)) == 1 and not self._looks_ahead:
+            output = self._attempt(packs[0])
+        if output is not None:
+            totals = self._totals([(packs[0], output.stages)])
+            losses = self._backward(packs[0], output, totals)
+        else:
+            packs, totals = self._plan(packs)
+            losses = self._in_turn(packs, totals)
+        losses = self._group.sum(losses)
+        return _figures(*torch.cat((losses, totals.counts.to(losses.device))).tolist())
+
+    def _attempt(self, pack: PackedRows) -> HNetOutput | None:
+        """The forward of the step's only pack, or None if it is over the budget."""
+        try:
+            with self._budget.watched():
+                return self._forward(pack)
+        except OverBudgetError:
+            return None
+
+    def _plan(self, packs: Sequence[PackedRows]) -> tuple[list[PackedRows], StepTotals]:
+        """The packs split to fit the budget, and the totals of the step."""
+        pieces, decided = [], []
+        for i in range(self._group.largest(len(packs))):
+            stages = self._decide(packs[min(i, len(packs) - 1)])
+            if i < len(packs):
+                pieces += split(packs[i], inner_positions(stages), self._budget.limit)
+                decided.append((packs[i], stages))
+        return pieces, self._totals(decided)
+
+    def _in_turn(self, packs: Sequence[PackedRows], totals: StepTotals) -> Tensor:
+        """Forward and backward of each pack; the losses of all. Every process makes as many turns: one that has fewer
+        packs repeats its last with weight 0, since the others' gradients wait for it."""
+        turns, losses = self._group.largest(len(packs)), []
+        for i in range(turns):
+            pack = packs[min(i, len(packs) - 1)]
+            with self._model.gradients_stay(i < turns - 1):
+                part = self._backward(pack, self._forward(pack), totals, weight=float(i < len(packs)))
+            losses.append(part)
+        return torch.stack(losses).sum(0)
+
+    def _backward(
+        self, pack: PackedRows, output: HNetOutput, totals: StepTotals, weight: float = 1.0
+    ) -> Tensor:
+        """(2 + S,) float64: total, cross entropy and ratio losses that this pack adds to the step."""
+        options = self._options
+        losses = objective(
+            output, *self._tensors(pack), target=options.target, alpha=options.alpha, totals=totals
+        )
+        # Gradients are averaged over the processes, and their sum is wanted.
+        (losses.total * (weight * self._group.count)).backward()
+        parts = torch.stack([losses.total, losses.cross_entropy, *losses.ratios])
+        return weight * parts.detach().double()
+
+    def _forward(self, pack: PackedRows) -> HNetOutput:
+        ids, cu_seqlens = self._tensors(pack)
+        with self._precision():
+            return self._model(ids, cu_seqlens=cu_seqlens)
+
+    @torch.no_grad()
+    def _decide(self, pack: PackedRows):
+        with self._precision():
+            return self._model.model.decide(*self._tensors(pack))
+
+    def _totals(self, decided: Sequence) -> StepTotals:
+        parts = [
+            StepTotals.of(torch.tensor(pack.n_predicted, device=self._group.device), stages)
+            for pack, stages in decided
+        ]
+        return StepTotals(self._group.sum(StepTotals.sum(parts).counts))
+
+    def _tensors(self, pack: PackedRows) -> tuple[Tensor, Tensor]:
+        device = self._group.device
+        return (
+            torch.from_numpy(pack.input_ids).to(device).long(),
+            torch.from_numpy(pack.cu_seqlens).to(device),
+        )
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """bf16 products: by autocast on CUDA, by our own linear map on a CPU. Weights stay in float32 on both."""
+        name, cuda = self._options.matmul_precision, self._group.device.startswith("cuda")
+        with precision(name), torch.autocast("cuda", torch.bfloat16, enabled=cuda and name == "bf16"):
+            yield
+
+
+def _figures(loss: float, cross_entropy: float, *rest: float) -> StepFigures:
+    """rest: S ratio losses, then the counts of StepTotals"""
+    n_stages = (len(rest) - 1) // 3
+    ratios, counts = rest[:n_stages], rest[n_stages + 1 :]
+    return StepFigures(
+        loss,
+        cross_entropy,
+        tuple(ratios),
+        tuple(int(n) for n in counts[::2]),
+        tuple(int(n) for n in counts[1::2]),
+    )

@@ -1,0 +1,38 @@
+"""Chunking: the positions where chunks begin, side by side, and the limits of the rows that they form."""
+
+from torch import Tensor
+
+from kernels import backend
+from kernels.arguments import require, require_limits
+from kernels.chunking import reference
+
+
+def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+    """Where chunks begin, in order, and the limits of the rows of the stage that has one position for each chunk.
+
+    is_boundary  (T,) bool
+    cu_seqlens   (R + 1,)   int64 limits of the rows; rows may be empty
+    returns      starts (M,) int64, inner limits (R + 1,) int64, and the same limits as numbers: on a GPU, the one time
+                 that the host waits for the device, because M sizes what comes next
+    Raises ValueError if shapes or dtypes do not fit together.
+    """
+    require_limits(cu_seqlens, is_boundary.device)
+    if is_boundary.dim() != 1 or is_boundary.dtype.is_floating_point:
+        raise ValueError(f"is_boundary must be (T,) bool, got {tuple(is_boundary.shape)} {is_boundary.dtype}")
+    if backend.choose("chunking", cu_seqlens) == "triton":
+        from kernels.chunking import cuda
+
+        return cuda.starts(is_boundary, cu_seqlens)
+    return reference.starts(is_boundary, cu_seqlens)
+
+
+def keep(x: Tensor, starts: Tensor) -> Tensor:
+    """x (T, D) at the positions `starts` (M,), which rise -> (M, D)."""
+    require(starts, {"starts": (starts, (starts.numel(),))})
+    if x.dim() != 2 or x.device != starts.device:
+        raise ValueError(f"x must be (T, D) on {starts.device}, got {tuple(x.shape)} on {x.device}")
+    if backend.choose("chunking", x) == "triton":
+        from kernels.chunking import cuda
+
+        return cuda.keep(x, starts)
+    return reference.keep(x, starts)

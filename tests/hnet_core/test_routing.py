@@ -1,0 +1,112 @@
+"""Every router decides as its rule says, alone, packed, in windows and step by step."""
+
+import numpy as np
+import pytest
+import torch
+
+from hnet_core.boundaries import BoundaryModel
+from hnet_core.config import ROUTER_NAMES, ChunkingConfig
+from hnet_core.encoding import encode
+from hnet_core.routing import ROUTERS, LinearRouter, is_space_like
+from hnet_core.rows import Rows
+from tests.tiny import random_bytes, tiny_model
+
+CHUNKINGS = {name: {"router": name} for name in ROUTER_NAMES}
+CHUNKINGS["fixed_stride"]["stride"] = 3
+ABLATIONS = {**CHUNKINGS, "no_smoothing": {"smoothing": False}, "no_ste": {"straight_through": False}}
+
+
+def ids_of(data: bytes) -> torch.Tensor:
+    return torch.from_numpy(encode(data).astype(np.int64))
+
+
+def limits(*lengths: int) -> torch.Tensor:
+    return torch.tensor([0, *np.cumsum(lengths).tolist()])
+
+
+def boundaries_of(chunking: dict, text: bytes) -> list[int]:
+    """Byte offsets at which stage 0 starts a chunk."""
+    track = BoundaryModel(tiny_model(1, chunking=chunking), {}).boundaries(text)[0]
+    return track.byte[track.is_boundary].tolist()
+
+
+def test_every_name_has_a_router():
+    assert tuple(ROUTERS) == ROUTER_NAMES
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        (b"the cat", [0, 3]),
+        (b"a, b;c", [0, 1, 4]),
+        (b"x  \n y", [0, 1]),
+        (b"R2D2_is 9", [0, 4, 7]),
+        ("zwölf Äpfel".encode(), [0, 2, 6]),
+        ("中文".encode(), [0, 3]),
+        (b"  a", [0]),
+        (b"@[`{/:", [0]),
+    ],
+)
+def test_space_like_bytes_start_chunks_unless_they_follow_one(text, starts):
+    assert boundaries_of({"router": "space_like"}, text) == starts
+
+
+def test_space_like_is_what_is_no_letter_no_digit_and_no_continuation():
+    plain = {*range(ord("a"), ord("z") + 1), *range(ord("A"), ord("Z") + 1), *range(ord("0"), ord("9") + 1)}
+    want = [byte not in plain and not 0x80 <= byte < 0xC0 for byte in range(256)]
+    assert is_space_like(torch.arange(256)).tolist() == want
+
+
+def test_fixed_stride_counts_from_the_start_marker():
+    assert boundaries_of({"router": "fixed_stride", "stride": 4}, b"x" * 14) == [0, 3, 7, 11]
+
+
+def test_linear_router_is_a_sigmoid_of_each_position():
+    router, x = LinearRouter(6, ChunkingConfig(router="linear")), torch.randn(7, 6)
+    prob, state = router(x, Rows(limits(4, 0, 3)))
+    want = 1 / (1 + np.exp(-(x @ router.head.weight[0] + router.head.bias).detach().numpy()))
+    want[[0, 4]] = 1
+    np.testing.assert_allclose(prob.detach(), want, rtol=1e-5)
+    assert state is None
+
+
+@pytest.mark.parametrize("chunking", ABLATIONS.values(), ids=ABLATIONS)
+def test_rows_alone_packed_and_step_by_step_agree(chunking):
+    model = tiny_model(2, chunking=chunking)
+    texts = [ids_of(random_bytes(n, seed=n)) for n in (30, 1, 17)]
+    packed = model(torch.cat(texts), cu_seqlens=limits(*map(len, texts)))
+    alone = [model(text, cu_seqlens=limits(len(text))).logits for text in texts]
+    torch.testing.assert_close(packed.logits, torch.cat(alone), atol=2e-5, rtol=1e-4)
+    state, steps = model.new_state(3), [[] for _ in texts]
+    # Rows bring a prefill of different lengths first, then a byte or nothing at a time.
+    for low, high in [(0, 9), (9, 10), (10, 11), (11, 18), (18, 31)]:
+        parts = [text[low:high] for text in texts]
+        out = model(torch.cat(parts), cu_seqlens=limits(*map(len, parts)), state=state)
+        state = out.state
+        for row, logits in zip(steps, out.logits.split([len(p) for p in parts]), strict=True):
+            row.append(logits)
+    torch.testing.assert_close(
+        torch.cat([torch.cat(row) for row in steps]), packed.logits, atol=2e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("window", [1, 7, 64])
+@pytest.mark.parametrize("chunking", CHUNKINGS.values(), ids=CHUNKINGS)
+def test_boundary_path_equals_the_full_forward_in_windows(chunking, window):
+    model, data = tiny_model(2, chunking=chunking), random_bytes(200, seed=3)
+    tracks = BoundaryModel(model, {}).boundaries(data, window=window)
+    with torch.no_grad():
+        out = model(ids_of(data), cu_seqlens=limits(len(data) + 1))
+    at = np.arange(-1, len(data))
+    for track, stage in zip(tracks, out.stages, strict=True):
+        at = at[stage.is_boundary.numpy()]
+        assert track.byte[track.is_boundary].tolist() == sorted({max(0, b) for b in at.tolist()})
+    assert 0 < tracks[0].is_boundary.mean() < 1
+
+
+@pytest.mark.parametrize("chunking", ABLATIONS.values(), ids=ABLATIONS)
+def test_all_that_is_used_gets_a_gradient(chunking):
+    model = tiny_model(1, chunking=chunking)
+    out = model(ids_of(random_bytes(60)), cu_seqlens=limits(61))
+    (out.logits.square().mean() + out.stages[0].prob.sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
