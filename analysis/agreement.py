@@ -1,60 +1,22 @@
-"""Do two segmentations of the same sequences agree, and more than their rates alone would make them?
-
-Everything is counted over the bytes that could start a chunk: all but the first of each sequence, which always does.
-"""
+"""Do two segmentations of the same sequences agree, and more than their rates alone would make them?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise, product
+from itertools import combinations, islice, product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, rankdata
 
 from analysis import schema
 from analysis.extract import Analysis
-from analysis.matching import matched_and_chance, top_positions
-from analysis.null_models import shift_null
+from analysis.matching import matched_slots
+from analysis.null_models import shift_null, turns
+from analysis.segment_metrics import boundary_similarity, partition_measures, window_errors
+from analysis.segmentations import Segmentation, positions
 from hnet_core.errors import InputError
 
-
-@dataclass(frozen=True)
-class Segmentation:
-    """Boundaries of one model and stage in some sequences, the forced start of each dropped.
-
-    lengths  bytes of each sequence
-    starts   for each sequence its boundaries, rising, in [1, length)
-    seen     for each sequence the positions the stage sees, but the first
-    prob     for each sequence the boundary probability of those
-    """
-
-    name: str
-    stage: int
-    lengths: tuple[int, ...]
-    starts: tuple[np.ndarray, ...]
-    seen: tuple[np.ndarray, ...]
-    prob: tuple[np.ndarray, ...]
-
-
-def positions(analysis: Analysis, stage: int) -> Segmentation:
-    """The boundaries of one stage of an analysis."""
-    if not 0 <= stage < analysis.model.n_stages:
-        raise InputError(
-            f"model {analysis.model.name} has no stage {stage}; it has stages 0 to {analysis.model.n_stages - 1}"
-        )
-    table = analysis.boundaries[analysis.boundaries["stage"].to_numpy() == stage]
-    byte, is_boundary = table["byte"].to_numpy(), table["is_boundary"].to_numpy()
-    edges = np.searchsorted(table["sequence"].cat.codes.to_numpy(), np.arange(len(analysis.sequences) + 1))
-    parts = [slice(low + 1, high) for low, high in pairwise(edges)]
-    prob = table["prob"].to_numpy()
-    return Segmentation(
-        name=analysis.model.name,
-        stage=stage,
-        lengths=tuple(len(sequence.data) for sequence in analysis.sequences),
-        starts=tuple(byte[part][is_boundary[part]] for part in parts),
-        seen=tuple(byte[part] for part in parts),
-        prob=tuple(prob[part] for part in parts),
-    )
+DENSITY_RATIO = 1.5
+"""Where one side has this many times the boundaries of the other, F1 cannot pass 0.8 and says little."""
 
 
 def compare(
@@ -81,17 +43,33 @@ def compare_all(
 
     Stages of one model are not compared: they are nested by construction. q_value is Benjamini-Hochberg over the rows.
     """
-    if len(analyses) < 2:
-        raise InputError("a comparison needs at least two models; give another one")
-    cuts = [[positions(analysis, stage) for stage in range(analysis.model.n_stages)] for analysis in analyses]
     for a, b in combinations(analyses, 2):
         _check_same(a, b)
-    rows = [
-        compare_segmentations(x, y, tolerance=tolerance, shifts=shifts, seed=seed)
-        for first, second in combinations(cuts, 2)
-        for x, y in product(first, second)
-    ]
-    table = pd.DataFrame(rows)
+    cuts = [[positions(analysis, stage) for stage in range(analysis.model.n_stages)] for analysis in analyses]
+    return compare_pairs(cuts, tolerance=tolerance, shifts=shifts, seed=seed)
+
+
+def compare_pairs(
+    cuts: Sequence[Sequence[Segmentation]], *, tolerance: int = 1, shifts: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """As compare_all, from the segmentations of each model's stages."""
+    if len(cuts) < 2:
+        raise InputError("a comparison needs at least two models; give another one")
+    pairs = [pair for first, second in combinations(cuts, 2) for pair in product(first, second)]
+    return agreement_table(pairs, tolerance=tolerance, shifts=shifts, seed=seed)
+
+
+def agreement_table(
+    pairs: Sequence[tuple[Segmentation, Segmentation]],
+    *,
+    tolerance: int = 1,
+    shifts: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A row a pair, schema.AGREEMENT; q_value is Benjamini-Hochberg over the rows."""
+    table = pd.DataFrame(
+        [compare_segmentations(a, b, tolerance=tolerance, shifts=shifts, seed=seed) for a, b in pairs]
+    )
     table["q_value"] = false_discovery_control(table["p_value"], method="bh")
     return schema.check(table.astype(schema.AGREEMENT), schema.AGREEMENT)
 
@@ -101,7 +79,8 @@ def compare_segmentations(
 ) -> dict:
     """A row of schema.AGREEMENT; q_value equals p_value, for there is one comparison.
 
-    Undefined ratios (no boundary on a side, no room between chance and best) are NaN.
+    Where the two are not symmetric b is the reference. Undefined ratios (no boundary on a side, no room between
+    chance and best) are NaN.
     Chance is taken inside each sequence, so that it also holds where rates differ from sequence to sequence; for one
     sequence f1_chance is 2 rA rB / (rA + rB) and f1_max is 2 min(rA, rB) / (rA + rB).
     """
@@ -111,21 +90,53 @@ def compare_segmentations(
         raise InputError(
             "the two segmentations are of different sequences; compare models over the same input"
         )
-    room = np.array([length - 1 for length in a.lengths])
     n_a, n_b = (np.array([len(starts) for starts in x.starts]) for x in (a, b))
     null = shift_null(
-        [s - 1 for s in a.starts], [s - 1 for s in b.starts], room.tolist(), shifts=shifts, seed=seed
+        [s - 1 for s in a.starts],
+        [s - 1 for s in b.starts],
+        np.diff(a.edges).tolist(),
+        shifts=shifts,
+        seed=seed,
     )
     row = {"model_a": a.name, "stage_a": a.stage, "model_b": b.name, "stage_b": b.stage}
-    row |= _overlap(int(room.sum()), int(n_a.sum()), int(n_b.sum()), null.observed)
+    row |= _overlap(a.n_slots, int(n_a.sum()), int(n_b.sum()), null.observed)
     chance = _ratio(2 * null.mean, n_a.sum() + n_b.sum())
     best = _ratio(2 * np.minimum(n_a, n_b).sum(), n_a.sum() + n_b.sum())
     row |= {"f1_chance": chance, "f1_max": best, "f1_star": _ratio(row["f1"] - chance, best - chance)}
-    row |= {"f1_matched": _matched_f1(a, b)}
-    row |= _tolerant(a, b, tolerance, seed)
+    row |= {"f1_matched": _matched_f1(a, b), "spearman": spearman(a, b)}
+    row |= _with_chance(a, b, tolerance, seed)
     z = _ratio(null.observed - null.mean, null.sd)
     row |= {"shifts": null.n_shifts, "z": z, "p_value": null.p_value, "q_value": null.p_value}
     return {column: row[column] for column in schema.AGREEMENT}
+
+
+def density_curve(a: Segmentation, b: Segmentation, rates: Sequence[float]) -> pd.DataFrame:
+    """Agreement at equal densities: of the k likeliest slots of a and of b, whatever the thresholds.
+
+    rates    shares of the slots to take, in (0, 1]
+    returns  schema.DENSITY: a row a rate; f1_chance is k / n, what independent rankings share
+    """
+    k = np.maximum(np.round(np.asarray(rates, np.float64) * a.n_slots).astype(np.int64), 1)
+    k = np.minimum(k, min(len(a.seen_slots), len(b.seen_slots)))
+    later = np.maximum(a.ranking[0], b.ranking[0])
+    shared = np.cumsum(np.bincount(later, minlength=a.n_slots + 1))[k - 1]
+    f1, chance = shared / k, k / a.n_slots
+    with np.errstate(invalid="ignore", divide="ignore"):
+        star = np.where(chance < 1, (f1 - chance) / (1 - chance), np.nan)
+    table = pd.DataFrame({"k": k, "rate": chance, "f1": f1, "f1_chance": chance, "f1_star": star})
+    return schema.check(table.astype(schema.DENSITY), schema.DENSITY)
+
+
+def spearman(a: Segmentation, b: Segmentation) -> float:
+    """Spearman's correlation of the two boundary probabilities over the slots that both stages see."""
+    if len(a.seen_slots) == len(b.seen_slots) == a.n_slots:
+        x, y = a.ranking[1], b.ranking[1]
+    else:
+        _, in_a, in_b = np.intersect1d(a.seen_slots, b.seen_slots, assume_unique=True, return_indices=True)
+        x, y = (
+            rankdata(np.concatenate(side.prob)[at]) - (len(at) + 1) / 2 for side, at in ((a, in_a), (b, in_b))
+        )
+    return _ratio(float(x @ y), float(np.sqrt((x @ x) * (y @ y))))
 
 
 def differences(a: Analysis, b: Analysis, stage_a: int = 0, stage_b: int = 0) -> pd.DataFrame:
@@ -170,6 +181,7 @@ def _overlap(n: int, n_a: int, n_b: int, both: int) -> dict:
         "n_both": both,
         "rate_a": rate_a,
         "rate_b": rate_b,
+        "rates_differ": bool(max(n_a, n_b) > DENSITY_RATIO * min(n_a, n_b)),
         "f1": _ratio(2 * both, n_a + n_b),
         "precision": _ratio(both, n_a),
         "recall": _ratio(both, n_b),
@@ -185,22 +197,47 @@ def _overlap(n: int, n_a: int, n_b: int, both: int) -> dict:
 def _matched_f1(a: Segmentation, b: Segmentation) -> float:
     """Share in common of the k likeliest positions of a and of b, k = the smaller number of boundaries."""
     k = min(sum(map(len, a.starts)), sum(map(len, b.starts)))
-    offsets = np.concatenate([[0], np.cumsum(a.lengths)[:-1]])
-    top_a, top_b = (top_positions(x.seen, x.prob, offsets, k) for x in (a, b))
-    return _ratio(len(np.intersect1d(top_a, top_b, assume_unique=True)), k)
+    return _ratio(int((np.maximum(a.ranking[0], b.ranking[0]) < k).sum()), k)
 
 
-def _tolerant(a: Segmentation, b: Segmentation, tolerance: int, seed: int) -> dict:
-    """Agreement when boundaries up to `tolerance` bytes apart may pair off, one to one."""
-    n_a, n_b = sum(map(len, a.starts)), sum(map(len, b.starts))
-    hits, by_chance = matched_and_chance(a.starts, b.starts, a.lengths, tolerance, seed)
+def _by_partition(a: np.ndarray, b: np.ndarray, edges: np.ndarray, tolerance: int) -> dict[str, float]:
+    """The measures that have no closed form for their level at chance.
+
+    a, b (n,) bool   edges (S + 1,), as in analysis.segment_metrics
+    """
+    hits = matched_slots(a, b, edges, tolerance)
+    pk, window_diff, _ = window_errors(a, b, edges)
     return {
-        "tolerance": tolerance,
-        "f1_tolerant": _ratio(2 * hits, n_a + n_b),
-        "precision_tolerant": _ratio(hits, n_a),
-        "recall_tolerant": _ratio(hits, n_b),
-        "f1_tolerant_chance": _ratio(2 * by_chance, n_a + n_b),
+        "f1_tolerant": _ratio(2 * hits, a.sum() + b.sum()),
+        **partition_measures(a, b, edges),
+        "pk": pk,
+        "window_diff": window_diff,
+        "boundary_similarity": boundary_similarity(a, b, edges, tolerance + 1),
     }
+
+
+def _with_chance(a: Segmentation, b: Segmentation, tolerance: int, seed: int) -> dict[str, float]:
+    """_by_partition, and as NAME_chance its mean over random circular shifts of a inside each sequence."""
+    found = _by_partition(a.marks, b.marks, a.edges, tolerance)
+    # In large inputs one shift gives a steady mean, and is all that time allows.
+    repeats = int(np.clip(200_000 / max(a.marks.sum() + b.marks.sum(), 1), 1, 50))
+    drawn = []
+    for at in islice(turns(a.marks, a.edges, np.random.default_rng(seed)), repeats):
+        marks = np.zeros_like(a.marks)
+        marks[at] = True
+        drawn.append(_by_partition(marks, b.marks, a.edges, tolerance))
+    by_chance = {f"{name}_chance": float(np.mean([each[name] for each in drawn])) for name in found}
+    hits = found["f1_tolerant"] * (a.marks.sum() + b.marks.sum()) / 2
+    return (
+        found
+        | by_chance
+        | {
+            "tolerance": tolerance,
+            "precision_tolerant": _ratio(hits, a.marks.sum()),
+            "recall_tolerant": _ratio(hits, b.marks.sum()),
+            "window": window_errors(a.marks, b.marks, a.edges)[2],
+        }
+    )
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -1,36 +1,35 @@
-"""Features of DNA records (genes, CDS, ...) from GenBank or GFF3, as 0-based half-open intervals."""
+"""Features of DNA records (genes, CDS, ...) as 0-based half-open intervals, and how they meet the sequences."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import unquote
+import re
+from collections.abc import Sequence
 
 import pandas as pd
 from Bio.SeqFeature import SeqFeature
 
-from analysis import schema
-from analysis.fasta import lines_of, plain_text
+from analysis import schema, sources
+from analysis.fasta import plain_text
+from analysis.feature_lines import coding_phases, line_features
 from analysis.genbank import genbank_records
 from analysis.sources import MAX_BYTES, Source, read_bytes, source_name
 from hnet_core.errors import InputError
 
 _STRANDS = {1: "+", -1: "-"}
 _GENBANK_NAMES = ("gene", "locus_tag", "product", "label", "note")
-_GFF_NAMES = ("Name", "gene", "locus_tag", "ID")
 
 
 def read_features(source: Source, name: str | None = None, max_bytes: int = MAX_BYTES) -> pd.DataFrame:
-    """Every feature of a GenBank or GFF3 file (told apart by content), schema.FEATURES.
+    """Every feature of a GenBank, GFF3, GTF or BED file (told apart by content), schema.FEATURES.
 
-    A feature in several parts (exons, across the origin) has a row for each part, under one name.
+    A feature in several parts (exons, across the origin) has a row for each part, under one name and parent.
     Rows are sorted by sequence (in the order of the file), start and end.
-    Raises InputError for a file that is neither, or a line that is no feature.
+    Raises InputError for a file that is none of these, or a line that is no feature, with its number.
     """
     shown = source_name(source, name, "annotation")
     data = plain_text(read_bytes(source, shown, max_bytes), shown)
-    is_genbank = data[:64].lstrip().startswith(b"LOCUS ")
-    rows = list(_genbank_rows(data, shown) if is_genbank else _gff3_rows(data, shown))
-    table = pd.DataFrame(rows, columns=list(schema.FEATURES))
-    order = {sequence: i for i, sequence in enumerate(dict.fromkeys(table["sequence"]))}
-    table["sequence"] = pd.Categorical(table["sequence"], categories=list(order))
+    read = _genbank_features if data[:64].lstrip().startswith(b"LOCUS ") else line_features
+    table = read(data, shown)
+    order = list(dict.fromkeys(table["sequence"]))
+    table["sequence"] = pd.Categorical(table["sequence"], categories=order)
     table = table.sort_values(["sequence", "start", "end"], kind="stable", ignore_index=True)
     return schema.check(table.astype(schema.FEATURES), schema.FEATURES)
 
@@ -44,12 +43,12 @@ def features_of(
 ) -> pd.DataFrame:
     """The features of one record that overlap [start, end); kinds None: of every kind.
 
-    When no feature carries the record's own name, the version after the dot is ignored: NC_001416 is NC_001416.1.
+    When no feature carries the record's own name, an alias will do: NC_001416 is NC_001416.1, 1 is chr1.
     """
     names = features["sequence"].astype(str)
     mine = names == sequence
     if not mine.any():
-        mine = names.str.replace(r"\.\d+$", "", regex=True) == _unversioned(sequence)
+        mine = names.map(alias) == alias(sequence)
     mine &= features["end"] > start
     if end is not None:
         mine &= features["start"] < end
@@ -58,55 +57,117 @@ def features_of(
     return features[mine].reset_index(drop=True)
 
 
-def _unversioned(name: str) -> str:
-    stem, dot, version = name.rpartition(".")
-    return stem if dot and version.isdigit() else name
+def alias(name: str) -> str:
+    """One spelling for the usual names of one sequence: without `chr` and the version; MT for M."""
+    name = re.sub(r"\.\d+$", "", name)
+    short = re.sub(r"^chr(omosome)?_?(?=.)", "", name, flags=re.IGNORECASE)
+    return {"M": "MT", "Mito": "MT"}.get(short, short)
 
 
-def _genbank_rows(data: bytes, shown: str) -> Iterator[tuple]:
+def fit_features(
+    features: pd.DataFrame, sequences: Sequence[sources.Sequence], shown: str = "annotation"
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The features that lie on the sequences, under the sequences' names, and what was left out.
+
+    A feature that ends beyond a circular sequence goes on at its start; beyond a linear one it is left out.
+    Raises InputError when no feature lies on any of the sequences.
+    """
+    if features.empty:
+        raise InputError(f"{shown}: has no features; give the annotation of the input")
+    names = [sequence.name for sequence in sequences]
+    to_name = _meeting(list(features["sequence"].cat.categories), names)
+    if not to_name:
+        theirs, ours = _some(features["sequence"].cat.categories), _some(names)
+        raise InputError(
+            f"{shown}: is of another genome: its sequences are {theirs}, the input's are {ours}; "
+            "give the annotation of these sequences"
+        )
+    found = features["sequence"].astype(str).map(to_name)
+    warnings = []
+    if found.isna().any():
+        lost = features["sequence"][found.isna()].cat.remove_unused_categories().cat.categories
+        n = int(found.isna().sum())
+        warnings.append(f"{shown}: {n} features lie on sequences that the input lacks: {_some(lost)}")
+    bare = [name for name in names if name not in set(to_name.values())]
+    if bare:
+        warnings.append(f"{shown}: says nothing of {_some(bare)}; left out of what needs an annotation")
+    table = features.assign(sequence=pd.Categorical(found, categories=names))[found.notna()]
+    length = table["sequence"].map({s.name: len(s.data) for s in sequences}).astype("int64")
+    table, wrapped = _around_the_origin(table, length)
+    beyond = ((table["end"] > length) & ~wrapped) | (table["start"] >= length)
+    if beyond.any():
+        first = table[beyond].sort_values("line").iloc[0]
+        where = f"first: line {first['line']}, " if first["line"] else "first: "
+        warnings.append(
+            f"{shown}: {int(beyond.sum())} features reach beyond the end of their sequence and are left out "
+            f"({where}{first['kind']} [{first['start']}, {first['end']}) on {first['sequence']})"
+        )
+    table = _split(table[~beyond], length[~beyond], wrapped[~beyond])
+    if table.empty:
+        raise InputError(f"{shown}: no feature lies on the input; give the annotation of these sequences")
+    table = table.sort_values(["sequence", "start", "end"], kind="stable", ignore_index=True)
+    return schema.check(table.astype(schema.FEATURES), schema.FEATURES), tuple(warnings)
+
+
+def _meeting(theirs: list[str], ours: list[str]) -> dict[str, str]:
+    """Annotation's name -> input's name: equal, else by alias where that is not ambiguous."""
+    exact = {name: name for name in theirs if name in set(ours)}
+    by_alias: dict[str, list[str]] = {}
+    for name in ours:
+        by_alias.setdefault(alias(name), []).append(name)
+    for name in theirs:
+        meant = [n for n in by_alias.get(alias(name), []) if n not in exact.values()]
+        if name not in exact and len(meant) == 1:
+            exact[name] = meant[0]
+    return exact
+
+
+def _around_the_origin(table: pd.DataFrame, length: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    """Which features of rings pass the origin; those that lie past it whole are put where they are."""
+    turns = ((table["start"] >= length) & table["circular"]).astype("int64") * length
+    table = table.assign(start=table["start"] - turns, end=table["end"] - turns)
+    return table, table["circular"] & (table["end"] > length) & (table["end"] <= 2 * length)
+
+
+def _split(table: pd.DataFrame, length: pd.Series, wrapped: pd.Series) -> pd.DataFrame:
+    """Features over the origin as two parts, each with its own phase."""
+    over = table[wrapped]
+    if over.empty:
+        return table
+    ring = length[wrapped]
+    before, after = ring - over["start"], over["end"] - ring
+    first = over.assign(end=ring)
+    second = over.assign(start=0, end=after)
+    # The part read second goes on in the codon that the part read first has begun.
+    forward, coding = over["strand"] == "+", over["phase"] >= 0
+    second["phase"] = second["phase"].mask(coding & forward, (over["phase"] - before) % 3)
+    first["phase"] = first["phase"].mask(coding & ~forward, (over["phase"] - after) % 3)
+    return pd.concat([table[~wrapped], first, second])
+
+
+def _genbank_features(data: bytes, shown: str) -> pd.DataFrame:
+    rows = []
     for record in genbank_records(data, shown):
-        for feature in record.features:
+        circular = record.annotations.get("topology") == "circular"
+        for number, feature in enumerate(record.features):
             if feature.location is None:  # Biopython warns and leaves out what it cannot place
                 continue
-            for part in feature.location.parts:
-                start, end = int(part.start), int(part.end)
-                yield (
-                    record.id,
-                    feature.type,
-                    _genbank_name(feature),
-                    start,
-                    end,
-                    _STRANDS.get(part.strand, "."),
-                )
+            parts = feature.location.parts  # in the order of transcription
+            phases = [-1] * len(parts)
+            if feature.type == "CDS":
+                skip = int(feature.qualifiers.get("codon_start", ["1"])[0]) - 1
+                phases = coding_phases([len(part) for part in parts], skip)
+            for part, phase in zip(parts, phases, strict=True):
+                where = (int(part.start), int(part.end), _STRANDS.get(part.strand, "."))
+                about = (phase, f"{record.id}:{number}", circular, 0)
+                rows.append((record.id, feature.type, _genbank_name(feature), *where, *about))
+    return pd.DataFrame(rows, columns=list(schema.FEATURES))
 
 
 def _genbank_name(feature: SeqFeature) -> str:
     return next((feature.qualifiers[key][0] for key in _GENBANK_NAMES if key in feature.qualifiers), "")
 
 
-def _gff3_rows(data: bytes, shown: str) -> Iterator[tuple]:
-    """GFF3 counts from 1 and includes the end: start - 1, end is the same interval here."""
-    for number, line in enumerate(lines_of(data), 1):
-        line = line.rstrip("\n")
-        if line.startswith("##FASTA") or line.startswith(">"):
-            return
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = line.split("\t")
-        if len(fields) != 9 or not (fields[3].isascii() and fields[3].isdigit()) or not fields[4].isdigit():
-            raise InputError(
-                f"{shown}, line {number}: {line[:40]!r} is not a GFF3 feature (nine columns between tabs, start "
-                "and end whole numbers); give a GFF3 or GenBank file"
-            )
-        start, end = int(fields[3]) - 1, int(fields[4])
-        if not 0 <= start < end:
-            raise InputError(
-                f"{shown}, line {number}: start {fields[3]} and end {fields[4]} need 1 <= start <= end"
-            )
-        strand = fields[6] if fields[6] in ("+", "-") else "."
-        yield unquote(fields[0]), fields[2], _gff3_name(fields[8].split(";")), start, end, strand
-
-
-def _gff3_name(attributes: Iterable[str]) -> str:
-    pairs = dict(attribute.strip().partition("=")[::2] for attribute in attributes)
-    return next((unquote(pairs[key]) for key in _GFF_NAMES if key in pairs), "")
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, list(names)[:3])) + more

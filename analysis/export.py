@@ -1,9 +1,13 @@
-"""Tables -> files: CSV, Parquet, and for DNA the tracks of genome browsers. A file appears whole or not at all."""
+"""Tables -> files: CSV, Parquet, and for DNA the tracks of genome browsers. A file appears whole or not at all.
+
+Every file says where it comes from: Parquet in its metadata, BED, bedGraph and GFF3 in a comment, CSV and bigWig, which
+have no place for it, in a file of JSON beside them.
+"""
 
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -15,10 +19,13 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from analysis import tracks
+from analysis.bigwig import BigWigWriter
+from analysis.provenance import KEY, Provenance, as_text, beside
 from hnet_core.errors import InputError
 
 # A spreadsheet runs a cell that starts so (full-width signs count as well); see OWASP, CSV injection.
-_RUNS = r"^[=+\-@\t\r\n＝＋－＠]"
+# A sign alone is a strand and runs nothing.
+_RUNS = r"^([=@\t\r\n＝＋－＠]|[+\-](?s:.))"
 
 
 class Writer(Protocol):
@@ -30,32 +37,57 @@ class Writer(Protocol):
 
 
 @contextmanager
-def open_writer(path: str | Path) -> Iterator[Writer]:
+def open_writer(
+    path: str | Path, about: Provenance | None = None, lengths: Mapping[str, int] | None = None
+) -> Iterator[Writer]:
     """A writer of the format that the suffix names; the file appears when the block ends without an error.
 
     csv, parquet       any table; text cells of a CSV that a spreadsheet would run get a leading apostrophe
     bed bedgraph gff3  boundary or chunk tables of DNA (columns sequence, stage, prob and byte or start, end)
+    bw                 the same, of one model, stage and strand; `lengths` says how long each sequence is
+    about              goes into the file or beside it
     Raises InputError before anything is written: unknown suffix, no such folder, a folder in its place.
     """
     path = Path(path)
     check_out(path)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    suffix, part, note = path.suffix.lower(), _part(path), _part(path)
     try:
         with open(part, "xb") as file:
-            writer = _WRITERS[path.suffix.lower()](file)
+            writer = _writer(suffix, file, about, lengths)
             try:
                 yield writer
             finally:
                 writer.close()
+        if about is not None and suffix in BESIDE:
+            note.write_text(as_text(about) + "\n", encoding="utf-8")
+            os.replace(note, beside(path))
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+        note.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """A name in the same folder, for what is not finished."""
+    return path.with_name(f".{secrets.token_hex(8)}.part")
+
+
+def _writer(
+    suffix: str, file: BinaryIO, about: Provenance | None, lengths: Mapping[str, int] | None
+) -> "Writer":
+    if suffix == ".csv":
+        return _CsvWriter(file)
+    if suffix == ".parquet":
+        return _ParquetWriter(file, about)
+    if suffix == ".bw":
+        return BigWigWriter(file.name, lengths)
+    return tracks.WRITERS[suffix](file, about)
 
 
 def check_out(path: str | Path) -> None:
     """InputError when no table can be written there, so that long work need not start."""
     path = Path(path)
-    if path.suffix.lower() not in _WRITERS:
+    if path.suffix.lower() not in OUT_SUFFIXES:
         given = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise InputError(f"{path}: {given} names no format; write to one of {', '.join(OUT_SUFFIXES)}")
     if path.is_dir():
@@ -66,9 +98,9 @@ def check_out(path: str | Path) -> None:
         raise InputError(f"{path}: the folder {path.parent} cannot be written to; choose another")
 
 
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
+def write_table(table: pd.DataFrame, path: str | Path, about: Provenance | None = None) -> None:
     """One table in the format that the suffix names."""
-    with open_writer(path) as writer:
+    with open_writer(path, about) as writer:
         writer.write(table)
 
 
@@ -132,8 +164,9 @@ class _CsvWriter:
 
 
 class _ParquetWriter:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, about: Provenance | None) -> None:
         self.file, self.inner = file, None
+        self.about = {} if about is None else {KEY: as_text(about)}
 
     def write(self, table: pd.DataFrame) -> None:
         arrow = pa.Table.from_pandas(table, preserve_index=False)
@@ -142,8 +175,8 @@ class _ParquetWriter:
             if pa.types.is_dictionary(kind):
                 same = pa.dictionary(pa.int32(), kind.value_type)
                 arrow = arrow.set_column(i, arrow.schema.names[i], arrow.column(i).cast(same))
-        arrow = arrow.replace_schema_metadata(arrow.schema.metadata if self.inner is None else None)
         if self.inner is None:
+            arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), **self.about})
             self.inner = pyarrow.parquet.ParquetWriter(self.file, arrow.schema)
         self.inner.write_table(arrow.cast(self.inner.schema))
 
@@ -152,14 +185,9 @@ class _ParquetWriter:
             self.inner.close()
 
 
-_WRITERS: dict[str, Callable[[BinaryIO], Writer]] = {
-    ".csv": _CsvWriter,
-    ".parquet": _ParquetWriter,
-    ".bed": tracks.BedWriter,
-    ".bedgraph": tracks.BedGraphWriter,
-    ".gff3": tracks.Gff3Writer,
-}
-OUT_SUFFIXES = tuple(_WRITERS)
+TRACK_SUFFIXES = (*tracks.WRITERS, ".bw")
+"""What needs DNA: coordinates are of records, not of texts."""
+OUT_SUFFIXES = (".csv", ".parquet", *TRACK_SUFFIXES)
 """What a table can be written as."""
-TRACK_SUFFIXES = (".bed", ".bedgraph", ".gff3")
-"""Those that need DNA: their coordinates are of records, not of texts."""
+BESIDE = (".csv", ".bw")
+"""Formats whose provenance is in a file beside them."""

@@ -1,9 +1,12 @@
 """Run a model over sequences: the tables everything else is made from."""
 
-from collections.abc import Callable, Sequence
+import ctypes
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from analysis import schema, sources
@@ -11,8 +14,21 @@ from analysis.chunks import Track, boundary_table, chunk_table, summary_table
 from analysis.inputs import collect_warnings
 from hnet_core.errors import ConfigError, InputError
 
+PIECE = 2**14
+"""Bytes of a long input that go through a model at a time."""
+PIECES_A_TRIM = 8
+"""Pieces between two times that free memory goes back to the system."""
+PACK = 2**15
+"""Short inputs share a call of the model up to so many bytes."""
+
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
+
+
+class BoundaryStream(Protocol):
+    """One input, piece by piece; for each piece what is new at every stage."""
+
+    def feed_all(self, pieces: Iterable[bytes]) -> Iterator[tuple[Track, ...]]: ...
 
 
 class BoundaryModel(Protocol):
@@ -22,7 +38,11 @@ class BoundaryModel(Protocol):
     info: dict[str, Any]
     n_stages: int
 
-    def boundaries(self, data: bytes, *, progress: Progress | None = None) -> tuple[Track, ...]: ...
+    def boundaries_many(
+        self, data: Sequence[bytes], *, progress: Progress | None = None
+    ) -> Sequence[tuple[Track, ...]]: ...
+
+    def open(self) -> BoundaryStream: ...
 
 
 @dataclass(frozen=True)
@@ -65,15 +85,8 @@ def analyse(
     sequences  at least one, none empty, names all different, else InputError
     model      at least one routing stage, else ConfigError
     """
-    _check(sequences, model)
-    total = sum(len(sequence.data) for sequence in sequences)
-    tracks, done = [], 0
-    for sequence in sequences:
-        inner = _offset(progress, done, total) if progress else None
-        tracks.append(model.boundaries(sequence.data, progress=inner))
-        done += len(sequence.data)
-        if progress:
-            progress(done, total)
+    check(sequences, model)
+    tracks = model.boundaries_many([sequence.data for sequence in sequences], progress=progress)
     boundaries = boundary_table([sequence.name for sequence in sequences], tracks)
     chunks = chunk_table(boundaries, [len(sequence.data) for sequence in sequences])
     return Analysis(
@@ -84,6 +97,65 @@ def analyse(
         summary=summary_table(boundaries, chunks),
         warnings=collect_warnings(sequences) + domain_warnings(sequences, model),
     )
+
+
+def track_pieces(
+    data: Sequence[bytes], model: BoundaryModel, progress: Progress | None = None
+) -> Iterator[tuple[int, tuple[Track, ...]]]:
+    """(index of an input, what is new of it at every stage), input by input, in constant memory.
+
+    Inputs of up to PACK bytes come whole, several to one call of the model; longer ones in pieces of PIECE bytes.
+    """
+    total, done = sum(map(len, data)), 0
+    for group in shared_calls(data):
+        if len(group) > 1:
+            yield from zip(group, model.boundaries_many([data[i] for i in group]), strict=True)
+            done += sum(len(data[i]) for i in group)
+        else:
+            whole, stream = data[group[0]], model.open()
+            pieces = (whole[start : start + PIECE] for start in range(0, len(whole), PIECE))
+            for number, tracks in enumerate(stream.feed_all(pieces), 1):
+                yield group[0], tracks
+                if number % PIECES_A_TRIM == 0:
+                    _return_free_memory()
+                if progress:
+                    progress(done + min(number * PIECE, len(whole)), total)
+            done += len(whole)
+        if progress:
+            progress(done, total)
+
+
+def _return_free_memory() -> None:
+    """glibc keeps what large arrays leave free, in more and more pieces: over a genome half a GB. 40 ms at most."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
+
+
+def shared_calls(data: Sequence[bytes]) -> Iterator[list[int]]:
+    """Indices of the inputs that share a call of the model: short ones up to PACK bytes; a longer one stands alone."""
+    group, size = [], 0
+    for index, each in enumerate(data):
+        if group and size + len(each) > PACK:
+            yield group
+            group, size = [], 0
+        group.append(index)
+        size += len(each)
+    if group:
+        yield group
+
+
+def boundary_marks(
+    data: Sequence[bytes], model: BoundaryModel, progress: Progress | None = None
+) -> list[list[np.ndarray]]:
+    """For each stage, for each input, (length,) bool: a chunk starts here. The forced start at 0 is not marked."""
+    marks = [[np.zeros(len(each), bool) for each in data] for _ in range(model.n_stages)]
+    for index, tracks in track_pieces(data, model, progress):
+        for stage, track in enumerate(tracks):
+            marks[stage][index][track.byte[track.is_boundary]] = True
+    for each in (mark for stage in marks for mark in stage):
+        each[:1] = False
+    return marks
 
 
 def model_info(model: BoundaryModel) -> ModelInfo:
@@ -103,7 +175,8 @@ def domain_warnings(sequences: Sequence[sources.Sequence], model: BoundaryModel)
     return ()
 
 
-def _check(sequences: Sequence[sources.Sequence], model: BoundaryModel) -> None:
+def check(sequences: Sequence[sources.Sequence], model: BoundaryModel) -> None:
+    """InputError or ConfigError where there is nothing to analyse, or names are not all different."""
     if model.n_stages < 1:
         raise ConfigError(
             f"model {model.name} has no routing stage, so it has no boundaries; choose another model"
@@ -117,11 +190,6 @@ def _check(sequences: Sequence[sources.Sequence], model: BoundaryModel) -> None:
         if sequence.name in names:
             raise InputError(f"two sequences are named {sequence.name!r}; give each its own name")
         names.add(sequence.name)
-
-
-def _offset(progress: Progress, done: int, total: int) -> Progress:
-    """Progress within one sequence, told as progress over all."""
-    return lambda part, _: progress(done + part, total)
 
 
 def _part(table: pd.DataFrame, sequence: str, stage: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import BinaryIO
 from urllib.parse import quote
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from analysis.provenance import KEY, Provenance, as_text
 
 # GFF3 allows these in the first column as they stand; the rest is percent-encoded.
 _GFF3_SAFE = ".:^*$@!+_?-|"
@@ -20,17 +23,21 @@ ROWS = 500_000
 
 
 class _LineWriter:
-    """Writes boundary or chunk tables; `model` is a column where tables hold several models."""
+    """Writes boundary or chunk tables; `model` and `strand` are columns where tables hold several of them."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    head = ""
+
+    def __init__(self, file: BinaryIO, about: Provenance | None = None) -> None:
         self.file = file
+        note = "" if about is None else f"# {KEY} {as_text(about)}\n"
+        file.write(f"{self.head}{note}".encode())
 
     def write(self, table: pd.DataFrame) -> None:
         for first in range(0, len(table), ROWS):
             self._write(table.iloc[first : first + ROWS])
 
     def _write(self, table: pd.DataFrame) -> None:
-        start, end = _interval(table)
+        start, end = interval(table)
         self.write_lines(
             pd.DataFrame(
                 {
@@ -40,12 +47,13 @@ class _LineWriter:
                     "prob": table["prob"].to_numpy(),
                     "stage": table["stage"].to_numpy(),
                     "model": table["model"].astype(str).to_numpy() if "model" in table else "hnet",
+                    "strand": table["strand"].astype(str).to_numpy() if "strand" in table else ".",
                 }
             )
         )
 
     def write_lines(self, table: pd.DataFrame) -> None:
-        """Lines for rows of: sequence, start, end (0-based, half-open), prob, stage, model."""
+        """Lines for rows of: sequence, start, end (0-based, half-open), prob, stage, model, strand."""
         raise TypeError("a format says what its lines hold")
 
     def close(self) -> None:
@@ -62,7 +70,7 @@ def _dump(table: pd.DataFrame, file: BinaryIO) -> None:
         file.write(chunk.buffers()[2])  # the text of all lines, end to end
 
 
-def _interval(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def interval(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """0-based half-open: of each chunk, or of each position as one base."""
     if "start" in table:
         return table["start"].to_numpy(), table["end"].to_numpy()
@@ -80,30 +88,28 @@ class BedWriter(_LineWriter):
 
     def write_lines(self, table: pd.DataFrame) -> None:
         score = np.rint(table["prob"] * 1000).astype(int)
-        _dump(
-            table[["sequence", "start", "end"]].assign(name=_label(table), score=score, strand="."), self.file
-        )
+        columns = {"name": _label(table), "score": score, "strand": table["strand"]}
+        _dump(table[["sequence", "start", "end"]].assign(**columns), self.file)
 
 
 class BedGraphWriter(_LineWriter):
-    """bedGraph: a track for each model and stage, whose value is the probability."""
+    """bedGraph: a track for each model, stage and strand, whose value is the probability."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: BinaryIO, about: Provenance | None = None) -> None:
+        super().__init__(file, about)
         # A track is one block of the file, and tables bring every track piece by piece.
         self.blocks: dict[tuple, BinaryIO] = {}
         self.open_files = ExitStack()
 
     def write_lines(self, table: pd.DataFrame) -> None:
-        for (model, stage), part in table.groupby(["model", "stage"], observed=True, sort=False):
-            if (model, stage) not in self.blocks:
+        for key, part in table.groupby(["model", "stage", "strand"], observed=True, sort=False):
+            if key not in self.blocks:
                 block = tempfile.TemporaryFile()  # noqa: SIM115 - closed with open_files
-                self.blocks[model, stage] = self.open_files.enter_context(block)
-                name = f"{model} stage {stage}".replace('"', "'")
-                self.blocks[model, stage].write(
-                    f'track type=bedGraph name="{name}" viewLimits=0:1\n'.encode()
-                )
-            _dump(part[["sequence", "start", "end", "prob"]], self.blocks[model, stage])
+                self.blocks[key] = self.open_files.enter_context(block)
+                model, stage, strand = key
+                name = f"{model} stage {stage}{'' if strand == '.' else ' ' + strand}".replace('"', "'")
+                self.blocks[key].write(f'track type=bedGraph name="{name}" viewLimits=0:1\n'.encode())
+            _dump(part[["sequence", "start", "end", "prob"]], self.blocks[key])
 
     def close(self) -> None:
         with self.open_files:
@@ -115,9 +121,7 @@ class BedGraphWriter(_LineWriter):
 class Gff3Writer(_LineWriter):
     """GFF3: counts from 1 and includes the end; the source is the model, the score the probability."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__(file)
-        file.write(b"##gff-version 3\n")
+    head = "##gff-version 3\n"
 
     def write_lines(self, table: pd.DataFrame) -> None:
         seen = {name: quote(name, safe=_GFF3_SAFE) for name in table["sequence"].unique()}
@@ -130,9 +134,16 @@ class Gff3Writer(_LineWriter):
                 "start": table["start"] + 1,
                 "end": table["end"],
                 "score": table["prob"],
-                "strand": ".",
+                "strand": table["strand"],
                 "phase": ".",
                 "attributes": "stage=" + table["stage"].astype(str),
             }
         )
         _dump(rows, self.file)
+
+
+WRITERS: dict[str, Callable[..., _LineWriter]] = {
+    ".bed": BedWriter,
+    ".bedgraph": BedGraphWriter,
+    ".gff3": Gff3Writer,
+}

@@ -39,3 +39,33 @@ class FakeModel:
         if progress:
             progress(len(data), len(data))
         return tuple(tracks)
+
+    def boundaries_many(self, data, *, progress=None):
+        total, done, found = sum(map(len, data)), 0, []
+        for each in data:
+            found.append(self.boundaries(each))
+            done += len(each)
+            if progress:
+                progress(done, total)
+        return found
+
+    def open(self):
+        return FakeStream(self)
+
+
+class FakeStream:
+    """Reads everything anew with each piece and returns what was not there before."""
+
+    def __init__(self, model):
+        self.model, self.data = model, b""
+
+    def feed_all(self, pieces):
+        return map(self.feed, pieces)
+
+    def feed(self, data):
+        seen, self.data = len(self.data), self.data + data
+        new = []
+        for track in self.model.boundaries(self.data):
+            kept = track.byte >= seen
+            new.append(FakeTrack(track.byte[kept], track.prob[kept], track.is_boundary[kept]))
+        return tuple(new)

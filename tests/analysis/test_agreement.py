@@ -7,19 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, f1_score, jaccard_score
 
 from analysis import schema
 from analysis.agreement import (
-    Segmentation,
     compare,
     compare_all,
     compare_segmentations,
+    density_curve,
     differences,
-    positions,
+    spearman,
 )
 from analysis.extract import analyse
 from analysis.inputs import Sequence
+from analysis.segmentations import Segmentation, positions
 from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
 
@@ -50,7 +52,7 @@ def test_by_hand():
     assert (row["precision_tolerant"], row["recall_tolerant"], row["f1_tolerant"]) == (3 / 4, 1.0, 6 / 7)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_ratios_equal_those_of_scikit_learn(seed, sizes):
     rng = np.random.default_rng(seed)
@@ -93,6 +95,16 @@ def test_random_segmentations_score_zero_whatever_their_rates(rates):
     assert 0.001 < row["p_value"] < 0.999
 
 
+def test_what_has_no_closed_form_is_set_beside_its_level_at_chance():
+    rng = np.random.default_rng(0)
+    a, b, c = (cut(random_marks(rng, 50_000, 0.2), random_marks(rng, 20_000, 0.3)) for _ in range(3))
+    row, other = compare_segmentations(a, b), compare_segmentations(a, c)
+    assert row["ari"] > 0.2  # contiguous chunks: not 0 by chance
+    for name in ("f1_tolerant", "vi_split", "vi_merge", "ari", "pk", "window_diff", "boundary_similarity"):
+        assert row[name] == pytest.approx(row[f"{name}_chance"], rel=0.03), name
+        assert other[name] == pytest.approx(row[f"{name}_chance"], rel=0.03), name
+
+
 def test_a_periodic_chunker_scores_zero():
     rng = np.random.default_rng(0)
     row = compare_segmentations(cut(np.arange(200_000) % 5 == 3), cut(random_marks(rng, 200_000, 0.2)))
@@ -106,6 +118,8 @@ def test_rates_that_differ_between_records_are_no_agreement():
     row = compare_segmentations(cut(*x), cut(*y))
     assert row["kappa"] > 0.1  # pooled rates take it for agreement
     assert abs(row["f1_star"]) < 0.02
+    for name in ("f1_tolerant", "ari", "boundary_similarity"):
+        assert row[name] == pytest.approx(row[f"{name}_chance"], rel=0.03), name
 
 
 def test_density_is_matched_by_probability():
@@ -114,6 +128,42 @@ def test_density_is_matched_by_probability():
     row = compare_segmentations(a, b)
     assert row["f1"] < 0.6
     assert row["f1_matched"] == 1  # the same ranking, another threshold
+
+
+def test_density_curve_by_hand():
+    a = cut(np.zeros(6, bool), prob=(np.array([0.9, 0.1, 0.8, 0.2, 0.7, 0.3]),))
+    b = cut(np.zeros(6, bool), prob=(np.array([0.95, 0.7, 0.1, 0.1, 0.9, 0.1]),))
+    table = density_curve(a, b, [1 / 6, 2 / 6, 3 / 6, 1.0])
+    # a's order: slots 0 2 4 5 3 1; b's: 0 4 1 and then 2 3 5, equals from the left.
+    assert table["k"].tolist() == [1, 2, 3, 6]
+    assert table["f1"].tolist() == [1, 1 / 2, 2 / 3, 1]
+    assert table["f1_star"].tolist()[:3] == pytest.approx(
+        [1, (1 / 2 - 1 / 3) / (2 / 3), (2 / 3 - 1 / 2) / (1 / 2)]
+    )
+    assert math.isnan(table["f1_star"][3])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 60), st.booleans())
+def test_spearman_equals_that_of_scipy(seed, n, all_seen):
+    rng = np.random.default_rng(seed)
+    x, y = (rng.integers(0, 5, n).astype(np.float32) for _ in range(2))
+    seen = [np.flatnonzero((rng.random(n) < 0.8) | all_seen) + 1 for _ in range(2)]
+    a, b = (
+        Segmentation("x", 0, (n + 1,), (at[:0],), (at,), (p[at - 1],))
+        for at, p in zip(seen, (x, y), strict=True)
+    )
+    common = np.intersect1d(*seen) - 1
+    flat = len(common) < 2 or np.ptp(x[common]) == 0 or np.ptp(y[common]) == 0
+    want = math.nan if flat else spearmanr(x[common], y[common]).statistic
+    assert spearman(a, b) == pytest.approx(want, nan_ok=True)
+
+
+def test_rates_that_differ_are_pointed_out():
+    rng = np.random.default_rng(0)
+    dense, sparse = (cut(random_marks(rng, 1000, rate)) for rate in (0.4, 0.2))
+    assert compare_segmentations(dense, sparse)["rates_differ"]
+    assert not compare_segmentations(dense, dense)["rates_differ"]
 
 
 @pytest.mark.parametrize("marks", [np.zeros(5, bool), np.zeros(0, bool)])

@@ -5,7 +5,8 @@ import gzip
 import pytest
 
 from analysis import schema
-from analysis.annotations import features_of, read_features
+from analysis.annotations import features_of, fit_features, read_features
+from analysis.sources import Sequence
 from hnet_core.errors import InputError
 from tests.analysis.test_genbank import RECORD
 
@@ -22,8 +23,11 @@ ACGT
 """
 
 
-def rows(table):
-    return [tuple(row) for row in table.itertuples(index=False)]
+PLACE = ["sequence", "kind", "name", "start", "end", "strand"]
+
+
+def rows(table, columns=PLACE):
+    return [tuple(row) for row in table[columns].itertuples(index=False)]
 
 
 def test_genbank_features():
@@ -73,3 +77,156 @@ def test_what_is_no_feature_is_refused_with_its_line(text, message):
 
 def test_a_file_without_features_is_an_empty_table():
     assert len(schema.check(read_features(b"##gff-version 3\n"), schema.FEATURES)) == 0
+
+
+def with_phase(features):
+    parts = features[features["kind"] == "CDS"]
+    return rows(parts, ["start", "end", "strand", "phase"])
+
+
+def gff3(*lines):
+    return ("##gff-version 3\n" + "".join("\t".join(line.split()) + "\n" for line in lines)).encode()
+
+
+def test_phases_of_joined_parts_by_hand():
+    """Reverse strand, first part of 10 bases: 3 codons and 1 base, so the next part begins 2 bases into a codon."""
+    found = read_features(
+        gff3(
+            "s x CDS 1 20 . - . ID=a",
+            "s x CDS 41 50 . - . ID=a",
+            "s x CDS 100 104 . + . ID=b",
+            "s x CDS 200 209 . + . ID=b",
+            "s x CDS 300 305 . + 1 ID=c",
+            "s x CDS 400 405 . ? . ID=d",
+        )
+    )
+    assert with_phase(found) == [
+        (0, 20, "-", 2),
+        (40, 50, "-", 0),
+        (99, 104, "+", 0),
+        (199, 209, "+", 1),
+        (299, 305, "+", 1),
+        (399, 405, ".", -1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "parts"),
+    [
+        ("join(28..30,1..2)", [(0, 2, "+", 0), (27, 30, "+", 0)]),
+        ("join(27..30,1..2)", [(0, 2, "+", 2), (26, 30, "+", 0)]),
+        ("complement(join(28..30,1..2))", [(0, 2, "-", 0), (27, 30, "-", 1)]),
+        ("join(3..12,12..20)", [(2, 12, "+", 0), (11, 20, "+", 2)]),
+        ("complement(join(3..5,9..15))", [(2, 5, "-", 2), (8, 15, "-", 0)]),
+    ],
+    ids=["origin", "origin inside a codon", "origin reverse", "slippage", "intron reverse"],
+)
+def test_phases_of_genbank_joins(location, parts):
+    record = RECORD.replace("complement(12..20)", location)
+    assert with_phase(read_features(record.encode())) == parts
+
+
+def test_codon_start_of_genbank():
+    record = RECORD.replace('/product="protein"', "/codon_start=3")
+    assert with_phase(read_features(record.encode())) == [(11, 20, "-", 2)]
+
+
+def test_gtf_and_bed():
+    gtf = b'1\tx\tCDS\t4\t9\t.\t-\t1\tgene_id "g"; transcript_id "t"; gene_name "abc";\n'
+    found = read_features(gtf)
+    columns = ["kind", "name", "start", "end", "strand", "phase", "parent"]
+    assert rows(found, columns) == [("CDS", "abc", 3, 9, "-", 1, "t")]
+    bed = b"track name=x\nchr1\t3\t9\trep\t0\t-\nchr1 20 30\n".replace(b"chr1 20 30", b"chr1\t20\t30")
+    assert rows(read_features(bed)) == [
+        ("chr1", "region", "rep", 3, 9, "-"),
+        ("chr1", "region", "", 20, 30, "."),
+    ]
+    twelve = b"c 10 40 t 0 + 14 34 0 2 10,8 0,22\n"
+    found = read_features(twelve)
+    assert rows(found, ["kind", "start", "end", "phase"]) == [
+        ("exon", 10, 20, -1),
+        ("mRNA", 10, 40, -1),
+        ("CDS", 14, 20, 0),
+        ("CDS", 32, 34, 0),
+        ("exon", 32, 40, -1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("s\tx\tCDS\t1\t9\t.\tx\t0\tID=1\n", "line 1: strand 'x' is none of"),
+        ("s\tx\tCDS\t1\t9\t.\t+\t3\tID=1\n", "line 1: phase '3' is none of"),
+        ("s\t5\t5\n", "line 1: start 5 and end 5 need 0 <= start < end"),
+        ("s\t5\t9\ns\t9\n", "line 2: 's\\t9' is not a BED line"),
+        ("s\t1\t9\tt\t0\t+\t1\t9\t0\t2\t4\t0,5\n", "line 1: thickStart, thickEnd, blockSizes"),
+        ("#\n" + "\t".join("abcdefghijklmnop") + "\n", "line 2"),
+    ],
+)
+def test_more_that_is_no_feature(text, message):
+    with pytest.raises(InputError) as caught:
+        read_features(text.encode(), name="a.gff3")
+    assert message in str(caught.value)
+
+
+def test_oxbow_reads_the_same(samples):
+    import oxbow
+
+    theirs = oxbow.from_gff(samples / "lambda.gff3").pd()
+    ours = read_features(samples / "lambda.gff3").sort_values("line")
+    assert len(ours) == len(theirs) > 100
+    assert (ours["start"] + 1).tolist() == theirs["start"].tolist()
+    assert ours["end"].tolist() == theirs["end"].tolist()
+    assert ours["kind"].tolist() == theirs["type"].tolist()
+    assert ours["strand"].tolist() == theirs["strand"].fillna(".").tolist()
+
+
+def fit(text, **lengths):
+    sequences = [Sequence(name, b"A" * n, kind="dna") for name, n in lengths.items()]
+    return fit_features(read_features(text, name="a.gff3"), sequences, "a.gff3")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("1", "chr1"), ("chr1", "1"), ("NC_1.3", "NC_1"), ("chrM", "MT"), ("s", "s")]
+)
+def test_usual_names_of_one_sequence_meet(theirs, ours):
+    table, warnings = fit(gff3(f"{theirs} x gene 1 9 . + . ID=g"), **{ours: 20})
+    assert rows(table, ["sequence", "start", "end"]) == [(ours, 0, 9)] and warnings == ()
+
+
+def test_ambiguous_names_do_not_meet():
+    with pytest.raises(InputError, match="is of another genome"):
+        fit(gff3("chr1 x gene 1 9 . + . ID=g"), **{"1": 20, "Chr1": 20})
+
+
+def test_an_annotation_of_another_genome_is_refused():
+    with pytest.raises(
+        InputError, match=r"a.gff3: is of another genome: its sequences are 'x', the input's are 's'"
+    ):
+        fit(gff3("x x gene 1 9 . + . ID=g"), s=20)
+
+
+def test_features_beyond_a_sequence_are_left_out_and_counted():
+    text = gff3(
+        "s x gene 1 9 . + . ID=a",
+        "s x gene 15 25 . + . ID=b",
+        "s x gene 40 50 . + . ID=c",
+        "t x gene 1 2 . + . ID=d",
+    )
+    table, warnings = fit(text, s=20, other=5)
+    assert table["name"].tolist() == ["a"]
+    assert warnings == (
+        "a.gff3: 1 features lie on sequences that the input lacks: 't'",
+        "a.gff3: says nothing of 'other'; left out of what needs an annotation",
+        "a.gff3: 2 features reach beyond the end of their sequence and are left out "
+        "(first: line 3, gene [14, 25) on s)",
+    )
+
+
+def test_features_over_the_origin_of_a_ring_go_on_at_its_start():
+    ring = "s x region 1 20 . + . ID=s;Is_circular=true"
+    text = gff3(ring, "s x CDS 17 25 . + 0 ID=a", "s x CDS 17 25 . - 0 ID=b", "s x gene 23 24 . + . ID=c")
+    table, warnings = fit(text, s=20)
+    assert warnings == ()
+    assert sorted(with_phase(table)) == [(0, 5, "+", 2), (0, 5, "-", 0), (16, 20, "+", 0), (16, 20, "-", 1)]
+    assert rows(table[table["kind"] == "gene"], ["start", "end"]) == [(2, 4)]

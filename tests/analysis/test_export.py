@@ -64,8 +64,14 @@ def test_no_cell_starts_like_a_formula(names):
     text = csv_bytes(pd.DataFrame({"sequence": names})).decode()
     cells = [row[0] for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     assert cells[0] == "sequence" and len(cells) == len(names) + 1
-    assert not any(cell[:1] in set("=+-@\t\r\n") for cell in cells)
+    assert not any(cell[:1] in set("=+-@\t\r\n") and cell not in {"+", "-"} for cell in cells)
     assert [c.removeprefix("'") for c in cells[1:]] == [n.removeprefix("'") for n in names]
+
+
+def test_strands_stay_as_they_are():
+    table = pd.DataFrame({"strand": ["+", "-", ".", "+1", "--", "-\n"]})
+    rows = [row[0] for row in csv.reader(io.StringIO(csv_bytes(table).decode(), newline=""))]
+    assert rows == ["strand", "+", "-", ".", "'+1", "'--", "'-\n"]
 
 
 def test_several_tables_make_one_file(result, tmp_path):

@@ -84,7 +84,8 @@ def test_a_real_model_from_its_folder(golden, tmp_path):
         table = result.boundaries_of("all", stage)
         np.testing.assert_array_equal(table["byte"], track.byte)
         np.testing.assert_array_equal(table["is_boundary"], track.is_boundary)
-        np.testing.assert_array_equal(table["prob"], track.prob)
+        # Packed with another sequence: equal up to the order of sums.
+        np.testing.assert_allclose(table["prob"], track.prob, rtol=1e-6)
         chunks = result.chunks_of("all", stage)
         assert chunks["n_bytes"].sum() == len(data)
         assert result.chunks_of("one", stage)["end"].tolist() == [1]

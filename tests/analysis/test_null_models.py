@@ -1,11 +1,13 @@
 """The circular-shift null against brute force and against what chance does."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.null_models import circular_overlaps, shift_null
+from analysis.null_models import circular_overlaps, circular_sums, shift_null, turns
 
 
 def brute(a, b, length):
@@ -60,3 +62,24 @@ def test_related_boundaries_are_significant_and_seeds_repeat():
     null = shift_null(a, b, [400, 300], seed=3)
     assert null.p_value == 1 / 1001
     assert null == shift_null(a, b, [400, 300], seed=3)
+
+
+@pytest.mark.parametrize("length", [1, 8, 13, 97])
+def test_sums_around_a_ring_by_hand(length):
+    a, b = np.random.default_rng(0).normal(size=(2, length))
+    assert circular_sums(a, b) == pytest.approx([a @ np.roll(b, -s) for s in range(length)])
+
+
+def test_turning_keeps_every_sequence_a_rotation_of_itself():
+    rng = np.random.default_rng(0)
+    edges = np.array([0, 7, 7, 20])
+    marks = rng.random(20) < 0.4
+    seen = set()
+    for at in islice(turns(marks, edges, rng), 200):
+        out = np.zeros(20, bool)
+        out[at] = True
+        for low, high in ((0, 7), (7, 20)):
+            same = [np.array_equal(np.roll(marks[low:high], s), out[low:high]) for s in range(high - low)]
+            assert any(same)
+            seen.add((low, same.index(True)))
+    assert len(seen) == 20  # all turns of both

@@ -1,11 +1,14 @@
 """BED, bedGraph and GFF3: each format's own coordinates, read back to the table."""
 
+import json
+
 import pandas as pd
 import pytest
 
 from analysis.export import open_writer, write_table
 from analysis.extract import analyse
 from analysis.inputs import Sequence
+from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
 
 
@@ -66,3 +69,49 @@ def test_tracks_are_the_same_in_pieces(result, tmp_path):
             for _, row in result.chunks.groupby(level=0):
                 writer.write(pd.DataFrame(row))
         assert (tmp_path / f"pieces.{suffix}").read_text() == (tmp_path / f"whole.{suffix}").read_text()
+
+
+def test_another_library_reads_every_track(result, tmp_path):
+    """oxbow reads what pyarrow and pyBigWig wrote: the same intervals and values, 1-based where the format is."""
+    import oxbow
+
+    about = {"models": {"m": "1f"}}
+    chunks = result.chunks[result.chunks["sequence"] == "chr1"].assign(model="m", strand="-")
+    one = chunks[chunks["stage"] == 0].reset_index(drop=True)
+    lengths = {"chr1": 8}
+    for suffix in ("bed", "gff3", "bw"):
+        with open_writer(tmp_path / f"t.{suffix}", about, lengths) as writer:
+            writer.write(one)
+    bed = oxbow.from_bed(tmp_path / "t.bed", bed_schema="bed6").pd()
+    gff3 = oxbow.from_gff(tmp_path / "t.gff3").pd()
+    bigwig = oxbow.from_bigwig(tmp_path / "t.bw").pd()
+    for back in (bed, gff3, bigwig):
+        assert (back["start"] - one["start"]).unique().tolist() in ([0], [1])
+        assert back["end"].tolist() == one["end"].tolist()
+    assert (gff3["start"] == one["start"] + 1).all() and (bigwig["start"] == one["start"]).all()
+    assert gff3["score"].tolist() == bigwig["value"].tolist() == pytest.approx([0.9] * 3)
+    assert bed["strand"].tolist() == gff3["strand"].tolist() == ["-"] * 3
+    assert json.loads((tmp_path / "t.bw.json").read_text()) == about
+    for suffix, first in (("bed", "# hnet_chunks"), ("gff3", "##gff-version 3\n# hnet_chunks")):
+        assert (tmp_path / f"t.{suffix}").read_text().startswith(f'{first} {{"models": {{"m": "1f"}}}}\n')
+
+
+def test_bigwig_of_positions_in_pieces(result, tmp_path):
+    import oxbow
+
+    table = result.boundaries[(result.boundaries["stage"] == 0) & (result.boundaries["sequence"] == "chr1")]
+    with open_writer(tmp_path / "t.bw", None, {"chr1": 8, "chr2": 5}) as writer:
+        writer.write(table[:3])
+        writer.write(table[3:])
+    back = oxbow.from_bigwig(tmp_path / "t.bw").pd()
+    assert back["start"].tolist() == list(range(8)) and back["end"].tolist() == list(range(1, 9))
+    assert back["value"].to_numpy() == pytest.approx(table["prob"].to_numpy())
+
+
+def test_a_bigwig_holds_one_track(result, tmp_path):
+    with (
+        pytest.raises(InputError, match="one track"),
+        open_writer(tmp_path / "t.bw", None, {"chr1": 8}) as writer,
+    ):
+        writer.write(result.chunks[result.chunks["sequence"] == "chr1"])
+    assert list(tmp_path.iterdir()) == []

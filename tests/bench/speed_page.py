@@ -44,10 +44,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def write_section(title: str, body: str, page: Path = PAGE) -> None:
     """Put a section into the page in place of the one of the same title; the others stay as they are."""
-    old = page.read_text(encoding="utf-8").split("\n## ")[1:] if page.exists() else []
+    head, *old = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [TITLE]
     sections = {text.split("\n", 1)[0]: text.split("\n", 1)[1].strip("\n") for text in old}
     sections[title] = body.strip("\n")
-    text = "\n\n".join([TITLE, *(f"## {name}\n\n{content}" for name, content in sections.items())]) + "\n"
+    text = "\n\n".join([head.strip("\n"), *(f"## {name}\n\n{content}" for name, content in sections.items())]) + "\n"
     page.parent.mkdir(exist_ok=True)
     temporary = page.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")

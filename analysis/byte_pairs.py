@@ -1,0 +1,33 @@
+"""Byte pairs as reference units: a vocabulary learned from a text, cut as a language model would read it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hnet_core.errors import InputError
+
+
+def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]:
+    """A reference segmenter: tokens of a byte-level BPE with `vocabulary` entries, 256 of them the bytes.
+
+    path  what it is learned from: text, JSON lines or FASTA, plain or compressed; the data that the models were
+          trained on makes it their peer
+    """
+    from hnet_core.training.documents import FASTA_SUFFIXES, read_documents, suffix_of
+    from hnet_core.training.tokens import BpeTokenizer
+
+    documents = read_documents([path], "dna" if suffix_of(Path(path)) in FASTA_SUFFIXES else "text")
+    texts = (document.data.tobytes().decode("utf-8", "ignore") for document in documents)
+    tokenizer = BpeTokenizer.train(texts, vocabulary)
+    if tokenizer.vocab_size < vocabulary:
+        raise InputError(
+            f"{path}: holds pairs for {tokenizer.vocab_size} entries, asked for were {vocabulary}; ask for fewer, or "
+            "give a longer text"
+        )
+
+    def cut(data: bytes) -> np.ndarray:
+        sizes = tokenizer.lengths[tokenizer.encode(data)]
+        return np.cumsum(sizes) - sizes
+
+    return cut

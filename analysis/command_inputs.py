@@ -1,0 +1,174 @@
+"""What the commands share: their options, reading inputs, loading models, warnings, a progress bar."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from analysis import sources
+from analysis.export import OUT_SUFFIXES, TRACK_SUFFIXES, check_out
+from analysis.extract import BoundaryModel, Progress, domain_warnings
+from analysis.gold import is_conllu, read_conllu
+from analysis.inputs import MAX_BYTES, collect_warnings, read_input
+from analysis.json_lines import read_json_lines
+from analysis.provenance import file_hash
+from analysis.segmenters import PREFIX, is_reference, segmenter
+from hnet_core.errors import InputError
+
+if TYPE_CHECKING:
+    from hnet_core.checkpoint import LoadedModel
+
+
+def add_models(command: argparse.ArgumentParser) -> None:
+    """--model and --models."""
+    command.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME|DIR",
+        help=f"may be repeated; {PREFIX}KIND is a reference segmenter such as {PREFIX}words",
+    )
+    command.add_argument("--models", metavar="DIR", help="where models are found by name")
+
+
+def add_common(command: argparse.ArgumentParser, out_required: bool = True) -> None:
+    """The options that every command with models, inputs and an output has."""
+    add_models(command)
+    command.add_argument(
+        "--out", required=out_required, metavar="FILE", help=f"one of {', '.join(OUT_SUFFIXES)}"
+    )
+    command.add_argument("--type", choices=("auto", "text", "dna"), default="auto", help="default: guessed")
+    command.add_argument("--max-mb", type=megabytes, default=MAX_BYTES, help="largest input, decompressed")
+
+
+def megabytes(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of MB, 1 or more")
+    return int(text) * 2**20
+
+
+def load_model(name: str, models_dir: str | None) -> BoundaryModel:
+    """A model by name or folder, or a reference segmenter ("ref:words").
+
+    hnet_core is imported here because torch takes seconds that --help should not.
+    """
+    if is_reference(name):
+        return segmenter(name)
+    from hnet_core.boundaries import load_boundary_model
+    from hnet_core.checkpoint import WEIGHTS, model_folder
+
+    model = load_boundary_model(name, models_dir=models_dir)
+    model.info["weights_sha256"] = file_hash(model_folder(name, models_dir) / WEIGHTS)
+    return model
+
+
+def load_whole_model(name: str, models_dir: str | None) -> "LoadedModel":
+    """A model that can predict bytes; CheckpointError for one with boundary weights only."""
+    from hnet_core.checkpoint import load_model
+
+    return load_model(name, models_dir=models_dir)
+
+
+def untrained_model(name: str, models_dir: str | None, seed: int) -> BoundaryModel:
+    """A model of the same architecture with the weights it would start its training from."""
+    from hnet_core.boundaries import BoundaryModel as Boundaries
+    from hnet_core.checkpoint import CONFIG, model_folder
+    from hnet_core.config import HNetConfig
+    from hnet_core.model import HNetForCausalLM
+
+    config = HNetConfig.from_file(model_folder(name, models_dir) / CONFIG)
+    model = HNetForCausalLM(config).init_weights(seed).eval()
+    return Boundaries(model, {"name": f"untrained {name}"})
+
+
+def labels_of(given: Sequence[str], models: Sequence[BoundaryModel]) -> list[str]:
+    """What tables call the models: their names; as given on the command line where names are the same."""
+    names = [model.name for model in models]
+    return names if len(set(names)) == len(names) else list(given)
+
+
+def check_output(out: str, inputs: Sequence[str]) -> None:
+    check_out(out)
+    for path in inputs:
+        if Path(out).exists() and Path(path).exists() and Path(out).samefile(path):
+            raise InputError(f"--out {out} is an input; write to another file")
+
+
+def check_tables(outs: Sequence[str], inputs: Sequence[str]) -> None:
+    """InputError where one of several output tables cannot be written, or two would be one file."""
+    for path in outs:
+        check_output(path, inputs)
+        if Path(path).suffix.lower() in TRACK_SUFFIXES:
+            raise InputError(f"{path}: this table has no positions; write it to .csv or .parquet")
+    if len(set(map(Path, outs))) < len(outs):
+        raise InputError("two tables would be written to one file; give each its own")
+
+
+def read_sequences(paths: Sequence[str], kind: str, max_bytes: int) -> list[sources.Sequence]:
+    """The sequences of all files. Texts of the same file name are told apart by their paths."""
+    read = [(path, sequence) for path in paths for sequence in _read(path, kind, max_bytes)]
+    counts = Counter(sequence.name for _, sequence in read)
+    sequences, seen = [], {}
+    for path, sequence in read:
+        if sequence.kind == "text" and counts[sequence.name] > 1:
+            sequence = replace(sequence, name=sources.source_name(path, path, ""))
+        if sequence.name in seen:
+            raise InputError(
+                f"{sequence.name!r} is in {seen[sequence.name]} and in {path}; give every input once"
+            )
+        seen[sequence.name] = path
+        sequences.append(sequence)
+    return sequences
+
+
+def _read(path: str, kind: str, max_bytes: int) -> list[sources.Sequence]:
+    """One file: what read_input takes, the documents of a treebank, or the texts of JSON lines."""
+    if is_conllu(path):
+        return [text.sequence for text in read_conllu(path, max_bytes=max_bytes)]
+    suffixes = [s.lower() for s in Path(path).suffixes if s.lower() not in (".gz", ".xz")]
+    if suffixes[-1:] == [".jsonl"] and kind == "auto":
+        return read_json_lines(path, max_bytes=max_bytes)
+    return read_input(path, kind, max_bytes=max_bytes)
+
+
+def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[BoundaryModel]) -> None:
+    texts = [(s, replace(s, warnings=tuple(f"{s.name}: {w}" for w in s.warnings))) for s in sequences]
+    shown = [named if s.kind == "text" else s for s, named in texts]
+    for warning in collect_warnings(shown):
+        print(f"warning: {warning}", file=sys.stderr)
+    for model in models:
+        for warning in domain_warnings(sequences, model):
+            print(f"warning: {warning}", file=sys.stderr)
+
+
+def progress_bar(sequences: Sequence[sources.Sequence], n_models: int) -> tqdm:
+    """A bar on stderr once the work takes longer than a second."""
+    total = sum(len(sequence.data) for sequence in sequences) * n_models
+    interval = 0.2 if sys.stderr.isatty() else 10
+    return tqdm(total=total, unit="B", unit_scale=True, delay=1, mininterval=interval, file=sys.stderr)
+
+
+def reporter(bar: tqdm) -> Progress:
+    """Moves the bar on by what one call of analyse, which counts from 0, reports."""
+    last = 0
+
+    def report(done: int, _: int) -> None:
+        nonlocal last
+        bar.update(done - last)
+        last = done
+
+    return report
+
+
+def load_models(names: Sequence[str], models_dir: str | None) -> dict[str, BoundaryModel]:
+    """label -> model; InputError where one is given twice."""
+    repeated = [name for name, n in Counter(names).items() if n > 1]
+    if repeated:
+        raise InputError(f"--model {repeated[0]} is given twice; name each model once")
+    models = [load_model(name, models_dir) for name in names]
+    return dict(zip(labels_of(names, models), models, strict=True))

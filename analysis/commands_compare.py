@@ -1,0 +1,176 @@
+"""python -m analysis compare: agreement of every pair of models, of groups of them, and with what knows nothing."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations, product
+
+import pandas as pd
+
+from analysis import command_inputs, sources
+from analysis.agreement import DENSITY_RATIO, agreement_table, compare_pairs, density_curve
+from analysis.controls import MAX_WORD, periodic_like, random_like, shuffled
+from analysis.export import write_table
+from analysis.extract import BoundaryModel
+from analysis.groups import KEYS, cluster_order, consensus, group_labels, group_table
+from analysis.provenance import provenance
+from analysis.segmentations import Segmentation, cut
+from analysis.segmenters import is_reference
+from hnet_core.errors import InputError
+
+RATES = tuple(round(0.02 * i, 2) for i in range(1, 26))
+"""Densities at which --density compares."""
+
+_FILES = ("out", "groups", "consensus", "controls", "density")
+_OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("compare", help="agreement of every pair of models", allow_abbrev=False)
+    command.add_argument("input", metavar="INPUT", help="text, code, FASTA or GenBank; .gz and .xz too")
+    command.add_argument("--tolerance", type=int, default=1, help="bytes apart that may pair off (default 1)")
+    command.add_argument(
+        "--shifts", type=int, default=1000, help="circular shifts over several records (one is tried at all)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of shifts, resamples and controls")
+    command.add_argument("--groups", metavar="FILE", help="a table of means inside and between groups")
+    command.add_argument(
+        "--by", default="domain,depth", help=f"what groups share, of {','.join(KEYS)} (default domain,depth)"
+    )
+    command.add_argument(
+        "--consensus", metavar="FILE", help="a table of how many models of a group cut where"
+    )
+    command.add_argument(
+        "--density", metavar="FILE", help="a table of agreement at equal numbers of boundaries"
+    )
+    command.add_argument(
+        "--controls", metavar="FILE", help="a table of each model against what must score about 0"
+    )
+    command.add_argument(
+        "--shuffle-word", type=int, default=2, help="bytes of the words that the control shuffle keeps (2)"
+    )
+    command.add_argument(
+        "--untrained",
+        type=int,
+        default=3,
+        help="untrained models a model in --controls; judge their mean (3)",
+    )
+    command_inputs.add_common(command)
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write every table that was asked for; what is wrong with the call is said before any work."""
+    _check(args)
+    sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
+    models = [command_inputs.load_model(name, args.models) for name in args.model]
+    command_inputs.print_warnings(sequences, models)
+    labels = command_inputs.labels_of(args.model, models)
+    groups = group_labels(
+        {label: model.info for label, model in zip(labels, models, strict=True)}, args.by.split(",")
+    )
+    with command_inputs.progress_bar(sequences, len(models)) as bar:
+        cuts = [
+            [replace(stage, name=label) for stage in cut(sequences, model, command_inputs.reporter(bar))]
+            for label, model in zip(labels, models, strict=True)
+        ]
+    options = {"tolerance": args.tolerance, "shifts": args.shifts, "seed": args.seed}
+    table = compare_pairs(cuts, **options)
+    stages = [stage for model in cuts for stage in model]
+    names = [sequence.name for sequence in sequences]
+    tables = {args.out: table}
+    if args.groups:
+        tables[args.groups] = group_table(table, stages, groups, seed=args.seed)
+    if args.consensus:
+        tables[args.consensus] = _consensus(stages, groups, names)
+    if args.density:
+        tables[args.density] = _density(cuts)
+    if args.controls:
+        pairs = _controls(args, sequences, dict(zip(args.model, models, strict=True)), cuts)
+        tables[args.controls] = agreement_table(pairs, **options)
+    given = {name: getattr(args, name) for name in _OPTIONS}
+    about = provenance("compare", sequences, dict(zip(labels, models, strict=True)), given)
+    for path, each in tables.items():
+        write_table(each, path, about)
+    _print(table, stages)
+    print(f"wrote {', '.join(tables)}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    paths = [getattr(args, name) for name in _FILES if getattr(args, name)]
+    command_inputs.check_tables(paths, [args.input])
+    if len(args.model) < 2:
+        raise InputError("compare needs at least two models; give --model once more")
+    if args.tolerance < 0 or args.shifts < 1 or args.seed < 0:
+        raise InputError("--tolerance and --seed must be 0 or more, --shifts 1 or more")
+    if not 1 <= args.shuffle_word <= MAX_WORD:
+        raise InputError(f"--shuffle-word {args.shuffle_word} must be 1 to {MAX_WORD}")
+    if args.untrained < 0:
+        raise InputError(f"--untrained {args.untrained} must be 0 or more")
+    group_labels({}, args.by.split(","))
+
+
+def _consensus(stages: Sequence[Segmentation], groups: dict[str, str], names: list[str]) -> pd.DataFrame:
+    members: dict[tuple[str, int], list[Segmentation]] = {}
+    for stage in stages:
+        members.setdefault((groups[stage.name], stage.stage), []).append(stage)
+    parts = []
+    for (group, number), cuts in members.items():
+        part = consensus(cuts, names)
+        part.insert(0, "group", pd.Series(group, index=part.index, dtype="str"))
+        part.insert(1, "stage", pd.Series(number, index=part.index, dtype="int16"))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _density(cuts: Sequence[Sequence[Segmentation]]) -> pd.DataFrame:
+    parts = []
+    for first, second in combinations(cuts, 2):
+        for a, b in product(first, second):
+            head = pd.DataFrame(
+                [[a.name, a.stage, b.name, b.stage]], columns=["model_a", "stage_a", "model_b", "stage_b"]
+            )
+            parts.append(head.merge(density_curve(a, b, RATES), how="cross"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _controls(
+    args: argparse.Namespace,
+    sequences: Sequence[sources.Sequence],
+    models: dict[str, BoundaryModel],
+    cuts: Sequence[Sequence[Segmentation]],
+) -> list[tuple[Segmentation, Segmentation]]:
+    """Every stage of every model with its controls."""
+    mixed = shuffled(sequences, args.shuffle_word, args.seed)
+    pairs = []
+    for (given, model), stages in zip(models.items(), cuts, strict=True):
+        controls = [[random_like(s, args.seed) for s in stages], [periodic_like(s) for s in stages]]
+        controls.append([replace(s, name=f"{s.name} on shuffled input") for s in cut(mixed, model)])
+        if not is_reference(given):
+            for seed in range(args.seed, args.seed + args.untrained):
+                blank = command_inputs.untrained_model(given, args.models, seed)
+                controls.append(
+                    [replace(s, name=f"untrained {given}, {seed}") for s in cut(sequences, blank)]
+                )
+        pairs += [pair for control in controls for pair in zip(stages, control, strict=True)]
+    return pairs
+
+
+def _print(table: pd.DataFrame, stages: Sequence[Segmentation]) -> None:
+    for row in table.itertuples():
+        print(
+            f"{row.model_a} stage {row.stage_a}, {row.model_b} stage {row.stage_b}: F1 {row.f1:.3f} "
+            f"(chance {row.f1_chance:.3f}, best {row.f1_max:.3f}), F1* {row.f1_star:.3f}, "
+            f"kappa {row.kappa:.3f}, A in B {row.containment_ab:.3f}, B in A {row.containment_ba:.3f}, "
+            f"p {row.p_value:.2g}"
+        )
+    if table["rates_differ"].any():
+        print(
+            f"warning: {int(table['rates_differ'].sum())} of {len(table)} pairs differ in density by more than "
+            f"{DENSITY_RATIO:g} times, where F1 says little; read containment, VI and F1* there",
+            file=sys.stderr,
+        )
+    if len(stages) > 2:
+        print("alike beside alike: " + ", ".join(f"{n} stage {s}" for n, s in cluster_order(stages)))

@@ -1,0 +1,164 @@
+"""python -m analysis enrich: what boundaries mean on an annotated genome."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command_inputs, sources
+from analysis.annotations import fit_features, read_features
+from analysis.enrichment import DRAWS, Cuts, Genome, annotate, enrichment_table
+from analysis.export import TRACK_SUFFIXES, write_table
+from analysis.extract import BoundaryModel, Progress, boundary_marks, check
+from analysis.features import UPSTREAM, sites
+from analysis.motifs import DEFAULT_MOTIFS, motif, motif_rows
+from analysis.profiles import PROFILE_DRAWS, WINDOW, profile_table
+from analysis.provenance import file_hash, provenance
+from analysis.reverse_complement import consistency_row, reverse_complement
+from hnet_core.errors import InputError
+
+_OPTIONS = ("upstream", "window", "shifts", "seed", "keep_phase", "reverse_complement")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    command = commands.add_parser("enrich", help="boundaries on annotated DNA", allow_abbrev=False)
+    command.add_argument("input", metavar="GENOME", help="FASTA or GenBank; .gz and .xz too")
+    command.add_argument(
+        "--annotation", metavar="FILE", help="GFF3, GTF, BED or GenBank; default: GENOME itself"
+    )
+    command_inputs.add_common(command)
+    command.add_argument(
+        "--profiles", metavar="FILE", help="a table of rates around start, stop, TSS, splice sites"
+    )
+    command.add_argument(
+        "--window", type=int, default=WINDOW, help=f"bases either side in --profiles ({WINDOW})"
+    )
+    command.add_argument("--upstream", type=int, default=UPSTREAM, help=f"bases before a gene ({UPSTREAM})")
+    command.add_argument(
+        "--motif",
+        action="append",
+        metavar="NAME=LETTERS",
+        help="IUPAC; may be repeated; default: "
+        + ", ".join(f"{name}={letters}" for name, letters in DEFAULT_MOTIFS.items()),
+    )
+    command.add_argument(
+        "--reverse-complement", action="store_true", help="read the other strand too (takes twice the time)"
+    )
+    command.add_argument(
+        "--keep-phase", action="store_true", help="shift along the genome by multiples of 3 only"
+    )
+    command.add_argument("--shifts", type=int, default=DRAWS, help=f"draws of every null ({DRAWS})")
+    command.add_argument("--seed", type=int, default=0, help="of the draws")
+    command.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table, and the profiles where asked for; what is wrong with the call is said before any work."""
+    outs, annotation = _check_call(args)
+    motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
+    sequences = command_inputs.read_sequences([args.input], "dna", args.max_mb)
+    features = read_features(annotation, max_bytes=args.max_mb)
+    features, warnings = fit_features(features, sequences, Path(annotation).name)
+    sequences = _annotated(sequences, features)
+    lengths = [len(each.data) for each in sequences]
+    genome = annotate(features, [each.name for each in sequences], lengths, args.upstream)
+    models = command_inputs.load_models(args.model, args.models)
+    for model in models.values():
+        check(sequences, model)
+    command_inputs.print_warnings(sequences, models.values())
+    for warning in (*warnings, *_codon_warnings(genome)):
+        print(f"warning: {warning}", file=sys.stderr)
+    cuts, rows = _all_cuts(models, sequences, args)
+    data = [each.data for each in sequences]
+    rows += [row for each in cuts for row in motif_rows(each, data, motifs, args.shifts, args.seed)]
+    step = 3 if args.keep_phase else 1
+    tables = [enrichment_table(cuts, genome, draws=args.shifts, seed=args.seed, step=step, more=rows)]
+    if args.profiles:
+        where = [sites(features[features["sequence"] == each.name], len(each.data)) for each in sequences]
+        draws = PROFILE_DRAWS * args.shifts
+        tables.append(profile_table(cuts, where, window=args.window, draws=draws, seed=args.seed))
+    options = {name: getattr(args, name) for name in _OPTIONS}
+    options |= {"motifs": motifs, "annotation_sha256": file_hash(Path(annotation))}
+    about = provenance("enrich", sequences, models, options)
+    for table, out in zip(tables, outs, strict=True):
+        write_table(table, out, about)
+    _print_summary(tables[0])
+    for out in outs:
+        print(f"wrote {out}")
+
+
+def _check_call(args: argparse.Namespace) -> tuple[list[str], str]:
+    """The files to write, and the annotation."""
+    outs, annotation = [args.out, *([args.profiles] if args.profiles else [])], args.annotation or args.input
+    for out in outs:
+        command_inputs.check_output(out, [args.input, annotation])
+        if Path(out).suffix.lower() in TRACK_SUFFIXES:
+            raise InputError(f"{out}: an enrichment table has no positions; write it to .csv or .parquet")
+    if len(outs) == 2 and Path(outs[0]).resolve() == Path(outs[1]).resolve():
+        raise InputError(f"--out and --profiles are both {args.out}; give each table its own file")
+    if args.window < 0 or args.upstream < 0 or args.shifts < 1 or args.seed < 0:
+        raise InputError("--window, --upstream and --seed must be 0 or more, --shifts 1 or more")
+    return outs, annotation
+
+
+def _all_cuts(
+    models: Mapping[str, BoundaryModel], sequences: Sequence[sources.Sequence], args: argparse.Namespace
+) -> tuple[list[Cuts], list[dict]]:
+    cuts, rows = [], []
+    with command_inputs.progress_bar(sequences, len(models) * (1 + args.reverse_complement)) as bar:
+        for label, model in models.items():
+            mine, more = _cuts(label, model, sequences, args, lambda: command_inputs.reporter(bar))
+            cuts, rows = [*cuts, *mine], [*rows, *more]
+    return cuts, rows
+
+
+def _annotated(sequences: Sequence[sources.Sequence], features: pd.DataFrame) -> list[sources.Sequence]:
+    """Those that the annotation speaks of: of another it is not known what its bases are."""
+    known = set(features["sequence"].unique())
+    return [each for each in sequences if each.name in known]
+
+
+def _codon_warnings(genome: Genome) -> tuple[str, ...]:
+    conflicts = sum(each.conflicts for each in genome.codons)
+    unphased = sum(each.unphased for each in genome.codons)
+    texts = []
+    if conflicts:
+        texts.append(
+            f"{conflicts} bases are coding in two frames or on both strands; they have no codon position"
+        )
+    if unphased:
+        texts.append(f"{unphased} CDS parts have no strand; they have no codon positions")
+    return tuple(texts)
+
+
+def _cuts(
+    label: str,
+    model: BoundaryModel,
+    sequences: Sequence[sources.Sequence],
+    args: argparse.Namespace,
+    report: Callable[[], Progress],
+) -> tuple[list[Cuts], list[dict]]:
+    """The boundaries of one model, and the rows that compare both strands where asked for."""
+    data = [each.data for each in sequences]
+    forward = boundary_marks(data, model, report())
+    cuts = [Cuts(label, stage, tuple(marks)) for stage, marks in enumerate(forward)]
+    if not args.reverse_complement:
+        return cuts, []
+    reverse = boundary_marks([reverse_complement(each) for each in data], model, report())
+    rows = [
+        consistency_row(label, stage, *both, draws=args.shifts, seed=args.seed)
+        for stage, both in enumerate(zip(forward, reverse, strict=True))
+    ]
+    return cuts, rows
+
+
+def _print_summary(table: pd.DataFrame) -> None:
+    shown = table[(table["frame"] == 0) & ((table["strand"] == ".") | (table["analysis"] != "feature"))]
+    for row in shown[shown["measure"] != "chi_square"].itertuples():
+        print(
+            f"{row.model} stage {row.stage} {row.analysis} {row.feature} {row.strand} {row.measure}: "
+            f"{row.value:.4f}, by chance {row.expected:.4f}, z {row.z:.1f}, q {row.q_value:.2g}"
+        )

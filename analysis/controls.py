@@ -1,0 +1,97 @@
+"""Segmentations that know nothing of the input and must score about 0 against any that does."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from analysis import sources
+from analysis.segmentations import Segmentation, segmentation_of
+from hnet_core.errors import InputError
+
+MAX_WORD = 8
+
+
+def random_like(cuts: Segmentation, seed: int = 0) -> Segmentation:
+    """As many boundaries in every sequence, at random places."""
+    rng = np.random.default_rng(seed)
+    starts = tuple(
+        np.sort(rng.choice(n - 1, len(at), replace=False)) + 1 if len(at) else at
+        for at, n in zip(cuts.starts, cuts.lengths, strict=True)
+    )
+    return segmentation_of(f"random like {cuts.name}", starts, cuts.lengths, cuts.stage)
+
+
+def periodic_like(cuts: Segmentation) -> Segmentation:
+    """As many boundaries in every sequence, evenly spaced."""
+    starts = tuple(
+        (np.arange(len(at)) + 0.5) * (n - 1) // max(len(at), 1) + 1
+        for at, n in zip(cuts.starts, cuts.lengths, strict=True)
+    )
+    starts = tuple(at.astype(np.int64) for at in starts)
+    return segmentation_of(f"periodic like {cuts.name}", starts, cuts.lengths, cuts.stage)
+
+
+def shuffled(sequences: Sequence[sources.Sequence], word: int = 2, seed: int = 0) -> list[sources.Sequence]:
+    """The sequences shuffled, each with the counts of all its words of `word` bytes kept."""
+    rng = np.random.default_rng(seed)
+    return [replace(s, data=shuffle(s.data, word, rng)) for s in sequences]
+
+
+def shuffle(data: bytes, word: int, rng: np.random.Generator) -> bytes:
+    """A random rearrangement that keeps the count of every word of `word` bytes, and the first and last word - 1.
+
+    Every such rearrangement is equally likely: a random Eulerian path through the graph whose vertices are the words
+    one shorter (Altschul and Erickson 1985), its last exits a random spanning tree (Wilson 1996).
+    """
+    if not 1 <= word <= MAX_WORD:
+        raise InputError(f"words of {word} bytes cannot be kept by a shuffle; give 1 to {MAX_WORD}")
+    values = np.frombuffer(data, np.uint8)
+    if word == 1 or len(data) <= word:
+        return rng.permutation(values.copy()).tobytes() if word == 1 else data
+    n = len(data) - word + 2
+    codes = np.zeros(n, np.uint64)
+    for i in range(word - 1):
+        codes = codes << np.uint64(8) | values[i : i + n].astype(np.uint64)
+    vertices, path = np.unique(codes, return_inverse=True)
+    source, target = path[:-1], path[1:]
+    by_source = np.argsort(source, kind="stable")
+    first = np.searchsorted(source[by_source], np.arange(len(vertices) + 1))
+    key = rng.random(n - 1)
+    key[by_source[_last_exits(target[by_source], first, int(path[-1]), rng)]] = 2  # behind all others
+    leaving = target[np.lexsort((key, source))].tolist()
+    at, here, walk = first.tolist(), int(path[0]), []
+    for _ in range(n - 1):
+        i = at[here]
+        at[here] = i + 1
+        here = leaving[i]
+        walk.append(here)
+    last_bytes = (vertices & np.uint64(255)).astype(np.uint8)
+    return data[: word - 1] + last_bytes[walk].tobytes()
+
+
+def _last_exits(target: np.ndarray, first: np.ndarray, root: int, rng: np.random.Generator) -> np.ndarray:
+    """An edge out of every vertex but the root, together a tree towards it, each tree equally likely.
+
+    target  of the edges, by source: those of vertex v are first[v] .. first[v + 1] - 1
+    returns indices into target
+    """
+    degree = np.diff(first).tolist()
+    begin, to = first.tolist(), target.tolist()
+    chosen, in_tree = [-1] * len(degree), [False] * len(degree)
+    in_tree[root] = True
+    draws = iter(())
+    for vertex in range(len(degree)):
+        here = vertex
+        while not in_tree[here]:
+            draw = next(draws, None)
+            if draw is None:
+                draws = iter(rng.random(4 * len(degree)).tolist())
+                draw = next(draws)
+            chosen[here] = begin[here] + int(draw * degree[here])
+            here = to[chosen[here]]
+        here = vertex  # what the walk chose last is without loops
+        while not in_tree[here]:
+            in_tree[here] = True
+            here = to[chosen[here]]
+    return np.array([edge for edge in chosen if edge >= 0], np.int64)

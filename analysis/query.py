@@ -1,0 +1,105 @@
+"""Questions in SQL across saved runs, answered by DuckDB from their Parquet files; nothing else can be read."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from analysis.runs import TABLES, saved_runs
+from hnet_core.errors import InputError
+
+ROWS = 100_000
+"""Rows of an answer at a time."""
+VIEWS = {"bytes": "boundaries", "chunks": "chunks"}
+
+
+@contextmanager
+def answer(sql: str, runs: str | Path) -> Iterator[Iterator[pd.DataFrame]]:
+    """The answer to one SELECT, some rows at a time; at least one table, which may be empty.
+
+    Views
+    boundaries, chunks  the tables of all runs, with the column run
+    runs                a row a run: run, date, command, code_version, input_sha256, n_sequences, n_bytes, and
+                        models and options as JSON
+    Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
+    """
+    found = saved_runs(runs)
+    with tempfile.TemporaryDirectory(prefix="hnet-query-") as spill:
+        connection = duckdb.connect(":memory:")
+        try:
+            _views(connection, found)
+            _lock(
+                connection, [str(folder / f"{kind}.parquet") for folder, _ in found for kind in TABLES], spill
+            )
+            _refuse_other_than_select(sql)
+            yield _rows(connection, sql)
+        except duckdb.Error as err:
+            raise InputError(f"the query cannot be answered: {_one_line(err)}") from err
+        finally:
+            connection.close()
+
+
+def _views(connection: duckdb.DuckDBPyConnection, found: list[tuple[Path, dict]]) -> None:
+    for kind, view in VIEWS.items():
+        files = [str(folder / f"{kind}.parquet") for folder, _ in found]
+        names = pd.DataFrame({"filename": files, "run": [folder.name for folder, _ in found]})
+        connection.register(f"{kind}_files", names)
+        connection.execute(f"CREATE TABLE {view}_of AS SELECT * FROM {kind}_files")
+        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        connection.execute(
+            f"CREATE VIEW {view} AS SELECT run, t.* EXCLUDE (filename) "
+            f"FROM read_parquet([{listed}], union_by_name = true, filename = true) t JOIN {view}_of USING (filename)"
+        )
+    connection.register("manifests", pd.DataFrame([_row(folder, about) for folder, about in found]))
+    connection.execute("CREATE TABLE runs AS SELECT * FROM manifests")
+
+
+def _row(folder: Path, about: dict) -> dict:
+    given = about.get("input", {})
+    return {
+        "run": folder.name,
+        "date": about.get("date", ""),
+        "command": about.get("command", ""),
+        "code_version": about.get("code_version", ""),
+        "input_sha256": given.get("sha256", ""),
+        "n_sequences": given.get("sequences", 0),
+        "n_bytes": given.get("bytes", 0),
+        "models": json.dumps(about.get("models", {}), sort_keys=True),
+        "options": json.dumps(about.get("options", {}), sort_keys=True),
+    }
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, files: list[str], spill: str) -> None:
+    """From here on nothing but the runs' files is read, and no setting can be changed back."""
+    connection.execute("SET temp_directory = ?", [spill])
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET allowed_paths = ?", [files])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _refuse_other_than_select(sql: str) -> None:
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise InputError("a query is one SELECT over the views boundaries, chunks and runs")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pd.DataFrame]:
+    batches = connection.sql(sql).to_arrow_reader(ROWS)
+    empty = True
+    for batch in batches:
+        empty = False
+        yield batch.to_pandas()
+    if empty:
+        yield batches.schema.empty_table().to_pandas()
+
+
+def _one_line(err: Exception) -> str:
+    """DuckDB's message without its drawing of where in the query it was."""
+    return " ".join(str(err).split("\n\nLINE ")[0].split())

@@ -1,0 +1,134 @@
+"""Where one model cuts some sequences, in the coordinates that comparisons are made in.
+
+Everything is counted over slots: the bytes that could start a chunk, all but the first of each sequence (which
+always does), the sequences laid end to end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from analysis import sources
+from analysis.extract import Analysis, BoundaryModel, Progress, check
+from hnet_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Boundaries of one model and stage in some sequences, the forced start of each dropped.
+
+    lengths  bytes of each sequence
+    starts   for each sequence its boundaries, rising, in [1, length)
+    seen     for each sequence the positions the stage sees, but the first
+    prob     for each sequence the boundary probability of those
+    """
+
+    name: str
+    stage: int
+    lengths: tuple[int, ...]
+    starts: tuple[np.ndarray, ...]
+    seen: tuple[np.ndarray, ...]
+    prob: tuple[np.ndarray, ...]
+
+    @property
+    def n_slots(self) -> int:
+        return int(self.edges[-1])
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """(S + 1,) int64: the slots of sequence i are edges[i] .. edges[i + 1] - 1."""
+        return np.concatenate([[0], np.cumsum([max(n - 1, 0) for n in self.lengths])]).astype(np.int64)
+
+    @cached_property
+    def marks(self) -> np.ndarray:
+        """(n_slots,) bool: a chunk starts here."""
+        marks = np.zeros(self.n_slots, bool)
+        marks[self._slots(self.starts)] = True
+        return marks
+
+    @cached_property
+    def seen_slots(self) -> np.ndarray:
+        """(K,) slots the stage sees, rising; all of them at stage 0."""
+        return self._slots(self.seen)
+
+    @cached_property
+    def ranking(self) -> tuple[np.ndarray, np.ndarray]:
+        """Order and ranks of p, from one sort.
+
+        order  (n_slots,) int32: 0 at the likeliest slot, 1 at the next, equals from the left; n_slots where unseen
+        ranks  (K,) float64: rank of p among the slots seen, equals sharing theirs, minus the mean of all
+        """
+        prob = np.concatenate(self.prob).astype(np.float32) + np.float32(0)  # -0 -> 0
+        # Bits of non-negative floats rise with them. With the index below them one sort settles both, fast.
+        keys = np.sort(
+            (~prob.view(np.uint32)).astype(np.uint64) << 32 | np.arange(len(prob), dtype=np.uint64)
+        )
+        likeliest, bits = (keys & 0xFFFFFFFF).astype(np.int64), (keys >> 32).astype(np.uint32)
+        order = np.full(self.n_slots, self.n_slots, np.int32)
+        order[self.seen_slots[likeliest]] = np.arange(len(prob), dtype=np.int32)
+        first = np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]])[: len(bits)])
+        last = np.append(first[1:], len(bits))[: len(first)]
+        ranks = np.empty(len(prob))
+        ranks[likeliest] = np.repeat((len(prob) - first - last) / 2, last - first)
+        return order, ranks
+
+    def _slots(self, positions: tuple[np.ndarray, ...]) -> np.ndarray:
+        offsets = self.edges[:-1] - 1
+        parts = [at + offset for at, offset in zip(positions, offsets, strict=True)]
+        return np.concatenate(parts or [np.empty(0, np.int64)])
+
+
+def segmentation_of(
+    name: str, starts: Sequence[np.ndarray], lengths: Sequence[int], stage: int = 0
+) -> Segmentation:
+    """A segmentation that has boundaries and no probabilities: 1 at a boundary, 0 elsewhere, every byte seen."""
+    seen = tuple(np.arange(1, max(n, 1)) for n in lengths)
+    prob = []
+    for at, n in zip(starts, lengths, strict=True):
+        prob.append(np.zeros(max(n - 1, 0), np.float32))
+        prob[-1][at - 1] = 1
+    return Segmentation(name, stage, tuple(lengths), tuple(starts), seen, tuple(prob))
+
+
+def cut(
+    sequences: Sequence[sources.Sequence], model: BoundaryModel, progress: Progress | None = None
+) -> list[Segmentation]:
+    """The boundaries of every stage of a model, without the tables of an Analysis."""
+    check(sequences, model)
+    data = [sequence.data for sequence in sequences]
+    found = model.boundaries_many(data, progress=progress)
+    return [
+        Segmentation(
+            name=model.name,
+            stage=stage,
+            lengths=tuple(map(len, data)),
+            starts=tuple(tracks[stage].byte[1:][tracks[stage].is_boundary[1:]] for tracks in found),
+            seen=tuple(tracks[stage].byte[1:] for tracks in found),
+            prob=tuple(tracks[stage].prob[1:] for tracks in found),
+        )
+        for stage in range(model.n_stages)
+    ]
+
+
+def positions(analysis: Analysis, stage: int) -> Segmentation:
+    """The boundaries of one stage of an analysis."""
+    if not 0 <= stage < analysis.model.n_stages:
+        raise InputError(
+            f"model {analysis.model.name} has no stage {stage}; it has stages 0 to {analysis.model.n_stages - 1}"
+        )
+    table = analysis.boundaries[analysis.boundaries["stage"].to_numpy() == stage]
+    byte, is_boundary = table["byte"].to_numpy(), table["is_boundary"].to_numpy()
+    edges = np.searchsorted(table["sequence"].cat.codes.to_numpy(), np.arange(len(analysis.sequences) + 1))
+    parts = [slice(low + 1, high) for low, high in pairwise(edges)]
+    prob = table["prob"].to_numpy()
+    return Segmentation(
+        name=analysis.model.name,
+        stage=stage,
+        lengths=tuple(len(sequence.data) for sequence in analysis.sequences),
+        starts=tuple(byte[part][is_boundary[part]] for part in parts),
+        seen=tuple(byte[part] for part in parts),
+        prob=tuple(prob[part] for part in parts),
+    )

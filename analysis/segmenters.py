@@ -1,0 +1,199 @@
+"""Reference segmenters: rules and other models' units, wherever a model can be named, as "ref:KIND[:ARGUMENT...]"."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from analysis import python_segmenters, text_segmenters
+from hnet_core.errors import InputError
+
+PREFIX = "ref:"
+"""What a name of a reference segmenter starts with, and a name of a model does not."""
+
+Cut = Callable[[bytes], np.ndarray]
+"""An input -> the rising offsets at which its units start."""
+
+
+@dataclass(frozen=True)
+class UnitTrack:
+    """One stage over one input, as analysis.chunks.Track: every byte, with probability 0 or 1."""
+
+    byte: np.ndarray
+    prob: np.ndarray
+    is_boundary: np.ndarray
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A model of one stage, as analysis.extract.BoundaryModel, that cuts by a rule."""
+
+    name: str
+    title: str
+    cut: Cut
+    n_stages: int = 1
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return {"name": self.name, "title": self.title}
+
+    def boundaries(self, data: bytes, *, progress: Callable[[int, int], None] | None = None):
+        """(UnitTrack,) of one input."""
+        is_boundary = np.zeros(len(data), bool)
+        is_boundary[self.cut(data)] = True
+        is_boundary[:1] = True
+        if progress:
+            progress(len(data), len(data))
+        return (UnitTrack(np.arange(len(data)), is_boundary.astype(np.float32), is_boundary),)
+
+    def boundaries_many(
+        self, data: Sequence[bytes], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[tuple[UnitTrack, ...]]:
+        """(UnitTrack,) of each input."""
+        done, tracks = 0, []
+        for each in data:
+            tracks.append(self.boundaries(each))
+            done += len(each)
+            if progress:
+                progress(done, sum(map(len, data)))
+        return tracks
+
+    def open(self) -> "Segmenter":
+        """Itself: it holds no state."""
+        return self
+
+    def feed_all(self, pieces: Iterable[bytes]) -> Iterator[tuple[UnitTrack, ...]]:
+        """One answer for all pieces: a rule may look ahead."""
+        yield self.boundaries(b"".join(pieces))
+
+
+def known_units(units: Mapping[bytes, np.ndarray], unknown: str) -> Cut:
+    """The units of some inputs, and of no others: InputError that says `unknown` for those."""
+
+    def cut(data: bytes) -> np.ndarray:
+        if data not in units:
+            raise InputError(unknown)
+        return units[data]
+
+    return cut
+
+
+def is_reference(name: str) -> bool:
+    """Whether this names a reference segmenter and not a model."""
+    return name.startswith(PREFIX)
+
+
+def segmenter(name: str) -> Segmenter:
+    """The reference segmenter of that name; InputError that lists the kinds or says how the kind is called."""
+    kind, *arguments = name.removeprefix(PREFIX).split(":")
+    if kind not in KINDS:
+        near = get_close_matches(kind, KINDS, n=1)
+        hint = f"did you mean {PREFIX}{near[0]}? " if near else ""
+        raise InputError(f"no reference segmenter {name!r}: {hint}there are {', '.join(usages())}")
+    usage, title, make = KINDS[kind]
+    try:
+        cut = make(*arguments)
+    except (TypeError, ValueError) as err:
+        raise InputError(f"{name!r} is not how it is called; give {PREFIX}{usage}: {title}") from err
+    return Segmenter(name, title, cut)
+
+
+def usages() -> list[str]:
+    """How each kind is called."""
+    return [PREFIX + usage for usage, _, _ in KINDS.values()]
+
+
+def _plain(cut: Cut) -> Callable[[], Cut]:
+    return lambda: cut
+
+
+def _fixed(width: str) -> Cut:
+    n = _whole(width, 1)
+    return lambda data: np.arange(0, len(data), n)
+
+
+def _codons(frame: str = "0", genome: str = "") -> Cut:
+    if not frame.isdigit():
+        from analysis.codon_units import annotated_codons
+
+        return annotated_codons(frame, genome)
+    first = _whole(frame, 0, 2)
+    return lambda data: np.arange(first, len(data), 3)
+
+
+def _kmers(size: str) -> Cut:
+    k = _whole(size, 1)
+
+    def cut(data: bytes) -> np.ndarray:
+        """Words of k bases from the left; anything but A, C, G, T is a unit by itself, behind which they begin anew."""
+        base = np.isin(np.frombuffer(data.upper(), np.uint8), list(b"ACGTU"))
+        at = np.arange(len(data))
+        run = np.maximum.accumulate(np.where(np.append(True, ~base[:-1])[: len(at)], at, 0))
+        return np.flatnonzero(((at - run) % k == 0) | ~base)
+
+    return cut
+
+
+def _random(rate: str, seed: str = "0") -> Cut:
+    share, number = float(rate), _whole(seed, 0)
+    if not 0 < share < 1:
+        raise ValueError
+    return lambda data: np.flatnonzero(np.random.default_rng([number, len(data)]).random(len(data)) < share)
+
+
+def _bpe(size: str, path: str) -> Cut:
+    from analysis.byte_pairs import byte_pair_units
+
+    return byte_pair_units(_whole(size, 257), path)
+
+
+def _gold(path: str) -> Cut:
+    from analysis.gold import gold_units
+
+    return gold_units(path)
+
+
+def _spikes(kind: str) -> Callable[..., Cut]:
+    def make(model: str, rate: str = "") -> Cut:
+        from analysis.surprisal import spike_units
+
+        return spike_units(model, kind, float(rate) if rate else None)
+
+    return make
+
+
+def _whole(text: str, low: int, high: int = 2**31) -> int:
+    number = int(text)
+    if not low <= number <= high:
+        raise ValueError
+    return number
+
+
+KINDS: dict[str, tuple[str, str, Callable[..., Cut]]] = {
+    "words": ("words", "Unicode words, spaces and signs (UAX 29)", _plain(text_segmenters.words)),
+    "spaces": ("spaces", "a unit starts at white space", _plain(text_segmenters.spaces)),
+    "sentences": ("sentences", "Unicode sentences (UAX 29)", _plain(text_segmenters.sentences)),
+    "characters": ("characters", "Unicode code points", _plain(text_segmenters.characters)),
+    "gold": ("gold:FILE.conllu", "words of a treebank, over its own texts", _gold),
+    "python-tokens": ("python-tokens", "tokens of Python", _plain(python_segmenters.tokens)),
+    "python-nodes": ("python-nodes", "starts of Python syntax nodes", _plain(python_segmenters.nodes)),
+    "python-statements": (
+        "python-statements",
+        "starts of Python statements",
+        _plain(python_segmenters.statements),
+    ),
+    "bpe": ("bpe:VOCABULARY:FILE", "byte pairs learned from FILE", _bpe),
+    "codons": (
+        "codons[:FRAME|:FILE.gb|:FILE.gff3:FILE.fa]",
+        "codons of each record in frame 0, 1 or 2, or of the genes of an annotation",
+        _codons,
+    ),
+    "fixed": ("fixed:WIDTH", "units of WIDTH bytes", _fixed),
+    "kmers": ("kmers:K", "words of K bases, anew behind every other letter", _kmers),
+    "random": ("random:RATE[:SEED]", "random places", _random),
+    "entropy": ("entropy:MODEL[:RATE]", "where MODEL is least sure of the byte to come", _spikes("entropy")),
+    "surprisal": ("surprisal:MODEL[:RATE]", "where a byte surprises MODEL most", _spikes("surprisal")),
+}
+"""Kind -> how it is called, what it is, and what makes it from its arguments."""

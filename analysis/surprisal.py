@@ -1,0 +1,188 @@
+"""Do boundaries sit where content surprises? Bits at every byte from a model with whole weights, beside its p."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from analysis import schema
+from analysis.null_models import circular_sums, pooled_null
+from analysis.segmentations import Segmentation
+from hnet_core.errors import InputError
+
+if TYPE_CHECKING:
+    from hnet_core.checkpoint import LoadedModel
+
+PACK_BYTES = 32_768
+"""Bytes of one forward."""
+DEFAULT_CONTEXT = 2_048
+LAGS = (-2, -1, 0, 1, 2)
+"""Bytes from a boundary to the byte whose surprisal is looked at: 0 is the chunk's first, -1 the last before it."""
+
+
+@dataclass(frozen=True)
+class Surprisal:
+    """What a model expected of one input.
+
+    bits     (n,) float32  surprise at each byte: -log2 of the probability that it was given
+    entropy  (n,) float32  bits: how unsure the model was before it saw the byte (arXiv 2412.09871 cuts by this)
+    """
+
+    bits: np.ndarray
+    entropy: np.ndarray
+
+
+def surprisals(
+    loaded: "LoadedModel",
+    data: Sequence[bytes],
+    progress: Callable[[int, int], None] | None = None,
+    context: int | None = None,
+) -> list[Surprisal]:
+    """Surprisal at every byte of every input.
+
+    loaded   a model with whole weights (hnet_core.checkpoint.load_model)
+    context  bytes of a row (default: as trained); every byte is predicted from at least half of it, where there is
+    """
+    import torch
+
+    context = max(2, context or loaded.info.get("row_bytes", DEFAULT_CONTEXT))
+    total, done, out = sum(map(len, data)), 0, []
+    for each in data:
+        bits, entropy = np.zeros(len(each), np.float32), np.zeros(len(each), np.float32)
+        for pack in _packs(_windows(len(each), context)):
+            with torch.inference_mode():
+                parts = _predict(loaded, each, pack)
+            for (_, new, end), part_bits, part_entropy in zip(pack, *parts, strict=True):
+                bits[new:end], entropy[new:end] = part_bits, part_entropy
+            if progress:
+                progress(done + pack[-1][2], total)
+        done += len(each)
+        out.append(Surprisal(bits, entropy))
+    return out
+
+
+def surprisal_table(
+    cuts: Sequence[Segmentation],
+    found: Sequence[Surprisal],
+    *,
+    lags: Sequence[int] = LAGS,
+    shifts: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Boundary probability against surprisal, stage by stage and lag by lag; schema.SURPRISAL.
+
+    cuts  stages of a model   found  over the same sequences, by the same model or another
+    The AUROC is the chance that a boundary has more surprisal than another position its stage sees; its null shifts
+    the boundaries circularly over the positions of each sequence.
+    """
+    rows = []
+    for cut in cuts:
+        for lag in lags:
+            parts = _aligned(cut, [each.bits for each in found], lag)
+            rows.append({"model": cut.name, "stage": cut.stage, "lag": lag} | _row(parts, shifts, seed))
+    table = pd.DataFrame(rows).astype(schema.SURPRISAL)
+    return schema.check(table, schema.SURPRISAL)
+
+
+def spike_units(model: str, kind: str, rate: float | None) -> Callable[[bytes], np.ndarray]:
+    """A reference segmenter: a unit starts where `kind` (bits or entropy of a Surprisal) is highest.
+
+    rate  share of the bytes at which one starts; default: as often as the model cuts at its outermost stage
+    """
+    from hnet_core.boundaries import load_boundary_model
+    from hnet_core.checkpoint import load_model
+
+    if rate is not None and not 0 < rate < 1:
+        raise ValueError
+    loaded = load_model(model)
+    if rate is None and not loaded.config.n_stages:
+        raise InputError(f"{model} has no boundaries to take a rate from; give one: ref:{kind}:{model}:0.2")
+    boundaries = load_boundary_model(model) if rate is None else None
+
+    def cut(data: bytes) -> np.ndarray:
+        found = surprisals(loaded, [data])[0]
+        values = found.entropy if kind == "entropy" else found.bits
+        n = round(rate * len(data)) if rate else int(boundaries.boundaries(data)[0].is_boundary.sum())
+        return np.sort(np.argsort(-values, kind="stable")[:n])
+
+    return cut
+
+
+def _windows(n: int, context: int) -> Iterator[tuple[int, int, int]]:
+    """(from, first new, end) of rows that move on by half a context; the start marker stands before byte 0."""
+    end = min(n, context - 1)
+    yield 0, 0, end
+    while end < n:
+        new, end = end, min(end + max(1, context // 2), n)
+        yield max(0, end - context), new, end
+
+
+def _packs(windows: Iterator[tuple[int, int, int]]) -> Iterator[list[tuple[int, int, int]]]:
+    pack, size = [], 0
+    for window in windows:
+        if pack and size + window[2] - window[0] > PACK_BYTES:
+            yield pack
+            pack, size = [], 0
+        pack.append(window)
+        size += window[2] - window[0]
+    yield pack
+
+
+def _predict(loaded: "LoadedModel", data: bytes, pack: list[tuple[int, int, int]]):
+    """(bits, entropy) of the new bytes of each window: two lists of arrays."""
+    import torch
+
+    from hnet_core.encoding import encode
+
+    rows = [encode(data[low:end], bos=low == 0).astype(np.int64) for low, _, end in pack]
+    limits = np.cumsum([0, *map(len, rows)])
+    ids = torch.from_numpy(np.concatenate(rows))
+    logits = loaded.model(ids, cu_seqlens=torch.from_numpy(limits)).logits
+    bits, entropy = [], []
+    for (_, new, end), limit in zip(pack, limits[1:], strict=True):
+        first = limit - (end - new)  # the byte at `new`; the position before it predicts it
+        scores = logits[first - 1 : limit - 1].float().log_softmax(-1)
+        wanted = ids[first:limit, None]
+        bits.append((-scores.gather(1, wanted)[:, 0] / np.log(2)).numpy())
+        entropy.append((-(scores.exp() * scores).sum(-1) / np.log(2)).numpy())
+    return bits, entropy
+
+
+def _aligned(cut: Segmentation, bits: Sequence[np.ndarray], lag: int) -> list[tuple[np.ndarray, ...]]:
+    """For each sequence: surprisal `lag` bytes on from the positions the stage sees, their p, which are boundaries."""
+    parts = []
+    for seen, prob, starts, each in zip(cut.seen, cut.prob, cut.starts, bits, strict=True):
+        inside = (seen + lag >= 0) & (seen + lag < len(each))
+        if inside.any():
+            at = seen[inside]
+            parts.append((each[at + lag], prob[inside], np.isin(at, starts, assume_unique=True)))
+    return parts
+
+
+def _row(parts: list[tuple[np.ndarray, ...]], shifts: int, seed: int) -> dict[str, float]:
+    bits, prob, is_boundary = (
+        (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (np.empty(0),) * 3
+    )
+    n, k = len(bits), int(is_boundary.sum())
+    row = {"n_positions": n, "n_boundaries": k}
+    if not 0 < k < n:
+        nan = dict.fromkeys(
+            ("bits_at_boundary", "bits_elsewhere", "spearman", "auroc", "z", "p_value"), np.nan
+        )
+        return row | nan
+    ranks, other = rankdata(bits), rankdata(prob)
+    ends = np.cumsum([len(each) for each, _, _ in parts])[:-1]
+    sides = zip(np.split(is_boundary.astype(np.float64), ends), np.split(ranks, ends), strict=True)
+    null = pooled_null([circular_sums(marks, values) for marks, values in sides], shifts, seed)
+    return row | {
+        "bits_at_boundary": float(bits[is_boundary].mean()),
+        "bits_elsewhere": float(bits[~is_boundary].mean()),
+        "spearman": float(np.corrcoef(ranks, other)[0, 1]) if np.ptp(other) and np.ptp(ranks) else np.nan,
+        # Mann and Whitney: the AUROC is the sum of ranks, shifted and scaled.
+        "auroc": (null.observed - k * (k + 1) / 2) / (k * (n - k)),
+        "z": (null.observed - null.mean) / null.sd if null.sd > 1e-9 * null.observed else np.nan,
+        "p_value": min(1.0, 2 * min(null.p_value, null.p_low)),
+    }

@@ -1,0 +1,38 @@
+"""Sums under shifts equal those of arrays that were really rolled."""
+
+import numpy as np
+import pytest
+
+from analysis import circular_shifts
+from analysis.circular_shifts import against, draw_shifts, running_sum, shifted_sums
+
+
+@pytest.mark.parametrize("lookups", [1, 10**6])
+def test_shifted_sums_equal_rolled_arrays(monkeypatch, lookups):
+    monkeypatch.setattr(circular_shifts, "_LOOKUPS", lookups)
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 5, 23)
+    intervals = np.array([[0, 4], [7, 8], [15, 23]])
+    shifts = np.arange(23)
+    want = [sum(np.roll(values, s)[a:b].sum() for a, b in intervals) for s in shifts]
+    assert shifted_sums(running_sum(values), intervals, shifts).tolist() == want
+    assert shifted_sums(running_sum(values), intervals[:0], shifts).tolist() == [0] * 23
+
+
+def test_shifts_keep_the_phase_where_asked():
+    rng = np.random.default_rng(0)
+    assert set(draw_shifts(7, 500, rng).tolist()) == set(range(7))
+    assert set(draw_shifts(11, 500, rng, step=3).tolist()) == {0, 3, 6}
+    assert set(draw_shifts(2, 5, rng, step=3).tolist()) == {0}
+
+
+def test_p_values_by_hand():
+    null = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9])
+    found = against(9, null)
+    assert (found["expected"], found["shifts"], found["p_value"]) == (5, 9, 0.4)
+    assert found["z"] == pytest.approx(4 / null.std())
+    assert against(9, null, upper=True)["p_value"] == 0.2
+    assert against(0, null)["p_value"] == 0.2 and against(0, null, upper=True)["p_value"] == 1
+    assert against(5, null)["p_value"] == 1
+    assert against(0.1 + 0.2, np.full(9, 0.3))["p_value"] == 1
+    assert np.isnan(against(1, null[:0])["p_value"]) and np.isnan(against(np.nan, null)["p_value"])

@@ -1,0 +1,101 @@
+"""python -m analysis enrich: whole calls, with a model whose boundaries can be read off the bases."""
+
+import pandas as pd
+import pytest
+
+from analysis import cli, command_inputs, schema
+from tests.analysis.fake_model import FakeModel
+from tests.analysis.test_cli import refused
+from tests.analysis.test_genbank import RECORD
+
+GFF3 = "s1\tx\tgene\t4\t15\t.\t+\t.\tID=g\ns1\tx\tCDS\t4\t15\t.\t+\t0\tID=c;Parent=g\n"
+DNA = "TTTATGAAATGATAATTTGGTATAATCC"
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch):
+    fake = FakeModel("bases", cuts=(b"A", b"T"), info={"domain": "dna"})
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, models_dir: fake)
+
+
+@pytest.fixture
+def call(tmp_path):
+    (tmp_path / "g.fa").write_text(f">s1\n{DNA}\n>s2\nACGT\n")
+    (tmp_path / "g.gff3").write_text(GFF3)
+    places = {"--annotation": "g.gff3", "--model": "bases", "--out": "out.csv", "--shifts": "50"}
+
+    def arguments(**changes):
+        options = places | {"--" + name.replace("_", "-"): value for name, value in changes.items()}
+        files = ("--annotation", "--out", "--profiles")
+        parts = [str(tmp_path / "g.fa")]
+        for name, value in options.items():
+            parts += [name] if value is True else [name, str(tmp_path / value) if name in files else value]
+        return ["enrich", *parts]
+
+    return arguments
+
+
+def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
+    assert cli.main(call(profiles="p.parquet", reverse_complement=True, window="5")) == 0
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert list(table.columns) == list(schema.ENRICHMENT)
+    assert set(table["analysis"]) == {"feature", "codon_phase", "codon_at", "motif", "reverse_complement"}
+    assert set(table["stage"]) == {0, 1}
+    rows = table[table["stage"] == 0].set_index(["analysis", "feature", "strand", "frame", "measure"])
+    # Coding ATG AAA TGA TAA; the model cuts behind each A: at T, AAT, A, AAT... counted by hand below.
+    cuts = [i for i in range(1, len(DNA)) if DNA[i - 1] == "A"]
+    inside = [(i - 3) % 3 for i in cuts if 3 <= i < 15]
+    got = [rows.loc[("codon_phase", "CDS", "+", 0, f"rate_{k + 1}"), "value"] for k in range(3)]
+    assert got == [inside.count(k) / 4 for k in range(3)]
+    assert rows.loc[("motif", "box -10", "+", 0, "tokens_per_occurrence"), "value"] == 4
+    schema.check(pd.read_parquet(tmp_path / "p.parquet"), schema.PROFILES)
+    captured = capsys.readouterr()
+    assert "says nothing of 's2'" in captured.err and "wrote" in captured.out
+
+
+def test_a_genbank_file_brings_its_own_annotation(tmp_path):
+    (tmp_path / "g.gb").write_text(RECORD)
+    out = str(tmp_path / "out.csv")
+    assert (
+        cli.main(["enrich", str(tmp_path / "g.gb"), "--model", "bases", "--out", out, "--shifts", "9"]) == 0
+    )
+    assert "CDS" in set(pd.read_csv(out)["feature"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"annotation": "missing.gff3"}, "cannot be read"),
+        ({"out": "out.bed"}, "has no positions"),
+        ({"profiles": "out.csv"}, "give each table its own file"),
+        ({"shifts": "0"}, "--shifts 1 or more"),
+        ({"motif": "x=TAXA"}, "'X' is no nucleotide code"),
+        ({"annotation": "g.fa"}, "g.fa: has no features"),
+    ],
+)
+def test_wrong_calls_write_nothing(call, tmp_path, capsys, changes, message):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert message in refused(capsys, *call(**changes))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("gff3", "message"),
+    [
+        (GFF3.replace("s1", "other"), "is of another genome"),
+        (GFF3.replace("\t15\t", "\t150\t"), "no feature lies on the input"),
+        ("##gff-version 3\n", "has no features"),
+        (GFF3.replace("\t4\t15", "\t15\t4"), "line 1: start 15 and end 4"),
+    ],
+)
+def test_wrong_annotations_write_nothing(call, tmp_path, capsys, gff3, message):
+    (tmp_path / "g.gff3").write_text(gff3)
+    assert message in refused(capsys, *call())
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("dna", ["A", "AC", "ACG"])
+def test_tiny_sequences(call, tmp_path, dna):
+    (tmp_path / "g.fa").write_text(f">s1\n{dna}\n")
+    (tmp_path / "g.gff3").write_text(f"s1\tx\tCDS\t1\t{len(dna)}\t.\t+\t0\tID=c\n")
+    assert cli.main(call(profiles="p.csv", reverse_complement=True)) == 0

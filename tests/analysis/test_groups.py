@@ -1,0 +1,135 @@
+"""Groups of models: Fleiss' kappa by hand and by NLTK, means and intervals over runs, consensus, order."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nltk.metrics.agreement import AnnotationTask
+
+from analysis import schema
+from analysis.agreement import compare_pairs
+from analysis.groups import cluster_order, consensus, fleiss_kappa, group_labels, group_table
+from analysis.segmentations import segmentation_of
+from hnet_core.errors import InputError
+
+
+def cut(name, *marks, stage=0):
+    starts = [np.flatnonzero(m) + 1 for m in marks]
+    return segmentation_of(name, starts, [len(m) + 1 for m in marks], stage)
+
+
+def related(rng, truth, noise):
+    """The truth with a share of its slots drawn anew."""
+    return np.where(rng.random(len(truth)) < noise, rng.random(len(truth)) < truth.mean(), truth)
+
+
+def test_fleiss_kappa_by_hand():
+    raters = [np.array(bits, bool) for bits in ([1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 1])]
+    # Slots with 3, 0, 1, 1 of 3 cuts: agreement (1 + 1 + 1/3 + 1/3) / 4 = 2/3; rate 5/12, chance 25/144 + 49/144.
+    chance = 74 / 144
+    assert fleiss_kappa(raters) == pytest.approx((2 / 3 - chance) / (1 - chance))
+    assert math.isnan(fleiss_kappa(raters[:1])) and math.isnan(fleiss_kappa([raters[0][:0]] * 2))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32), st.integers(2, 4), st.integers(2, 15))
+def test_fleiss_kappa_equals_that_of_nltk(seed, raters, n):
+    bits = np.random.default_rng(seed).random((raters, n)) < 0.4
+    if bits.any() and not bits.all():
+        rows = [(f"r{r}", f"s{i}", str(bits[r, i])) for r in range(raters) for i in range(n)]
+        assert fleiss_kappa(list(bits)) == pytest.approx(AnnotationTask(data=rows).pi())
+
+
+def test_groups_come_from_model_json():
+    infos = {
+        "a": {"domain": "dna", "n_stages": 1, "seed": 3},
+        "b": {"domain": "dna", "n_stages": 2},
+        "ref:words": {"title": "x"},
+    }
+    assert group_labels(infos, ["domain", "depth"]) == {
+        "a": "domain dna, depth 1",
+        "b": "domain dna, depth 2",
+        "ref:words": "ref:words",
+    }
+    assert group_labels(infos, ["seed"])["b"] == "seed ?"
+    with pytest.raises(InputError, match="give one or more of domain, depth, seed, data"):
+        group_labels(infos, ["colour"])
+
+
+@pytest.fixture(scope="module")
+def three_runs():
+    rng = np.random.default_rng(0)
+    truth = rng.random(2000) < 0.3
+    shallow = [[cut(f"shallow{i}", related(rng, truth, 0.2 + 0.2 * i))] for i in range(3)]
+    deep = [
+        [cut(f"deep{i}", marks), cut(f"deep{i}", marks & (rng.random(2000) < 0.5), stage=1)]
+        for i, marks in enumerate(related(rng, truth, 0.3) for _ in range(2))
+    ]
+    cuts = [*shallow, *deep]
+    groups = {model[0].name: model[0].name.rstrip("012") for model in cuts}
+    table = compare_pairs(cuts, shifts=10)
+    return table, group_table(table, [c for model in cuts for c in model], groups)
+
+
+def row_of(groups, a, stage_a, b, stage_b, measure):
+    keys = ("group_a", "stage_a", "group_b", "stage_b", "measure")
+    wanted = dict(zip(keys, (a, stage_a, b, stage_b, measure), strict=True))
+    found = groups[(groups[list(keys)] == pd.Series(wanted)).all(axis=1)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_means_inside_a_group_are_over_pairs_of_different_runs(three_runs):
+    table, groups = three_runs
+    schema.check(groups, schema.GROUPS)
+    inside = table["model_a"].str.startswith("shallow") & table["model_b"].str.startswith("shallow")
+    row = row_of(groups, "shallow", 0, "shallow", 0, "kappa")
+    values = np.sort(table.loc[inside, "kappa"])
+    assert (row["n_runs_a"], row["n_pairs"]) == (3, 3)
+    assert row["mean"] == pytest.approx(values.mean())
+    # A resample holds one pair, or all three: its means reach from the least pair to the greatest.
+    assert (row["low"], row["high"]) == pytest.approx((values[0], values[2]))
+    fleiss = row_of(groups, "shallow", 0, "shallow", 0, "fleiss_kappa")
+    assert fleiss["mean"] == pytest.approx(row["mean"], abs=0.02) and math.isnan(fleiss["low"])
+
+
+def test_between_groups_sides_keep_their_meaning(three_runs):
+    table, groups = three_runs
+    between = table["model_a"].str.startswith("shallow") & (table["stage_b"] == 1)
+    row = row_of(groups, "shallow", 0, "deep", 1, "containment_ba")
+    assert (row["n_runs_a"], row["n_runs_b"], row["n_pairs"]) == (3, 2, 6)
+    assert row["mean"] == pytest.approx(table.loc[between, "containment_ba"].mean())
+    assert row["low"] < row["mean"] < row["high"]
+    other = row_of(groups, "shallow", 0, "deep", 1, "containment_ab")
+    assert other["mean"] < row["mean"] - 0.2  # the inner stage cuts at half the places of the outer
+
+
+def test_stages_of_one_run_are_no_pair(three_runs):
+    table, groups = three_runs
+    row = row_of(groups, "deep", 0, "deep", 1, "containment_ba")
+    apart = table[(table["model_a"] == "deep0") & (table["model_b"] == "deep1")]
+    want = [
+        apart.loc[(apart["stage_a"] == 0) & (apart["stage_b"] == 1), "containment_ba"].item(),
+        apart.loc[(apart["stage_a"] == 1) & (apart["stage_b"] == 0), "containment_ab"].item(),
+    ]
+    assert row["n_pairs"] == 2 and row["mean"] == pytest.approx(np.mean(want))
+    assert math.isnan(row["low"])  # two runs on both sides: too few
+
+
+def test_consensus_counts_models_at_every_byte():
+    a, b = cut("a", np.array([1, 0, 0], bool), np.array([0, 1], bool)), cut("b", *np.zeros((2, 3), bool))
+    b = cut("b", np.array([1, 0, 1], bool), np.array([0, 0], bool))
+    rows = [tuple(row) for row in consensus([a, b], ["x", "y"]).itertuples(index=False)]
+    assert rows == [("x", 1, 2, 1.0), ("x", 3, 1, 0.5), ("y", 2, 1, 0.5)]
+
+
+def test_order_puts_alike_beside_alike():
+    rng = np.random.default_rng(0)
+    one, two = rng.random((2, 3000)) < 0.3
+    cuts = [cut(f"{k}{i}", related(rng, t, 0.3)) for i in range(3) for k, t in (("a", one), ("b", two))]
+    order = "".join(name[0] for name, _ in cluster_order(cuts))
+    assert order in ("aaabbb", "bbbaaa")
+    assert cluster_order(cuts[:2]) == [("a0", 0), ("b0", 0)]

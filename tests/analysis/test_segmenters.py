@@ -1,0 +1,135 @@
+"""Reference segmenters: units read off by hand, wrong names explained, offsets in bytes."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.extract import analyse
+from analysis.inputs import Sequence
+from analysis.segmenters import KINDS, is_reference, segmenter
+from hnet_core.errors import InputError
+
+
+def units(name, data):
+    """The pieces a segmenter cuts the data into."""
+    data = data.encode() if isinstance(data, str) else data
+    (track,) = segmenter(name).boundaries(data)
+    starts = [*np.flatnonzero(track.is_boundary), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(starts)]
+    assert b"".join(pieces) == data
+    return [piece.decode("utf-8", "backslashreplace") for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("words", "Can't stop: 3.14 Häuser", ["Can't", " ", "stop", ":", " ", "3.14", " ", "Häuser"]),
+        ("words", "我们去", ["我", "们", "去"]),
+        ("spaces", "a bc  d\ne", ["a", " bc", "  d", "\ne"]),
+        ("characters", "aé你", ["a", "é", "你"]),
+        ("fixed:3", "abcdefgh", ["abc", "def", "gh"]),
+        ("codons", "ATGGCCTA", ["ATG", "GCC", "TA"]),
+        ("codons:2", "ATGGCCTA", ["AT", "GGC", "CTA"]),
+        ("kmers:3", "ACGTANNACGTAC", ["ACG", "TA", "N", "N", "ACG", "TAC"]),
+        ("sentences", "He left. She (really?) stayed! OK", ["He left. ", "She (really?) ", "stayed! ", "OK"]),
+        ("sentences", "At 3.4 etc. and U.S. law…", ["At 3.4 etc. and U.S. law…"]),
+        ("sentences", 'He said "No." Then. \nA\r\nB', ['He said "No." ', "Then. \n", "A\r\n", "B"]),
+        ("sentences", "他来了。我们走！好", ["他来了。", "我们走！", "好"]),
+        ("sentences", "Why?! Yes... no. a", ["Why?! ", "Yes... no. a"]),
+    ],
+)
+def test_units_by_hand(name, text, expected):
+    assert units(f"ref:{name}", text) == expected
+
+
+def test_python_tokens_and_syntax():
+    source = "def f(ä, b):\n    return ä+b  # ü\n"
+    pieces = units("ref:python-tokens", source)
+    assert pieces[:9] == ["def ", "f", "(", "ä", ", ", "b", ")", ":", "\n"]
+    assert pieces[9:] == ["    ", "return ", "ä", "+", "b  ", "# ü", "\n"]
+    assert units("ref:python-statements", source) == ["def f(ä, b):\n    ", "return ä+b  # ü\n"]
+    assert units("ref:python-nodes", "x = f(y)\n") == ["x = ", "f(", "y)\n"]
+    assert units("ref:python-nodes", b"\xef\xbb\xbfx\n\ny") == ["\ufeff", "x\n\n", "y"]
+    assert units("ref:python-tokens", b"\xef\xbb\xbfx\ny") == ["\ufeff", "x", "\n", "y"]
+
+
+@pytest.mark.parametrize("kind", ["python-tokens", "python-nodes"])
+@pytest.mark.parametrize("source", [b"def f(:\n  'a", b"x = (\n", b"\xff\xfe"])
+def test_what_is_not_python_is_refused(kind, source):
+    if kind == "python-tokens" and source.startswith(b"def"):
+        source = b"'''abc"
+    with pytest.raises(InputError, match="the input is not Python"):
+        segmenter(f"ref:{kind}").boundaries(source)
+
+
+@given(st.binary(min_size=1, max_size=50))
+def test_any_bytes_have_words_sentences_and_characters(data):
+    for name in ("words", "sentences", "characters", "spaces", "kmers:2"):
+        assert units(f"ref:{name}", data)
+
+
+def test_random_places_have_the_rate_and_repeat():
+    data = bytes(20_000)
+    (track,) = segmenter("ref:random:0.25").boundaries(data)
+    assert track.is_boundary.mean() == pytest.approx(0.25, abs=0.015)
+    (again,), (other,) = (segmenter(f"ref:random:0.25:{seed}").boundaries(data) for seed in (0, 1))
+    assert np.array_equal(track.is_boundary, again.is_boundary)
+    assert not np.array_equal(track.is_boundary, other.is_boundary)
+
+
+def test_byte_pairs_are_learned_from_a_file(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("the cat the hat the mat " * 50)
+    assert units(f"ref:bpe:262:{path}", "the mat xé")[0] == "the"
+    assert "".join(units(f"ref:bpe:262:{path}", "the mat xé")) == "the mat x\\xc3\\xa9"
+    with pytest.raises(InputError, match="ask for fewer"):
+        segmenter(f"ref:bpe:5000:{path}")
+    with pytest.raises(InputError, match="ref:bpe:VOCABULARY:FILE"):
+        segmenter(f"ref:bpe:10:{path}")
+
+
+def test_codons_of_annotated_genes(tmp_path):
+    genome, genes = tmp_path / "x.fa", tmp_path / "x.gff3"
+    genome.write_text(">r\nCCATGAAATAACCCCTTACATGG\n")
+    rows = [("3", "11", "+"), ("16", "21", "-")]
+    genes.write_text("".join(f"r\t.\tCDS\t{a}\t{b}\t.\t{s}\t0\tID={a}\n" for a, b, s in rows))
+    expected = ["CC", "ATG", "AAA", "TAA", "CCCC", "TTA", "CAT", "GG"]
+    assert units(f"ref:codons:{genes}:{genome}", "CCATGAAATAACCCCTTACATGG") == expected
+    with pytest.raises(InputError, match="is not of that genome"):
+        units(f"ref:codons:{genes}:{genome}", "ACGT")
+
+
+def test_a_segmenter_is_analysed_like_a_model():
+    result = analyse([Sequence("a", b"a b c"), Sequence("b", b"d e")], segmenter("ref:spaces"))
+    assert result.chunks[["sequence", "start", "end"]].values.tolist() == [
+        ["a", 0, 1],
+        ["a", 1, 3],
+        ["a", 3, 5],
+        ["b", 0, 1],
+        ["b", 1, 3],
+    ]
+    tracks = list(segmenter("ref:spaces").open().feed_all([b"a b", b"b c"]))
+    assert tracks[0][0].byte[tracks[0][0].is_boundary].tolist() == [0, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ref:wrods", "did you mean ref:words"),
+        ("ref:fixed", "ref:fixed:WIDTH"),
+        ("ref:fixed:0", "ref:fixed:WIDTH"),
+        ("ref:codons:3", "codons"),
+        ("ref:random:2", "ref:random:RATE"),
+        ("ref:words:1", "ref:words: Unicode words"),
+    ],
+)
+def test_wrong_names_say_how_it_is_called(name, message):
+    with pytest.raises(InputError, match=message):
+        segmenter(name)
+
+
+def test_names_of_references_are_no_names_of_models():
+    assert all(is_reference(f"ref:{kind}") for kind in KINDS) and not is_reference("words")
