@@ -10,9 +10,10 @@ import pandas as pd
 from analysis.annotations import features_of, read_features
 from analysis.extract import Analysis
 from analysis.inputs import Sequence
+from app import files, view
 from app import session as limits
-from app import view
-from app.handlers import AUTO, PROGRESS, download, read_source, report, stage_choices, told
+from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
+from app.job import Job
 from app.session import Session
 from hnet_core.errors import InputError
 
@@ -109,6 +110,7 @@ def on_gene(gene: str | None):
 @told
 def on_dna(
     session: Session,
+    job: Job,
     source: str,
     text: str,
     upload: str | None,
@@ -143,7 +145,7 @@ def on_dna(
         )
     _region(sequence, start, end)
     name = session.model_for("dna") if model == AUTO else model
-    done = session.analyse([sequence], name, report(progress, "reading boundaries"))
+    done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
     value, first, last = _show_region(done, records, start, end, per_row, group)
     return *offered, first, last, done, value, stage_choices(done), 1
 
@@ -208,3 +210,29 @@ def on_region_files(session: Session, done: Analysis | None, start: float, end: 
         return gr.skip()
     first, last = _region(done.sequences[0], start, end)
     return download(session, view.all_chunks(done, first, last), "chunks_region.csv")
+
+
+@told
+def on_region_picture(
+    session: Session,
+    done: Analysis | None,
+    key: str | None,
+    records: Records | None,
+    start: float,
+    end: float,
+    per_row: int,
+    group: int,
+):
+    """The file that was picked from the list: tables of the whole record, the picture of the region shown."""
+    if done is None or not key:
+        return gr.skip()
+    features = records.features if records else None
+    made = files.make(
+        session,
+        done,
+        key,
+        lambda: view.region_value(
+            done, features, *_region(done.sequences[0], start, end), int(per_row), int(group)
+        ),
+    )
+    return gr.update(value=made, interactive=True)

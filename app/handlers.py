@@ -2,8 +2,10 @@
 
 import functools
 import html
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,55 +13,59 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from analysis.agreement import compare
 from analysis.export import csv_bytes
 from analysis.extract import Analysis
 from analysis.inputs import Sequence, read_input
+from app import dictionary, files, view
 from app import session as limits
-from app import view
 from app.domain import DOMAINS, guess_domain
+from app.job import Job
 from app.plots import figures
 from app.session import Session
 from hnet_core.errors import HNetError, InputError
 
 PROGRESS = gr.Progress()
 AUTO = "auto"
-AGREEMENT_SHOWN = {
-    "stage_a": "stage A",
-    "stage_b": "stage B",
-    "f1": "F1",
-    "f1_chance": "by chance",
-    "f1_star": "F1*",
-    "kappa": "kappa",
-    "containment_ab": "A in B",
-    "containment_ba": "B in A",
-    "rate_a": "rate A",
-    "rate_b": "rate B",
-    "p_value": "p",
-}
-"""Columns of the agreement table on the page, with their headings."""
+NO_FILES = [("other files", "")]
+"""The list of files before one is picked."""
 
 
 def told(handler: Callable) -> Callable:
-    """The handler with every failure as one sentence on the page; Gradio reads messages as HTML, so escape them."""
+    """The handler with every failure as one sentence on the page; it may also be a generator of results."""
+    if inspect.isgeneratorfunction(handler):
 
-    @functools.wraps(handler)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return handler(*args, **kwargs)
-        except gr.Error:
-            raise
-        except HNetError as err:
-            raise gr.Error(html.escape(str(err)), print_exception=False) from err
-        except Exception as err:
-            logging.getLogger(__name__).exception("a request failed")
-            kind = type(err).__name__
-            raise gr.Error(
-                f"The software failed on this request ({kind}); its terminal shows why.",
-                print_exception=False,
-            ) from err
+        @functools.wraps(handler)
+        def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with _as_sentences(args):
+                yield from handler(*args, **kwargs)
+
+    else:
+
+        @functools.wraps(handler)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with _as_sentences(args):
+                return handler(*args, **kwargs)
 
     return call
+
+
+@contextmanager
+def _as_sentences(args: tuple[Any, ...]) -> Iterator[None]:
+    """Failures inside as gr.Error, and told to the job among the arguments, which shows them beside its button."""
+    try:
+        yield
+    except gr.Error:
+        raise
+    except Exception as err:
+        if isinstance(err, HNetError):
+            sentence = str(err)
+        else:
+            logging.getLogger(__name__).exception("a request failed")
+            sentence = f"The software failed on this request ({type(err).__name__}); its terminal shows why."
+        for job in (each for each in args if isinstance(each, Job)):
+            job.failure = sentence
+        # Gradio reads messages as HTML.
+        raise gr.Error(html.escape(sentence), print_exception=False) from err
 
 
 def read_source(
@@ -90,10 +96,6 @@ def read_source(
     return read_input(path, kind, path.name, max_bytes)
 
 
-def report(progress: gr.Progress, words: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress((done, total), desc=words, unit="bytes")
-
-
 def _first(sequences: list[Sequence]) -> Sequence:
     """The first sequence; says so when there are more."""
     if len(sequences) == 1:
@@ -114,6 +116,7 @@ def _pick(session: Session, model: str, domain: str, sequence: Sequence) -> tupl
 @told
 def on_analyse(
     session: Session,
+    job: Job,
     source: str,
     text: str,
     upload: str | None,
@@ -123,10 +126,36 @@ def on_analyse(
     progress: gr.Progress = PROGRESS,
 ) -> tuple[Analysis, dict[str, Any], dict[str, Any], int]:
     """An input and a model in; analysis, the viewer's value, the stages of the table, its first page out."""
+    progress(0, desc="reading the input")
     sequence = _first(read_source(session, source, text, upload, sample))
     name, words = _pick(session, model, domain, sequence)
-    done = session.analyse([sequence], name, report(progress, "reading boundaries"))
+    job.check()
+    progress(0, desc="loading the model")
+    session.model(name)
+    done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
+    progress(1, desc="drawing")
     return done, view.text_value(done, words), stage_choices(done), 1
+
+
+def on_begin(job: Job) -> tuple[dict[str, Any], str]:
+    """A run was asked for: it can be stopped from now on, and what the last one said no longer counts."""
+    job.begin()
+    return gr.update(interactive=True), ""
+
+
+def on_failure(job: Job) -> tuple[dict[str, Any], str]:
+    """The run ended without a result: nothing to stop; why it did, beside its button."""
+    return on_end(), job.failure
+
+
+def on_stop(job: Job) -> None:
+    """Stop the run at its next window of bytes, or before it begins."""
+    job.stop()
+
+
+def on_end() -> dict[str, Any]:
+    """The run has ended, however it did: there is nothing to stop."""
+    return gr.update(interactive=False)
 
 
 def stage_choices(done: Analysis) -> dict[str, Any]:
@@ -151,46 +180,43 @@ def on_everything(session: Session, done: Analysis):
     return (download(session, view.all_chunks(done), "chunks_all.csv"), *figures(done))
 
 
+@told
+def on_dictionary(session: Session, done: Analysis | None, stage: int):
+    """The chunk dictionary of a stage: its first rows, a line about it, its whole CSV."""
+    if done is None:
+        return gr.skip(), gr.skip(), gr.skip()
+    table = dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
+    return dictionary.shown(table), dictionary.line(table), download(session, table, "dictionary.csv")
+
+
+def file_choices(done: Analysis | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The list of files of a new analysis, and its button without one."""
+    return gr.update(choices=[*NO_FILES, *files.choices(done)], value=""), gr.update(
+        value=None, interactive=False
+    )
+
+
+@told
+def on_file(session: Session, done: Analysis | None, key: str | None):
+    """The file that was picked from the list, ready to be saved."""
+    if done is None or not key:
+        return gr.skip()
+    made = files.make(session, done, key, lambda: view.text_value(done, done.sequences[0].name))
+    return gr.update(value=made, interactive=True)
+
+
+def on_chunk(event: gr.SelectData) -> dict[str, Any]:
+    """A row of the chunk table was clicked: the bytes to select in the text."""
+    return {"start": int(event.row_value[1]), "end": int(event.row_value[2])}
+
+
+def on_word(event: gr.SelectData) -> dict[str, Any]:
+    """A row of the dictionary was clicked: the bytes to look for in the text."""
+    return {"hex": str(event.row_value[1])}
+
+
 def download(session: Session, table: pd.DataFrame, name: str) -> dict[str, Any]:
     return gr.update(value=session.keep_file(csv_bytes(table), name), interactive=True)
-
-
-@told
-def on_compare(
-    session: Session,
-    source: str,
-    text: str,
-    upload: str | None,
-    sample: str,
-    model_a: str,
-    model_b: str,
-    progress: gr.Progress = PROGRESS,
-):
-    """An input and two models in; both analyses, the viewer's value, the stages to choose from out."""
-    if not model_a or not model_b:
-        raise InputError("two models are needed; pick one for A and one for B")
-    sequence = _first(read_source(session, source, text, upload, sample))
-    a = session.analyse([sequence], model_a, report(progress, "model A"))
-    b = session.analyse([sequence], model_b, report(progress, "model B"))
-    return (a, b), view.compare_value(a, b, 0, 0), stage_choices(a), stage_choices(b)
-
-
-@told
-def on_agreement(session: Session, both: tuple[Analysis, Analysis]):
-    """The agreement of every stage of A with every stage of B, and its CSV with all columns."""
-    a, b = both
-    rows = [compare(a, b, s, t) for s in range(a.model.n_stages) for t in range(b.model.n_stages)]
-    table = pd.DataFrame(rows)
-    shown = table[list(AGREEMENT_SHOWN)].rename(columns=AGREEMENT_SHOWN)
-    return shown.round(4), download(session, table, "agreement.csv")
-
-
-@told
-def on_compared_stages(both: tuple[Analysis, Analysis] | None, stage_a: int, stage_b: int):
-    """The viewer with the differences of two other stages marked."""
-    if both is None:
-        raise InputError("there is nothing to compare yet; press Compare first")
-    return view.compare_value(*both, int(stage_a or 0), int(stage_b or 0))
 
 
 def model_cards(session: Session) -> dict[str, Any]:

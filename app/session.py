@@ -5,6 +5,8 @@ import tempfile
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,16 @@ from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
 from app.domain import DOMAINS
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
-from hnet_core.checkpoint import model_folder, model_names, models_folder, read_info
+from hnet_core.checkpoint import (
+    WEIGHTS,
+    LoadedModel,
+    load_model,
+    model_folder,
+    model_names,
+    models_folder,
+    read_info,
+    stored_names,
+)
 from hnet_core.errors import CheckpointError, ConfigError, InputError
 
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
@@ -33,8 +44,11 @@ MAX_SHOWN = 1_000_000
 """Bases in one view; the tables hold the whole record."""
 MAX_WAITING = 16
 """Requests in the queue."""
-_KEPT_MODELS = 6
+_KEPT_MODELS = 12
+_KEPT_WHOLE = 2
 _KEPT_FILES = 64
+_WAIT = 0.2
+"""Seconds between two looks whether a waiting run was stopped."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ class Session:
         self.models_dir = models_dir
         self.device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self._models: OrderedDict[str, BoundaryModel] = OrderedDict()
+        self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
         self._loading, self._running = threading.Lock(), threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="hnet-page-")
 
@@ -72,14 +87,39 @@ class Session:
                 cards.append({"name": name, "error": str(err)})
         return cards
 
-    def choices(self, dna: bool | None = None) -> list[tuple[str, str]]:
-        """(title, name) of the models to pick from; dna True or False keeps those for DNA or for the rest."""
+    def choices(self, dna: bool | None = None, whole: bool = False) -> list[tuple[str, str]]:
+        """(title, name) of the models to pick from; dna True or False keeps those for DNA or for the rest.
+
+        whole: only those that can write, which takes all weights
+        """
         usable = [card for card in self.cards() if "error" not in card]
         return [
             (card.get("title", card["name"]), card["name"])
             for card in usable
-            if dna is None or (card.get("domain") == "dna") is dna
+            if (dna is None or (card.get("domain") == "dna") is dna)
+            and (not whole or self._is_whole(card["name"]))
         ]
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether a model has routers, and decoders beside them."""
+        try:
+            stored = stored_names(model_folder(name, self.models_dir) / WEIGHTS)
+        except CheckpointError:
+            return False
+        return all(any(part in each for each in stored) for part in ("routing_module.", "decoder."))
+
+    def whole_model(self, name: str) -> LoadedModel:
+        """The named model with all its weights, loaded at its first use; only names that `choices` offers."""
+        with self._loading:
+            if name not in self._whole:
+                if name not in [each for _, each in self.choices(whole=True)]:
+                    raise CheckpointError(
+                        f"no model named {name!r} with whole weights; pick one from the list"
+                    )
+                self._whole[name] = load_model(name, self.device, self.models_dir)
+                while len(self._whole) > _KEPT_WHOLE:
+                    self._whole.popitem(last=False)
+            return self._whole[name]
 
     def model_for(self, domain: str) -> str:
         """Name of the model that fits a domain best: trained on it, else on general text, else English.
@@ -131,10 +171,26 @@ class Session:
     def analyse(
         self, sequences: list[inputs.Sequence], name: str, progress: Progress | None = None
     ) -> Analysis:
-        """One model over the sequences; one run at a time, so that two people do not halve each other's speed."""
+        """One model over the sequences; one run at a time, so that two people do not halve each other's speed.
+
+        progress is called while the run waits, too: what it raises ends the run and frees its place.
+        """
         model = self.model(name)
-        with self._running:
+        with self.turn(progress):
             return analyse(sequences, model, progress)
+
+    @contextmanager
+    def turn(self, progress: Progress | None = None) -> Iterator[None]:
+        """The one place for work with a model."""
+        while not self._running.acquire(timeout=_WAIT):
+            if progress:
+                progress(0, 1)
+        try:
+            if progress:
+                progress(0, 1)
+            yield
+        finally:
+            self._running.release()
 
     def samples(self) -> list[Sample]:
         """The samples, in the order of samples.json."""
@@ -157,8 +213,8 @@ class Session:
                 return sample
         raise InputError(f"no sample named {name!r}; there are {', '.join(s.name for s in self.samples())}")
 
-    def keep_file(self, content: bytes, name: str) -> str:
-        """Write a download under an unguessable folder name; the oldest ones go."""
+    def new_file(self, name: str) -> Path:
+        """Where to write a download: an unguessable folder of its own; the oldest ones go."""
         root = Path(self._files.name)
         for old in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_FILES]:
             for file in old.iterdir():
@@ -166,8 +222,13 @@ class Session:
             old.rmdir()
         folder = root / uuid.uuid4().hex
         folder.mkdir()
-        (folder / name).write_bytes(content)
-        return str(folder / name)
+        return folder / name
+
+    def keep_file(self, content: bytes, name: str) -> str:
+        """Write a download; its path."""
+        path = self.new_file(name)
+        path.write_bytes(content)
+        return str(path)
 
 
 def domain_choices() -> list[tuple[str, str]]:

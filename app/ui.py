@@ -5,10 +5,11 @@ from typing import Any
 import gradio as gr
 
 from app.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
-from app.tabs import compare, dna, explore, models
+from app.tabs import compare, dna, explore, generate, models
 from app.viewer import STATIC
 
 TITLE = "H-Net chunks"
+_TABS = {"Explore": explore, "Compare": compare, "DNA": dna, "Generate": generate, "Models": models}
 _TOGGLE = "() => { document.body.classList.toggle('dark'); }"
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -26,7 +27,7 @@ def build(session: Session) -> gr.Blocks:
             toggle = gr.Button("light / dark", size="sm", elem_id="theme", min_width=90, scale=0)
         toggle.click(None, None, None, js=_TOGGLE)
         with gr.Tabs():
-            for name, tab in (("Explore", explore), ("Compare", compare), ("DNA", dna), ("Models", models)):
+            for name, tab in _TABS.items():
                 with gr.Tab(name, id=name.lower(), render_children=True):
                     tab.build(session)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)

@@ -56,34 +56,10 @@ def text_value(analysis: Analysis, kind: str) -> dict[str, Any]:
     group = Group("", analysis.model.title, tracks(analysis, sequence.name, 0, n))
     unit = "bases" if sequence.kind == "dna" else "bytes"
     facts = [("model", analysis.model.title), ("input", kind), (unit, f"{n:,}"), *stage_facts(analysis)]
-    return viewer_value(sequence.data, [group], facts=facts, notes=notes(analysis), **_rows(sequence.kind))
+    return viewer_value(sequence.data, [group], facts=facts, notes=notes(analysis), **rows(sequence.kind))
 
 
-def compare_value(a: Analysis, b: Analysis, stage_a: int, stage_b: int) -> dict[str, Any]:
-    """The viewer over the first sequence with both models' tracks, differences of the two stages marked."""
-    sequence = a.sequences[0]
-    n = len(sequence.data)
-    groups = [
-        Group(label, one.model.title, tracks(one, sequence.name, 0, n)) for label, one in (("A", a), ("B", b))
-    ]
-    facts = [("input", sequence.name), ("bytes", f"{n:,}")]
-    for label, one in (("A", a), ("B", b)):
-        facts += [(f"{label}, {name}", text) for name, text in stage_facts(one)]
-    every = list(
-        dict.fromkeys(
-            [
-                *(f"A: {note}" for note in learned(a)),
-                *(f"B: {note}" for note in learned(b)),
-                *_warnings(a),
-                *_warnings(b),
-            ]
-        )
-    )
-    rows = _rows(sequence.kind)
-    return viewer_value(sequence.data, groups, compared=[stage_a, stage_b], facts=facts, notes=every, **rows)
-
-
-def _rows(kind: str) -> dict[str, Any]:
+def rows(kind: str) -> dict[str, Any]:
     """DNA goes in rows of a fixed number of bases; text as it fits."""
     return {"bases": {"perRow": 90, "group": 10}} if kind == "dna" else {}
 
@@ -139,13 +115,14 @@ def learned(analysis: Analysis) -> list[str]:
     return [note] if note else []
 
 
-def _warnings(analysis: Analysis) -> list[str]:
+def warnings(analysis: Analysis) -> list[str]:
+    """What is odd about the input, as sentences."""
     return [f"{text[0].upper()}{text[1:]}." for text in analysis.warnings]
 
 
 def notes(analysis: Analysis) -> list[str]:
     """Sentences under the facts: what the model can do, what is odd about the input."""
-    return learned(analysis) + _warnings(analysis)
+    return learned(analysis) + warnings(analysis)
 
 
 def visible(data: bytes) -> str:

@@ -9,9 +9,21 @@ import gradio as gr
 import numpy as np
 
 STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("segments.js", "paint.js", "inspector.js", "viewer.js")
+_SCRIPTS = (
+    "segments.js",
+    "paint.js",
+    "facts.js",
+    "inspector.js",
+    "minimap.js",
+    "search.js",
+    "unsure.js",
+    "whatif.js",
+    "keys.js",
+    "viewer.js",
+)
 _ON_LOAD = """
 const viewer = new window.hnet.Viewer(element);
+window.hnet.viewers[element.closest("[id$='-viewer']").id] = viewer;
 viewer.load(props.value);
 watch('value', () => viewer.load(props.value));
 """
@@ -70,6 +82,16 @@ def viewer_value(data: bytes, groups: list[Group], **options: Any) -> dict[str, 
         for g in groups
     ]
     return {"bytes": base64.b64encode(data).decode("ascii"), "groups": stages, **options}
+
+
+def viewer_scripts() -> tuple[str, ...]:
+    """The files of app/static that make up the viewer, in order."""
+    return _SCRIPTS
+
+
+def follow(name: str) -> str:
+    """JavaScript of an event whose one input is where to go: {start, end} in the sequence, or {hex} to look for."""
+    return f"at => window.hnet.follow({name!r}, at)"
 
 
 class SegmentViewer(gr.HTML):

@@ -54,6 +54,12 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Triton runs in its interpreter, unless a run is for the GPU alone; to be said before Triton is loaded."""
+    if config.option.markexpr != "gpu":
+        os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what this machine cannot run; a browser that CI demands fails loudly instead."""
     if item.get_closest_marker("browser") and find_browser() is None:

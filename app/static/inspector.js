@@ -1,4 +1,4 @@
-/* The line under the text: everything known about one byte; and the keys that move the caret. */
+/* The line under the text: everything known about one byte, and about what is selected. */
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
@@ -44,13 +44,23 @@
       this.spoken.setAttribute("role", "status");
       this.spoken.setAttribute("aria-live", "polite");
     }
-    lines(segments, byte) {
+    /* The range as a whole: its length, and how many chunks it cuts into. */
+    selectionLine(segments, [from, to]) {
+      const n = to - from, cuts = segments.groups.map((group) => {
+        const counts = group.stages.map((stage) => stage.chunkAt(to - 1) - stage.chunkAt(from) + 1);
+        return `${group.label ? `${group.label} ` : ""}${counts.join(" / ")} chunk${counts.join("") === "1" ? "" : "s"}`;
+      });
+      return `[${from + segments.origin}, ${to + segments.origin})  ${n} ${segments.unit}${n === 1 ? "" : "s"}  ${cuts.join(", ")}`;
+    }
+    lines(segments, byte, range) {
       const many = segments.groups.length > 1;
       const out = [[segments.unit, String(byte + segments.origin)]];
+      if (range && range[1] - range[0] > 1) out.unshift(["selected", this.selectionLine(segments, range)]);
       if (segments.bases) out.push(["base", segments.visible(byte, byte + 1)]);
       else out.push(["character", characterLine(segments, byte)], ["hex", hnet.hex(segments.data[byte], 2)]);
       const genes = featureLine(segments, byte);
       if (genes) out.push(["gene", genes]);
+      if (segments.votes) out.push(["cut by", `${segments.votes[byte]} of ${segments.groups.length} models`]);
       for (const group of segments.groups) {
         const label = many ? ` ${group.label}` : "";
         out.push([`p${label}`, probLine(group, byte)]);
@@ -61,56 +71,18 @@
       return out;
     }
     /* speak: the caret moved by key, so a screen reader hears it; hovering stays silent. */
-    show(segments, byte, speak = false) {
+    show(segments, byte, range, speak = false) {
       this.node.replaceChildren();
       if (!segments || !segments.data.length) return;
-      const lines = this.lines(segments, byte);
+      const lines = this.lines(segments, byte, range);
       for (const [name, text] of lines) {
         const pair = this.make("span", "", this.node);
         this.make("small", "", pair, name);
         this.make("code", "", pair, text);
       }
-      if (speak) this.spoken.textContent = lines.slice(0, 4).map((pair) => pair.join(" ")).join(", ");
+      if (speak) this.spoken.textContent = lines.slice(0, 5).map((pair) => pair.join(" ")).join(", ");
     }
-  }
-
-  function nextBoundary(segments, from, step) {
-    for (let byte = from + step; byte >= 0 && byte < segments.data.length; byte += step) if (segments.starts[byte]) return byte;
-    return from;
-  }
-
-  /* The first byte of the character after (or before) the one at the caret. */
-  function neighbour(segments, caret, step) {
-    if (step < 0) {
-      if (caret === 0) return 0;
-      const whole = segments.characterAt(caret - 1);
-      return whole && !segments.isSplit(whole.at, whole.length) ? whole.at : caret - 1;
-    }
-    return caret + segments.cellAt(caret).length;
-  }
-
-  function onKey(viewer, event) {
-    const { segments, caret, rowStarts } = viewer;
-    if (!segments || event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = hnet.floorIndex(rowStarts, caret), within = caret - rowStarts[row];
-    const page = Math.max(1, Math.floor(viewer.scroller.clientHeight / viewer.shape.height) - 1);
-    const inRow = (index) => {
-      const at = Math.max(0, Math.min(rowStarts.length - 1, index));
-      const end = at + 1 < rowStarts.length ? rowStarts[at + 1] : segments.data.length;
-      const byte = Math.min(rowStarts[at] + within, end - 1), whole = segments.characterAt(byte);
-      return whole && !segments.isSplit(whole.at, whole.length) ? whole.at : byte;
-    };
-    const targets = {
-      ArrowRight: () => neighbour(segments, caret, 1), ArrowLeft: () => neighbour(segments, caret, -1),
-      ArrowDown: () => inRow(row + 1), ArrowUp: () => inRow(row - 1), PageDown: () => inRow(row + page), PageUp: () => inRow(row - page),
-      Home: () => 0, End: () => segments.data.length - 1,
-      n: () => nextBoundary(segments, caret, 1), p: () => nextBoundary(segments, caret, -1),
-    };
-    if (!targets[event.key]) return;
-    event.preventDefault();
-    viewer.moveTo(targets[event.key]());
   }
 
   hnet.Inspector = Inspector;
-  hnet.onKey = onKey;
 })();

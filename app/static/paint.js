@@ -2,18 +2,19 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const TEXT = 22, LANE = 11, STEP = 13, FEATURE = 15, TOP = 4, BOTTOM = 7, GROUP_GAP = 4;
+  const TEXT = 22, LANE = 11, STEP = 13, FEATURE = 15, TOP = 4, BOTTOM = 7, GROUP_GAP = 4, VOTES = 12, SINGLE = 6; // with more models single marks are clutter
 
   /* Heights and offsets (CSS pixels) of what a row holds, top to bottom. */
   function geometry(segments) {
     const feature = segments.features.length ? TOP : null;
-    const text = TOP + (feature === null ? 0 : FEATURE);
+    const votes = segments.votes ? TOP + (feature === null ? 0 : FEATURE) : null;
+    const text = TOP + (feature === null ? 0 : FEATURE) + (votes === null ? 0 : VOTES + 2);
     let y = text + TEXT + 2;
     const lanes = segments.groups.map((group, g) => {
       if (g) y += GROUP_GAP;
       return group.stages.map(() => { const top = y; y += STEP; return top; });
     });
-    return { feature, text, textHeight: TEXT, lanes, laneHeight: LANE, height: y + BOTTOM };
+    return { feature, votes, text, textHeight: TEXT, lanes, laneHeight: LANE, height: y + BOTTOM };
   }
 
   function palette(element) {
@@ -23,7 +24,7 @@
       tints: [read("--seg-tint-a"), read("--seg-tint-b")], tick: read("--seg-tick"), hollow: read("--seg-hollow"),
       differ: read("--seg-differ"), differSoft: read("--seg-differ-soft"), dot: read("--seg-dot"), text: read("--seg-text"),
       gene: read("--seg-gene"), font: read("--seg-font"), muted: read("--seg-muted"), fill: read("--seg-map"),
-      lineA: read("--seg-edge"),
+      lineA: read("--seg-edge"), match: read("--seg-match"),
     };
   }
 
@@ -100,6 +101,7 @@
       const x = row.edges.left[byte - row.start], right = row.edges.right[byte - row.start];
       context.fillStyle = view.colours.differSoft;
       context.fillRect(x, shape.text, right - x, shape.textHeight);
+      if (segments.groups.length > SINGLE) continue;
       segments.groups.forEach((group, g) => {
         const s = segments.compared[g], stage = group.stages[s], top = shape.lanes[g][s];
         const index = stage.indexAt(byte), cuts = index >= 0 && stage.isStart[index];
@@ -108,6 +110,18 @@
         if (cuts) context.fillRect(x, top, 4, LANE);
         else context.strokeRect(x + 0.75, top + LANE - 4.75, 4, 4);
       });
+    }
+  }
+
+  /* On top: at every byte where a model cuts, the share of models that do; orange where they disagree. */
+  function drawVotes(context, view, row) {
+    const { segments, shape } = view, n = segments.groups.length;
+    for (let byte = row.start; byte < row.end; byte++) {
+      if (!segments.votes[byte]) continue;
+      const x = row.edges.left[byte - row.start], room = row.edges.right[byte - row.start] - x;
+      const height = Math.max(2, (segments.votes[byte] / n) * VOTES);
+      context.fillStyle = segments.differs[byte] ? view.colours.differ : view.colours.tick;
+      context.fillRect(x, shape.votes + VOTES - height, Math.max(2, Math.min(5, room - 2)), height);
     }
   }
 
@@ -142,6 +156,19 @@
     }
   }
 
+  /* Matches of the search, under the text; the current one outlined. */
+  function drawMatches(context, view, row) {
+    const { left, right } = row.edges;
+    for (const [start, end, current] of view.search.within(row.start, row.end)) {
+      const from = Math.max(start, row.start), to = Math.min(end, row.end);
+      const x = left[from - row.start], width = right[to - 1 - row.start] - x;
+      context.fillStyle = context.strokeStyle = view.colours.match;
+      context.fillRect(x, view.shape.text + TEXT - 3, width, 3);
+      context.lineWidth = 2;
+      if (current) context.strokeRect(x + 1, view.shape.text + 1, width - 2, TEXT - 2);
+    }
+  }
+
   function drawDots(context, view, row) {
     context.fillStyle = view.colours.dot;
     for (const cell of row.cells) {
@@ -162,9 +189,10 @@
       else drawChunks(context, view, row, stage, top, LANE);
       drawTicks(context, view, row, stage, top);
     }));
-    if (segments.differs) drawDifferences(context, view, row);
+    if (segments.differs) { drawDifferences(context, view, row); drawVotes(context, view, row); }
     if (shape.feature !== null) drawFeatures(context, view, row);
     drawDots(context, view, row);
+    drawMatches(context, view, row);
   }
 
   /* Share of bytes that start a chunk (or differ) in each of `columns` equal parts of the input. */
@@ -176,12 +204,29 @@
     return out;
   }
 
+  /* Many models: how often they cut on average. */
+  function drawMapVotes(context, view, n, columns, step, height) {
+    const rate = new Float32Array(columns), { votes } = view.segments;
+    for (let byte = 0; byte < n; byte++) rate[Math.min(columns - 1, Math.floor((byte / n) * columns))] += votes[byte];
+    const peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
+    context.fillStyle = view.colours.fill;
+    rate.forEach((each, i) => { const high = (each / peak) * (height - 9); context.fillRect(i * step, height - high, Math.max(1, step - 0.5), high); });
+  }
+
+  function drawMapMatches(context, view, n, width, height) {
+    context.fillStyle = view.colours.match;
+    const { found } = view.search, columns = new Uint8Array(Math.ceil(width) + 1);
+    for (let i = 0; i < found.length; i += 2) columns[Math.floor((found[i] / n) * width)] = 1;
+    columns.forEach((hit, x) => { if (hit) context.fillRect(x, height - 5, 2, 5); });
+  }
+
   /* Boundary rate along the whole input, a band per model; differences on the lower edge. */
   function drawMap(canvas, view, width, height) {
     const context = fit(canvas, width, height), { segments } = view, n = segments.data.length;
     const columns = Math.max(1, Math.min(Math.floor(width / 2), n)), step = width / columns;
-    const band = height / segments.groups.length;
-    segments.groups.forEach((group, g) => {
+    const groups = segments.groups.length > 2 ? [] : segments.groups, band = height / Math.max(1, groups.length);
+    if (!groups.length) drawMapVotes(context, view, n, columns, step, height);
+    groups.forEach((group, g) => {
       const bottom = (g + 1) * band;
       group.stages.forEach((stage, s) => {
         const rate = density(stage.starts, n, columns);
@@ -194,6 +239,7 @@
         }
       });
     });
+    drawMapMatches(context, view, n, width, height);
     if (!segments.differs) return;
     const bytes = [];
     for (let i = 0; i < n; i++) if (segments.differs[i]) bytes.push(i);

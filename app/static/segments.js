@@ -46,6 +46,13 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     return length;
   }
 
+  /* One byte a bit, first bit first. */
+  function bitsOf(base64, count) {
+    const packed = bytesOf(base64), out = new Uint8Array(count);
+    for (let i = 0; i < count; i++) out[i] = (packed[i >> 3] >> (7 - (i & 7))) & 1;
+    return out;
+  }
+
   function codePoint(data, at, length) {
     let point = length === 1 ? data[at] : data[at] & (0x7f >> length);
     for (let k = 1; k < length; k++) point = (point << 6) | (data[at + k] & 0x3f);
@@ -69,27 +76,38 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
   /* One stage of one model: what it saw, how sure it was, where its chunks start. */
   class Stage {
     constructor(raw, positions, length) {
-      const packed = bytesOf(raw.bits);
+      this.trained = bitsOf(raw.bits, bytesOf(raw.prob).length / 2);
       this.prob = new Uint16Array(bytesOf(raw.prob).buffer);
       this.positions = positions; // null: every byte
       this.length = length;
       this.lead = raw.lead; // the chunk that covers byte 0: its true start, p and index
       this.tail = raw.tail; // true end of the last chunk
-      const count = this.prob.length, found = new Int32Array(count + 1), sure = new Uint16Array(count + 1);
-      this.isStart = new Uint8Array(count);
       // A region may begin inside a chunk: that chunk then starts at byte 0 here, and before it in the sequence.
-      this.clipped = length > 0 && !(count && (packed[0] & 128) && (!positions || positions[0] === 0));
+      this.clipped = length > 0 && !(this.trained[0] && (!positions || positions[0] === 0));
+      this.recut(null, null);
+      this.kept = this.cut; // the positions of the next stage
+      this.keptAt = Int32Array.from(this.trained.keys()).filter((i) => this.trained[i]); // and their indices here
+    }
+    /* Chunks by the trained rule (threshold null), or cut wherever p > threshold.
+
+    A stage has p only where the outer router, as trained, kept a byte: a cut that `outer` drops by a what-if of its
+    own is dropped here too, and one that it adds has no p here. */
+    recut(threshold, outer) {
+      const { prob, trained, positions } = this, count = prob.length, limit = threshold === null ? 0 : threshold * 65535;
+      const found = new Int32Array(count + 1), sure = new Uint16Array(count + 1), isStart = new Uint8Array(count);
       let m = 0;
-      if (this.clipped) { sure[0] = Math.round(raw.lead.prob * 65535); m = 1; }
+      if (this.clipped) { sure[0] = Math.round(this.lead.prob * 65535); m = 1; }
       for (let i = 0; i < count; i++) {
-        if (!((packed[i >> 3] >> (7 - (i & 7))) & 1)) continue;
+        const cuts = threshold === null ? trained[i] : prob[i] > limit || (i === 0 && !this.clipped);
+        if (!cuts || (outer && !outer.isStart[outer.keptAt[i]])) continue;
         found[m] = positions ? positions[i] : i;
-        sure[m++] = this.prob[i];
-        this.isStart[i] = 1;
+        sure[m++] = prob[i];
+        isStart[i] = 1;
       }
+      this.isStart = isStart;
       this.starts = found.slice(0, m);
       this.startProb = sure.slice(0, m);
-      this.cut = found.slice(this.clipped ? 1 : 0, m); // the positions of the next stage
+      this.cut = found.slice(this.clipped ? 1 : 0, m);
     }
     chunkAt(byte) { return floorIndex(this.starts, byte); }
     endOf(chunk) { return chunk + 1 < this.starts.length ? this.starts[chunk + 1] : this.length; }
@@ -120,24 +138,46 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
         let positions = null;
         const stages = group.stages.map((raw) => {
           const stage = new Stage(raw, positions, this.data.length);
-          positions = stage.cut;
+          positions = stage.kept;
           return stage;
         });
         return { label: group.label, name: group.name, stages };
       });
-      this.compared = value.compared || null; // [stage of A, stage of B]
+      this.compared = value.compared || null; // the stage of each model that is compared
+      this.plain = this.data.every((byte) => byte < 0x80); // then no boundary can split a character
+      this.recut([]);
+    }
+    /* Every model's chunks at other thresholds, one a stage; null is the trained rule. */
+    recut(thresholds) {
+      this.thresholds = thresholds;
+      this.version = (this.version || 0) + 1;
+      for (const group of this.groups) {
+        let outer = null;
+        group.stages.forEach((stage, s) => { stage.recut(thresholds[s] ?? null, outer); outer = stage; });
+      }
       this.markStarts();
     }
-    /* starts: byte begins a chunk of any model; differs: of exactly one of the two compared stages. */
+    get whatIf() { return this.thresholds.some((each) => each !== null); }
+    /* starts: byte begins a chunk of any model; votes: how many of the compared stages cut there; differs: not all or none. */
     markStarts() {
-      this.starts = new Uint8Array(this.data.length);
+      const n = this.data.length;
+      this.starts = new Uint8Array(n);
       for (const group of this.groups) if (group.stages.length) for (const byte of group.stages[0].cut) this.starts[byte] = 1;
-      this.differs = null;
+      this.votes = this.differs = null;
       if (!this.compared) return;
-      this.differs = new Uint8Array(this.data.length);
+      this.votes = new Uint8Array(n);
+      this.groups.forEach((group, g) => { for (const byte of group.stages[this.compared[g]].cut) this.votes[byte]++; });
+      this.differs = this.votes.map((count) => (count && count < this.groups.length ? 1 : 0));
+    }
+    /* Lowest and highest p of the compared stages at a byte; a stage that does not look there counts as 0. */
+    spreadAt(byte) {
+      let low = 65535, high = 0;
       this.groups.forEach((group, g) => {
-        for (const byte of group.stages[this.compared[g]].cut) this.differs[byte] ^= 1;
+        const stage = group.stages[this.compared[g]], i = stage.indexAt(byte), prob = i < 0 ? 0 : stage.prob[i];
+        low = Math.min(low, prob);
+        high = Math.max(high, prob);
       });
+      return [low, high];
     }
     /* The cell at byte `at`: a character, or a single byte where it is not UTF-8 or a boundary splits it. */
     cellAt(at) {
@@ -223,6 +263,8 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     }
   }
   hnet.Segments = Segments;
+  hnet.bytesOf = bytesOf;
+  hnet.characterLength = characterLength;
   hnet.hex = hex;
   hnet.floorIndex = floorIndex;
 })();

@@ -18,17 +18,21 @@
       this.facts = make("dl", "seg-facts", this.root);
       this.note = make("p", "seg-note", this.root);
       this.legend = make("div", "seg-legend", this.root);
-      this.map = make("div", "seg-map", this.root);
-      this.mapCanvas = make("canvas", "", this.map);
-      this.mapCanvas.setAttribute("aria-hidden", "true");
-      this.mapWindow = make("div", "seg-map-window", this.map);
+      this.tools = make("div", "seg-tools", this.root);
+      this.search = new hnet.Search(this, make, this.tools);
+      this.unsure = new hnet.Unsure(this, make, this.tools);
+      this.whatIf = new hnet.WhatIf(this, make, this.root);
+      this.map = new hnet.Minimap(this, make, this.root);
       this.scroller = make("div", "seg-scroll", this.root);
       this.spacer = make("div", "seg-spacer", this.scroller);
       this.caretBox = make("div", "seg-caret", this.spacer);
       this.inspector = new hnet.Inspector(this.root, make);
       this.empty = make("p", "seg-empty", this.root);
       this.probe = make("span", "seg-probe", this.root, "0".repeat(100));
+      this.help = hnet.helpDialog(make, this.root);
       this.rows = new Map();
+      this.hovered = [];
+      this.marked = [];
       this.describe();
       this.listen();
     }
@@ -38,18 +42,18 @@
       scroller.tabIndex = 0;
       scroller.setAttribute("role", "application");
       scroller.setAttribute("aria-roledescription", "segment viewer");
-      scroller.setAttribute("aria-label",
-        "Segments. Arrow keys move by character and row, n and p jump to the next and previous boundary, Home and End to the ends.");
+      scroller.setAttribute("aria-label", "Segments. Arrow keys move by character and row, n and p to the next and previous boundary; ? lists all keys.");
+      const open = make("button", "seg-keys", this.tools, "? keys");
+      Object.assign(open, { type: "button", title: "all keys (?)" });
+      open.addEventListener("click", () => this.help.showModal());
     }
 
     listen() {
       this.scroller.addEventListener("scroll", () => this.schedule());
       this.scroller.addEventListener("pointermove", (event) => this.onPoint(event, false));
-      this.scroller.addEventListener("pointerleave", () => this.inspector.show(this.segments, this.caret));
+      this.scroller.addEventListener("pointerleave", () => { this.hover = null; this.showMarks(); this.inspect(); });
       this.scroller.addEventListener("pointerdown", (event) => this.onPoint(event, true));
       this.scroller.addEventListener("keydown", (event) => hnet.onKey(this, event));
-      this.map.addEventListener("pointerdown", (event) => { this.map.setPointerCapture(event.pointerId); this.onMap(event); });
-      this.map.addEventListener("pointermove", (event) => { if (event.buttons) this.onMap(event); });
       new ResizeObserver(() => this.onResize()).observe(this.root);
       const redraw = () => { this.colours = null; this.rebuild(); };
       new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -66,38 +70,25 @@
       this.segments = new hnet.Segments(value);
       this.shape = hnet.paint.geometry(this.segments);
       this.caret = 0;
-      this.showFacts(value);
-      this.scroller.scrollTop = 0;
-      this.width = 0;
+      this.anchor = this.hover = null;
+      this.search.clear();
+      this.unsure.load(this.segments);
+      this.whatIf.load(this.segments);
+      this.whatIf.tell(this.segments);
+      hnet.showFacts(this, make, value);
+      this.scroller.scrollTop = this.firstRow = this.width = 0;
       this.onResize(true);
-      this.inspector.show(this.segments, 0);
+      if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
+      this.inspect();
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
       this.root.dataset.openMs = (performance.now() - began).toFixed(1);
-    }
-
-    showFacts(value) {
-      this.facts.replaceChildren();
-      for (const [name, text] of value.facts || []) {
-        const pair = make("div", "", this.facts);
-        make("dt", "", pair, name);
-        make("dd", "", pair, text);
-      }
-      this.note.textContent = (value.notes || []).join(" ");
-      this.legend.replaceChildren();
-      const { groups, differs } = this.segments;
-      const add = (className, text) => { const item = make("span", "", this.legend); make("i", className, item); item.append(text); };
-      add("seg-key-tint", "a chunk: the stronger the tint, the surer its first cut");
-      add("seg-key-full", "cut, height = p");
-      add("seg-key-hollow", "no cut, p ≤ 0.5");
-      if (differs) add("seg-key-differ", "one model cuts here, the other does not");
-      if (groups.length > 1) groups.forEach((group) => make("b", "", this.legend, `${group.label}: ${group.name}`));
     }
 
     onResize(force = false) {
       if (!this.segments) return;
       const width = this.scroller.clientWidth;
       if (!width || (!force && width === this.width)) return;
-      const keep = this.rowStarts && !force ? this.rowStarts[this.firstRow] : 0;
+      const keep = this.rowStarts && this.firstRow ? this.rowStarts[this.firstRow] : 0;
       this.width = width;
       this.cellWidth = this.probe.getBoundingClientRect().width / 100;
       const digits = String(this.segments.origin + this.segments.data.length).length;
@@ -121,7 +112,21 @@
     }
 
     clear() { for (const row of this.rows.values()) row.node.remove(); this.rows.clear(); }
-    rebuild() { if (this.segments && this.rowStarts) { this.clear(); this.drawMap(); this.render(); } }
+    rebuild() { if (this.segments && this.rowStarts) { this.clear(); this.redraw(); } }
+    /* Other colours or marks on the same rows. */
+    redraw() {
+      if (!this.segments || !this.width) return;
+      this.colours = this.colours || hnet.paint.palette(this.root);
+      for (const row of this.rows.values()) hnet.paint.drawRow(row.canvas, this, row);
+      this.map.draw();
+      this.render();
+    }
+    /* Other boundaries: they move cells only where one splits a character. */
+    onRecut() {
+      if (this.segments.plain) this.redraw();
+      else this.onResize(true);
+      this.inspect();
+    }
     schedule() { if (!this.pending) this.pending = requestAnimationFrame(() => { this.pending = 0; this.render(); }); }
 
     render() {
@@ -137,8 +142,8 @@
         if (!this.rows.has(index)) this.rows.set(index, this.build(index));
         this.rows.get(index).node.style.top = `${index * height + this.shift}px`;
       }
-      this.showCaret();
-      this.showWindow(exact, view / height);
+      this.showMarks();
+      this.map.showWindow(exact, view / height);
     }
 
     rowOf(index) {
@@ -156,8 +161,9 @@
       if (this.segments.groups.length > 1) this.segments.groups.forEach((group, g) => {
         make("span", "seg-label", row.node, group.label).style.top = `${this.shape.lanes[g][0] - 2}px`;
       });
-      hnet.paint.drawRow(make("canvas", "", row.node), this, row);
-      row.node.lastChild.setAttribute("aria-hidden", "true");
+      row.canvas = make("canvas", "", row.node);
+      row.canvas.setAttribute("aria-hidden", "true");
+      hnet.paint.drawRow(row.canvas, this, row);
       const line = make("div", "seg-text", row.node);
       line.style.top = `${this.shape.text}px`;
       this.fill(line, row.cells);
@@ -175,26 +181,6 @@
         make("span", `seg-${cell.kind}`, line, cell.text).style.width = `${cell.width * this.cellWidth}px`;
       }
       flush();
-    }
-
-    drawMap() {
-      this.colours = this.colours || hnet.paint.palette(this.root);
-      hnet.paint.drawMap(this.mapCanvas, this, this.map.clientWidth, this.map.clientHeight);
-    }
-
-    showWindow(first, count) {
-      const rows = this.rowStarts.length, width = this.map.clientWidth, n = Math.max(1, this.segments.data.length);
-      const byteAt = (row) => row >= rows ? n : this.rowStarts[Math.max(0, Math.floor(row))];
-      const from = (byteAt(first) / n) * width, to = (byteAt(Math.ceil(first + count)) / n) * width;
-      this.mapWindow.style.left = `${from}px`;
-      this.mapWindow.style.width = `${Math.max(6, to - from)}px`;
-    }
-
-    onMap(event) {
-      if (!this.segments) return;
-      const box = this.map.getBoundingClientRect(), share = (event.clientX - box.left) / box.width;
-      const byte = Math.max(0, Math.min(1, share)) * this.segments.data.length;
-      this.scrollToRow(hnet.floorIndex(this.rowStarts, byte), true);
     }
 
     scrollToRow(index, centre) {
@@ -217,29 +203,83 @@
     onPoint(event, press) {
       const cell = this.segments && this.cellUnder(event);
       if (!cell) return;
-      this.inspector.show(this.segments, cell.at);
-      if (press) { this.caret = cell.at; this.showCaret(); }
+      if (press) this.anchor = event.shiftKey ? this.anchor ?? this.caret : null;
+      else if (event.buttons & 1) this.anchor = this.anchor ?? this.caret;
+      if (press || event.buttons & 1) this.caret = cell.at;
+      this.hover = cell.at;
+      this.showMarks();
+      this.inspect();
     }
 
-    moveTo(byte) {
+    /* extend: from where the selection began; else it is the one character at the caret. */
+    moveTo(byte, extend = false, speak = true) {
       const n = this.segments.data.length;
+      this.anchor = extend ? this.anchor ?? this.caret : null;
       this.caret = Math.max(0, Math.min(n - 1, byte));
       const index = hnet.floorIndex(this.rowStarts, this.caret), rows = this.scroller.clientHeight / this.shape.height;
       if (index < this.firstRow + 1 || index > this.firstRow + rows - 2) this.scrollToRow(index, true);
+      this.hover = null;
       this.render();
-      this.inspector.show(this.segments, this.caret, true);
+      this.inspect(speak);
     }
 
-    showCaret() {
-      const index = hnet.floorIndex(this.rowStarts, this.caret), row = this.rows.get(index);
-      this.caretBox.hidden = !row;
-      if (!row || !row.cells.length) return;
-      const cell = row.cells.findLast((each) => each.at <= this.caret);
-      this.caretBox.style.top = `${index * this.shape.height + this.shift + this.shape.text}px`;
-      this.caretBox.style.left = `${this.gutter + cell.column * this.cellWidth}px`;
-      this.caretBox.style.width = `${cell.width * this.cellWidth}px`;
+    /* Select bytes [from, to), the caret at their start. */
+    select(from, to) {
+      this.moveTo(from);
+      if (to - from > 1) this.anchor = to - 1;
+      this.showMarks();
+      this.inspect();
+    }
+
+    /* Bytes [from, to) of the selection: from the caret's character to the one it began at. */
+    get range() {
+      const { caret, anchor, segments } = this, last = Math.max(caret, anchor ?? caret), whole = segments.characterAt(last);
+      const end = whole && !segments.isSplit(whole.at, whole.length) ? whole.at + whole.length : last + 1;
+      return [Math.min(caret, anchor ?? caret), end];
+    }
+
+    inspect(speak = false) {
+      if (!this.segments) return;
+      this.inspector.show(this.segments, this.hover ?? this.caret, this.anchor === null ? null : this.range, speak);
+    }
+
+    /* The caret or selection, and the chunk under the pointer. */
+    showMarks() {
+      if (!this.segments || !this.rowStarts) return;
+      this.caretBox.hidden = !this.cover([this.caretBox], this.caret, this.caret + 1);
+      this.cover(this.marked, ...(this.anchor === null ? [0, 0] : this.range), "seg-marked");
+      const stage = this.segments.groups[0].stages[0];
+      const chunk = this.hover === null || !stage ? -1 : stage.chunkAt(this.hover);
+      this.cover(this.hovered, ...(chunk < 0 ? [0, 0] : [stage.starts[chunk], stage.endOf(chunk)]), "seg-hovered");
+    }
+
+    /* Boxes of the pool over bytes [from, to) in the rows on screen; how many there are. */
+    cover(pool, from, to, className) {
+      let used = 0;
+      for (const [index, row] of this.rows) {
+        if (row.end <= from || row.start >= to || !row.cells.length) continue;
+        const first = row.cells.findLast((each) => each.at <= Math.max(from, row.start));
+        const last = row.cells.findLast((each) => each.at < to);
+        const box = pool[used] || (pool[used] = make("div", className, this.spacer));
+        used++;
+        box.hidden = false;
+        box.style.top = `${index * this.shape.height + this.shift + this.shape.text}px`;
+        box.style.left = `${this.gutter + first.column * this.cellWidth}px`;
+        box.style.width = `${(last.column + last.width - first.column) * this.cellWidth}px`;
+      }
+      for (const box of pool.slice(used)) box.hidden = true;
+      return used;
     }
   }
 
   hnet.Viewer = Viewer;
+  hnet.viewers = {}; // by the id of their component
+  /* A row of a table was picked: go to its bytes, or look for them. */
+  hnet.follow = (id, at) => {
+    const viewer = hnet.viewers[id], { segments } = viewer || {};
+    if (!segments || !at) return;
+    if (at.hex) { viewer.search.ask(segments, "hex", at.hex, 1); viewer.search.show("hex", at.hex); return; }
+    const n = segments.data.length, from = at.start - segments.origin, to = at.end - segments.origin;
+    if (to > 0 && from < n) viewer.select(Math.max(0, from), Math.min(n, to));
+  };
 })();

@@ -1,80 +1,161 @@
-"""Compare: two models over the same input, one under the other, and how far they agree."""
+"""Compare: 2 to 12 models over the same input, one under the other, and how far they agree."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
 
-from app import handlers
+from app import compare, handlers
 from app.session import Session
 from app.tabs import evidence, source
-from app.viewer import SegmentViewer
+from app.viewer import SegmentViewer, follow
 
 HINT = (
-    "Pick an input and two models, then press Compare: both cut the same text, one under the other, "
-    "and orange marks where only one of them cuts."
+    "Pick an input and two or more models, then press Compare: all cut the same text, one under the other, "
+    "the line on top says how many of them cut where, and orange marks where they disagree."
 )
 HELP = (
-    "F1 counts the cuts both models make; by chance is what two models with these rates would have; F1* is 0 there "
-    "and 1 at the best their rates allow. A in B is the share of A's cuts that B makes too: the fair measure between a "
-    "deeper and a shallower stage. p comes from 1,000 circular shifts."
+    "A1 is stage 1 of model A. F1 counts the cuts both make; in brackets what two models with these rates would "
+    "have by chance; F1* is 0 there and 1 at the best their rates allow. 1st in 2nd is the share of the first "
+    "one's cuts that the second makes too: the fair measure between a deeper and a shallower stage. p comes from "
+    "circular shifts, q is p after Benjamini-Hochberg over these rows. Click a cell to see these two alone, "
+    "and where they differ most."
 )
+_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What stands right of the controls."""
+
+    viewer: SegmentViewer
+    windows: gr.Dataframe
+    measure: gr.Dropdown
+    matrix: gr.Dataframe
+    table: gr.Dataframe
+    file: gr.DownloadButton
+    kind: gr.Dropdown
+    made: gr.DownloadButton
+
+
+@dataclass(frozen=True)
+class States:
+    """What one person has compared, the table of agreement, and where a click in a table leads."""
+
+    comparison: gr.State
+    agreement: gr.State
+    jump: gr.JSON
 
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    both = gr.State(None, time_to_live=3600)
-    choices = session.choices()
-    first, second = session.pair()
+    states = States(
+        gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600), gr.JSON(visible=False)
+    )
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
-            panel = source.build(session, "compare", "english", "Paste a text, source code or a FASTA record")
-            model_a = gr.Dropdown(choices, value=first, label="Model A", elem_id="compare-a")
-            model_b = gr.Dropdown(choices, value=second, label="Model B", elem_id="compare-b")
-            run = gr.Button("Compare", variant="primary", elem_id="compare-run")
-            stage_a = gr.Radio(
-                [("stage 0", 0)], value=0, label="Mark differences between A's", elem_id="compare-stage-a"
+            panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
+            models = gr.Dropdown(
+                session.choices(),
+                value=[name for name in session.pair() if name],
+                multiselect=True,
+                max_choices=compare.MOST_MODELS,
+                label="Models (2 to 12)",
+                elem_id="compare-models",
             )
-            stage_b = gr.Radio([("stage 0", 0)], value=0, label="and B's", elem_id="compare-stage-b")
+            run = source.run_buttons("Compare", "compare")
+            stages = [("outermost", 0), ("innermost", -1)]
+            stage = gr.Radio(stages, value=0, label="Stage compared", elem_id="compare-stage")
+            record = gr.Dropdown(
+                [], label="Record shown", visible=False, elem_id="compare-record", allow_custom_value=True
+            )
+            whole = gr.Button("Show all models", size="sm", elem_id="compare-all")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
-            table = gr.Dataframe(
-                headers=list(handlers.AGREEMENT_SHOWN.values()),
-                datatype="number",
-                interactive=False,
-                elem_id="compare-table",
-                buttons=[],
-                label="Agreement",
-                show_label=False,
-            )
-            gr.Markdown(HELP, elem_classes="help")
-            with gr.Row(elem_classes="files"):
-                file = evidence.download("CSV: agreement, all measures", "compare-csv")
-    _connect(session, both, panel, (model_a, model_b), (stage_a, stage_b), viewer, run, table, file)
+            results = _results()
+    _connect_run(session, states, panel, models, run, stage, record, results)
+    view = {
+        "inputs": [states.comparison, record, stage],
+        "outputs": [states.comparison, results.viewer, results.windows],
+    }
+    for event in (stage.input, record.input, whole.click):
+        event(compare.on_view, **view, **_QUIET)
+    _connect_results(session, states, results)
 
 
-def _connect(session, both, panel, models, stages, viewer, run, table, file) -> None:
-    ran = run.click(
-        partial(handlers.on_compare, session),
-        [*panel.values, *models],
-        [both, viewer, *stages],
-        show_progress="minimal",
-        show_progress_on=viewer,
-        concurrency_id="model",
-        concurrency_limit=1,
-        api_visibility="private",
+def _results() -> Results:
+    viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
+    windows = gr.Dataframe(
+        label="Where these two differ most (click a row to go there)",
+        interactive=False,
+        visible=False,
+        elem_id="compare-windows",
+        buttons=[],
     )
-    ran.success(
-        partial(handlers.on_agreement, session),
-        both,
-        [table, file],
-        show_progress="hidden",
-        api_visibility="private",
+    words = [(words, key) for key, (words, *_) in compare.MEASURES.items()]
+    measure = gr.Dropdown(words, value="f1", label="Agreement of every pair, by", elem_id="compare-measure")
+    matrix = gr.Dataframe(
+        interactive=False, elem_id="compare-matrix", buttons=[], label="Agreement matrix", show_label=False
     )
-    for stage in stages:
-        stage.input(
-            handlers.on_compared_stages,
-            [both, *stages],
-            viewer,
-            show_progress="hidden",
-            api_visibility="private",
+    gr.Markdown(HELP, elem_classes="help")
+    table = gr.Dataframe(
+        headers=["1st", "2nd", *compare.SHOWN.values()],
+        datatype=["str", "str", *["number"] * len(compare.SHOWN)],
+        interactive=False,
+        max_height=300,
+        elem_id="compare-table",
+        buttons=[],
+        label="Agreement",
+        show_label=False,
+    )
+    with gr.Row(elem_classes="files"):
+        file = evidence.download("CSV: agreement, all measures", "compare-csv")
+        kind = gr.Dropdown(
+            [("other files", ""), *compare.FILES],
+            value="",
+            label="Other files",
+            elem_classes="other",
+            show_label=False,
+            container=False,
+            min_width=280,
+            elem_id="compare-kind",
         )
+        made = evidence.download("Save file", "compare-file")
+    return Results(viewer, windows, measure, matrix, table, file, kind, made)
+
+
+def _connect_run(session, states: States, panel, models, run, stage, record, results: Results) -> None:
+    ran = source.connect_run(
+        run,
+        ends=False,
+        fn=partial(compare.on_compare, session),
+        inputs=[*panel.values, models, stage],
+        outputs=[states.comparison, results.viewer, record, results.windows],
+    )
+    agreed = ran.success(
+        partial(compare.on_agreement, session),
+        [run.job, states.comparison],
+        [states.agreement, results.table, results.file],
+        show_progress="full",
+        show_progress_on=run.status,
+        api_visibility="private",
+    )
+    filled = [states.comparison, states.agreement, results.measure]
+    agreed.success(compare.on_matrix, filled, results.matrix, **_QUIET)
+    results.measure.input(compare.on_matrix, filled, results.matrix, **_QUIET)
+    source.on_failure(run, agreed)
+    agreed.success(handlers.on_end, None, run.stop, queue=False, **_QUIET)
+
+
+def _connect_results(session: Session, states: States, results: Results) -> None:
+    results.matrix.select(
+        compare.on_cell, states.comparison, [states.comparison, results.viewer, results.windows], **_QUIET
+    )
+    picked = results.windows.select(compare.on_window, None, states.jump, queue=False, **_QUIET)
+    picked.success(None, states.jump, None, js=follow("compare-viewer"), **_QUIET)
+    results.kind.input(
+        partial(compare.on_file, session),
+        [states.comparison, states.agreement, results.kind],
+        results.made,
+        show_progress="minimal",
+        api_visibility="private",
+    )

@@ -29,7 +29,7 @@ class Controls:
     per_row: gr.Dropdown
     group: gr.Dropdown
     model: gr.Dropdown
-    run: gr.Button
+    run: source.Run
     show: gr.Button
 
 
@@ -75,7 +75,7 @@ def _controls(session: Session) -> Controls:
         group = gr.Dropdown(groups, value=10, label="Grouped in", elem_id="dna-group", **half)
     models = [("the best for DNA", handlers.AUTO), *session.choices(dna=True)]
     model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="dna-model")
-    run = gr.Button("Analyse", variant="primary", elem_id="dna-run")
+    run = source.run_buttons("Analyse", "dna")
     show = gr.Button("Show region", elem_id="dna-show")
     return Controls(panel, annotation, record, gene, start, end, per_row, group, model, run, show)
 
@@ -100,9 +100,10 @@ def _connect_records(session: Session, c: Controls, states: States) -> None:
 def _connect_run(
     session: Session, c: Controls, states: States, viewer: SegmentViewer, below: evidence.Evidence
 ):
-    ran = c.run.click(
-        partial(dna.on_dna, session),
-        [
+    ran = source.connect_run(
+        c.run,
+        fn=partial(dna.on_dna, session),
+        inputs=[
             *c.panel.values,
             c.annotation,
             states.records,
@@ -113,14 +114,20 @@ def _connect_run(
             c.per_row,
             c.group,
         ],
-        [states.records, c.record, c.gene, c.start, c.end, states.done, viewer, below.stage, below.page],
-        show_progress="minimal",
-        show_progress_on=viewer,
-        concurrency_id="model",
-        concurrency_limit=1,
-        api_visibility="private",
+        outputs=[
+            states.records,
+            c.record,
+            c.gene,
+            c.start,
+            c.end,
+            states.done,
+            viewer,
+            below.stage,
+            below.page,
+        ],
     )
-    evidence.connect(session, below, states.done)
+    shown = (states.records, c.start, c.end, c.per_row, c.group)
+    evidence.connect(session, below, states.done, "dna-viewer", (dna.on_region_picture, shown))
     evidence.after(session, below, states.done, ran)
     return ran
 

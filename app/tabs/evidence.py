@@ -1,4 +1,4 @@
-"""What stands under the text: the chunk table, its CSV files, and three small plots."""
+"""What stands under the text: the chunk table, the files to take away, three small plots, the chunk dictionary."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -7,6 +7,10 @@ import gradio as gr
 
 from app import handlers
 from app.session import Session
+from app.viewer import follow
+
+_PRIVATE = {"api_visibility": "private"}
+_HIDDEN = {"show_progress": "hidden", **_PRIVATE}
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,13 @@ class Evidence:
     shown: gr.DownloadButton
     part: gr.DownloadButton | None
     everything: gr.DownloadButton
+    kind: gr.Dropdown
+    file: gr.DownloadButton
     plots: tuple[gr.Plot, gr.Plot, gr.Plot]
+    words: gr.Dataframe
+    words_line: gr.Markdown
+    words_file: gr.DownloadButton
+    jump: gr.JSON
     region: tuple[gr.Number, ...]
 
 
@@ -31,6 +41,49 @@ def download(label: str, elem_id: str) -> gr.DownloadButton:
 
 def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     """name: prefix of the element ids."""
+    stage, page, line, table = _table(name)
+    with gr.Row(elem_classes="files"):
+        shown = download("CSV: rows shown", f"{name}-csv-shown")
+        part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
+        everything = download("CSV: all chunks, all stages", f"{name}-csv-all")
+        kind = gr.Dropdown(
+            handlers.NO_FILES,
+            value="",
+            label="Other files",
+            show_label=False,
+            container=False,
+            min_width=280,
+            elem_id=f"{name}-kind",
+            elem_classes="other",
+        )
+        file = download("Save file", f"{name}-file")
+    with gr.Row(elem_classes="plots"):
+        plots = tuple(
+            gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"{name}-plot-{i}")
+            for i in range(3)
+        )
+    words, words_line, words_file = _dictionary(name)
+    jump = gr.JSON(visible=False)
+    return Evidence(
+        stage,
+        page,
+        line,
+        table,
+        shown,
+        part,
+        everything,
+        kind,
+        file,
+        plots,
+        words,
+        words_line,
+        words_file,
+        jump,
+        region,
+    )
+
+
+def _table(name: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
     with gr.Row(elem_classes="bar"):
         stage = gr.Radio(
             [("stage 0", 0)], value=0, label="Chunks of", elem_id=f"{name}-stage", scale=2, min_width=160
@@ -58,34 +111,58 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
         label="Chunk table",
         show_label=False,
     )
-    with gr.Row(elem_classes="files"):
-        shown = download("CSV: rows shown", f"{name}-csv-shown")
-        part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
-        everything = download("CSV: all chunks, all stages", f"{name}-csv-all")
-    with gr.Row(elem_classes="plots"):
-        plots = tuple(
-            gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"{name}-plot-{i}")
-            for i in range(3)
+    return stage, page, line, table
+
+
+def _dictionary(name: str) -> tuple[gr.Dataframe, gr.Markdown, gr.DownloadButton]:
+    with gr.Accordion("Chunk dictionary", open=False, elem_id=f"{name}-dictionary"):
+        line = gr.Markdown("The chunks of the stage chosen above, most frequent first.", elem_classes="help")
+        words = gr.Dataframe(
+            headers=["text", "hex", "n_bytes", "count", "share", "mean_prob"],
+            datatype=["str", "str", "number", "number", "str", "number"],
+            interactive=False,
+            max_height=300,
+            elem_id=f"{name}-words",
+            column_widths=["240px", "240px", "90px", "90px", "90px", "110px"],
+            buttons=[],
+            label="Chunk dictionary",
+            show_label=False,
         )
-    return Evidence(stage, page, line, table, shown, part, everything, plots, region)
+        file = download("CSV: whole dictionary", f"{name}-csv-words")
+    return words, line, file
 
 
-def connect(session: Session, evidence: Evidence, done: gr.State) -> None:
-    """Stage and page answer at once; tables and plots of a new analysis come through `after`."""
+def connect(session: Session, evidence: Evidence, done: gr.State, viewer: str, picture: tuple = ()) -> None:
+    """Stage and page answer at once; tables and plots of a new analysis come through `after`.
+
+    viewer   element id of the viewer that a click in a table moves
+    picture  (handler of the list of files, its inputs after the analysis and the choice) where it is not the text's
+    """
     for event in (evidence.stage.input, evidence.page.input):
         event(**_page(session, evidence, done))
+    evidence.stage.input(**_words(session, evidence, done))
+    make, inputs = picture or (handlers.on_file, ())
+    evidence.kind.input(
+        partial(make, session),
+        [done, evidence.kind, *inputs],
+        evidence.file,
+        show_progress="minimal",
+        **_PRIVATE,
+    )
+    picks = ((evidence.table, handlers.on_chunk), (evidence.words, handlers.on_word))
+    for table, handler in picks:
+        picked = table.select(handler, None, evidence.jump, queue=False, **_HIDDEN)
+        picked.success(None, evidence.jump, None, js=follow(viewer), **_HIDDEN)
 
 
 def after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
-    """Fill table, files and plots once `event` (an analysis, drawn already) has succeeded."""
+    """Fill table, files, plots and dictionary once `event` (an analysis, drawn already) has succeeded."""
     filled = event.success(**_page(session, evidence, done))
-    filled.success(
-        partial(handlers.on_everything, session),
-        done,
-        [evidence.everything, *evidence.plots],
-        show_progress="hidden",
-        api_visibility="private",
+    event.success(handlers.file_choices, done, [evidence.kind, evidence.file], **_HIDDEN)
+    drawn = filled.success(
+        partial(handlers.on_everything, session), done, [evidence.everything, *evidence.plots], **_HIDDEN
     )
+    drawn.success(**_words(session, evidence, done))
 
 
 def page_after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
@@ -98,6 +175,14 @@ def _page(session: Session, evidence: Evidence, done: gr.State) -> dict:
         "fn": partial(handlers.on_page, session),
         "inputs": [done, evidence.stage, evidence.page, *evidence.region],
         "outputs": [evidence.table, evidence.page, evidence.line, evidence.shown],
-        "show_progress": "hidden",
-        "api_visibility": "private",
+        **_HIDDEN,
+    }
+
+
+def _words(session: Session, evidence: Evidence, done: gr.State) -> dict:
+    return {
+        "fn": partial(handlers.on_dictionary, session),
+        "inputs": [done, evidence.stage],
+        "outputs": [evidence.words, evidence.words_line, evidence.words_file],
+        **_HIDDEN,
     }

@@ -26,20 +26,15 @@ def build(session: Session) -> None:
             )
             models = [("the one that fits the input", handlers.AUTO), *session.choices()]
             model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
-            run = gr.Button("Analyse", variant="primary", elem_id="explore-run")
+            run = source.run_buttons("Analyse", "explore")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             viewer = SegmentViewer({"hint": HINT}, elem_id="explore-viewer")
             below = evidence.build("explore")
-    ran = run.click(
-        partial(handlers.on_analyse, session),
-        [*panel.values, domain, model],
-        [done, viewer, below.stage, below.page],
-        show_progress="minimal",
-        show_progress_on=viewer,
-        concurrency_id="model",
-        concurrency_limit=1,
-        api_name="analyse_text",
-        api_visibility="private",
+    ran = source.connect_run(
+        run,
+        fn=partial(handlers.on_analyse, session),
+        inputs=[*panel.values, domain, model],
+        outputs=[done, viewer, below.stage, below.page],
     )
-    evidence.connect(session, below, done)
+    evidence.connect(session, below, done, "explore-viewer")
     evidence.after(session, below, done, ran)

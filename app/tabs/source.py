@@ -1,9 +1,11 @@
-"""The input panel that Explore, Compare and DNA share: paste, upload, or pick a sample."""
+"""What Explore, Compare and DNA share: the input panel (paste, upload, or pick a sample) and the Stop beside a run."""
 
 from dataclasses import dataclass
 
 import gradio as gr
 
+from app import handlers
+from app.job import Job
 from app.session import MAX_PASTE, Session
 
 
@@ -57,3 +59,61 @@ def build(session: Session, name: str, sample: str, hint: str, dna: bool | None 
         show, source, [picked, text, upload], show_progress="hidden", queue=False, api_visibility="private"
     )
     return SourcePanel(source, text, upload, picked)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A button that starts work with a model, the one that stops it, the work, and where its progress is shown."""
+
+    start: gr.Button
+    stop: gr.Button
+    job: gr.State
+    status: gr.Textbox
+
+
+def run_buttons(label: str, name: str) -> Run:
+    """name: prefix of the element ids."""
+    with gr.Row(elem_classes="bar"):
+        start = gr.Button(label, variant="primary", elem_id=f"{name}-run", scale=3, min_width=120)
+        stop = gr.Button("Stop", elem_id=f"{name}-stop", interactive=False, scale=1, min_width=70)
+    # A text field: it shows what a person typed or named as text, whatever is in it.
+    status = gr.Textbox(
+        label="Progress and problems",
+        show_label=False,
+        container=False,
+        interactive=False,
+        lines=3,
+        max_lines=6,
+        elem_id=f"{name}-status",
+        elem_classes="status",
+    )
+    return Run(start, stop, gr.State(Job()), status)
+
+
+def connect_run(run: Run, ends: bool = True, **event):
+    """Bind the work (arguments of Button.click, the job as first input) to both buttons; returns its event.
+
+    ends: there is nothing to stop once the event is over; else the caller says when (handlers.on_end)
+    """
+    quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+    run.start.click(handlers.on_begin, run.job, [run.stop, run.status], **quiet)
+    event = {"show_progress": "full", "show_progress_on": run.status, "api_visibility": "private", **event}
+    event["inputs"] = [run.job, *event["inputs"]]
+    ran = run.start.click(concurrency_id="model", concurrency_limit=1, **event)
+    run.stop.click(handlers.on_stop, run.job, None, **quiet)
+    on_failure(run, ran)
+    if ends:
+        ran.success(handlers.on_end, None, run.stop, **quiet)
+    return ran
+
+
+def on_failure(run: Run, event) -> None:
+    """Say beside the buttons why `event` failed, and switch Stop off."""
+    event.failure(
+        handlers.on_failure,
+        run.job,
+        [run.stop, run.status],
+        show_progress="hidden",
+        queue=False,
+        api_visibility="private",
+    )

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
+from kernels.arguments import require, require_limits
 from kernels.causal_conv1d import reference
 
 WIDTH = 4
@@ -19,6 +20,7 @@ def causal_conv1d(
     cu_seqlens  (R + 1,)     int64 limits of the rows: row r is x[cu_seqlens[r] : cu_seqlens[r + 1]]; rows may be empty
     state       (R, C, 3)    the last three inputs before each row, oldest first; None: zeros
     returns     y (T, C), and the state after each row (R, C, 3)
+    Where x is bfloat16, weight, bias and state may be float32.
     Raises ValueError if shapes or dtypes do not fit together.
     """
     _check(x, weight, bias, cu_seqlens, state)
@@ -35,14 +37,10 @@ def causal_conv1d(
 def _check(x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None) -> None:
     if x.dim() != 2:
         raise ValueError(f"x must be (T, C), got {tuple(x.shape)}")
-    n_channels, n_rows = x.shape[1], len(cu_seqlens) - 1
-    wanted = {
+    n_channels, n_rows = x.shape[1], require_limits(cu_seqlens, x.device)
+    wide = {
         "weight": (weight, (n_channels, WIDTH)),
         "bias": (bias, (n_channels,)),
         "state": (state, (n_rows, n_channels, WIDTH - 1)),
     }
-    for name, (tensor, shape) in wanted.items():
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != x.dtype):
-            raise ValueError(
-                f"{name} must be {shape} in x's {x.dtype}, got {tuple(tensor.shape)} in {tensor.dtype}"
-            )
+    require(x, {}, wide)

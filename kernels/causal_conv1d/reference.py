@@ -12,10 +12,12 @@ def causal_conv1d(
     n_channels, width = weight.shape
     if state is None:
         state = x.new_zeros(len(cu_seqlens) - 1, n_channels, width - 1)
+    dtype = torch.promote_types(x.dtype, weight.dtype)
     outputs, final_states = [x.new_zeros(0, n_channels)], []
     for start, end, before in zip(cu_seqlens[:-1], cu_seqlens[1:], state, strict=True):
         row = torch.cat((before, x[start:end].T), dim=1)
         final_states.append(row[:, row.shape[1] - (width - 1) :])
         if end > start:
-            outputs.append(F.silu(F.conv1d(row[None], weight[:, None], bias, groups=n_channels)[0].T))
+            summed = F.conv1d(row[None].to(dtype), weight[:, None], bias.to(dtype), groups=n_channels)
+            outputs.append(F.silu(summed[0].T).to(x.dtype))
     return torch.cat(outputs), torch.stack(final_states) if final_states else state

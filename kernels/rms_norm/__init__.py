@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
+from kernels.arguments import require
 from kernels.rms_norm import reference
 
 
@@ -15,6 +16,7 @@ def rms_norm(
     weight    (D,)
     residual  (T, D)   None: summed is x
     returns   normed (T, D) and summed (T, D); gradients flow through both
+    Where x is bfloat16, weight and residual may be float32; a sum is float32, for it is the residual stream.
     Raises ValueError if shapes or dtypes do not fit together.
     """
     _check(x, weight, "residual", residual)
@@ -48,9 +50,7 @@ def _chosen(x: Tensor):
 def _check(x: Tensor, weight: Tensor, name: str, other: Tensor | None) -> None:
     if x.dim() != 2:
         raise ValueError(f"the input must be (T, D), got {tuple(x.shape)}")
-    wanted = {"weight": (weight, x.shape[1:]), name: (other, x.shape)}
-    for key, (tensor, shape) in wanted.items():
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != x.dtype):
-            raise ValueError(
-                f"{key} must be {tuple(shape)} in {x.dtype}, got {tuple(tensor.shape)} in {tensor.dtype}"
-            )
+    same, wide = {name: (other, x.shape)}, {"weight": (weight, x.shape[1:])}
+    if name == "residual":
+        same, wide = {}, same | wide
+    require(x, same, wide)

@@ -6,6 +6,8 @@ from torch import Tensor
 
 EPS = 1e-12
 """Vectors shorter than this are divided by it instead of by their length, as in F.normalize."""
+THRESHOLD = 0.5
+"""A position is a boundary where its probability is strictly above this."""
 
 
 def routing(
@@ -23,6 +25,7 @@ def routing(
 
     queries = torch.cat((last_q, q))
     previous = queries[torch.where(is_first, row_of, n_rows + position - 1)]
+    previous, k = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (previous, k))
     cosine = (F.normalize(previous, dim=-1, eps=EPS) * F.normalize(k, dim=-1, eps=EPS)).sum(-1)
     prob = ((1 - cosine) / 2).clamp(0, 1)
     prob = torch.where(is_first & ~started[row_of], 1.0, prob)

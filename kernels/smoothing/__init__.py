@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
+from kernels.arguments import require, require_limits
 from kernels.smoothing import reference
 
 
@@ -28,7 +29,8 @@ def smoothing(
     confidence   (T,)       None: no straight-through factor
     residual     (T, D)     None: 0
     state        (R, D)     z before each row; None: zeros
-    returns      out (T, D), and z after each row (R, D)
+    returns      out (T, D) in the dtype of chunks, and z after each row (R, D)
+    Where chunks are bfloat16, everything else may be float32; z and the sum with the residual are.
     Raises ValueError if shapes or dtypes do not fit together.
     """
     _check(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state)
@@ -49,18 +51,14 @@ def _check(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state) -
         raise ValueError(
             f"chunks must be (M, D) and prob (T,), got {tuple(chunks.shape)} and {tuple(prob.shape)}"
         )
-    n_positions, width, n_rows = len(prob), chunks.shape[1], len(cu_seqlens) - 1
-    wanted = {
+    n_positions, width, n_rows = len(prob), chunks.shape[1], require_limits(cu_seqlens, chunks.device)
+    wide = {
         "prob": (prob, (n_positions,)),
         "confidence": (confidence, (n_positions,)),
         "residual": (residual, (n_positions, width)),
         "state": (state, (n_rows, width)),
     }
-    for name, (tensor, shape) in wanted.items():
-        if tensor is not None and (tensor.shape != shape or tensor.dtype != chunks.dtype):
-            raise ValueError(
-                f"{name} must be {shape} in {chunks.dtype}, got {tuple(tensor.shape)} in {tensor.dtype}"
-            )
+    require(chunks, {}, wide)
     if is_boundary.shape != prob.shape or is_boundary.dtype.is_floating_point:
         raise ValueError(
             f"is_boundary must be {tuple(prob.shape)} bool, got {tuple(is_boundary.shape)} {is_boundary.dtype}"

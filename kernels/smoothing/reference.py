@@ -20,7 +20,8 @@ def smoothing(
 ) -> tuple[Tensor, Tensor]:
     """z[m] = p[m] * chunks[m] + (1 - p[m]) * z[m-1], spread over each chunk's positions; see kernels.smoothing."""
     if state is None:
-        state = chunks.new_zeros(len(cu_seqlens) - 1, chunks.shape[1])
+        dtype = torch.promote_types(chunks.dtype, torch.float32)
+        state = chunks.new_zeros(len(cu_seqlens) - 1, chunks.shape[1], dtype=dtype)
     weights = prob[is_boundary].clamp(P_MIN, 1 - P_MIN)
     n_begun = F.pad(is_boundary.cumsum(0), (1, 0))  # chunks begun before each position, and after the last
     outputs, final_states = [chunks.new_zeros(0, chunks.shape[1])], []
@@ -35,7 +36,7 @@ def smoothing(
         out = out * _ones_with_gradient_of(confidence)[:, None]
     if residual is not None:
         out = out + residual
-    return out, torch.stack(final_states) if final_states else state
+    return out.to(chunks.dtype), torch.stack(final_states).to(state.dtype) if final_states else state
 
 
 def _ones_with_gradient_of(confidence: Tensor) -> Tensor:

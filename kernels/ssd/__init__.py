@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
+from kernels.arguments import require, require_limits
 from kernels.ssd import reference
 
 
@@ -25,36 +26,26 @@ def ssd(
     x (T, H, P)   dt (T, H)   A, D, dt_bias (H,), A < 0   B, C (T, N), shared by the heads
     cu_seqlens (R + 1,) int64, where the rows begin and end   state (R, H, P, N), each row's S before its first position
     returns y (T, H, P) and each row's S after its last position (R, H, P, N); a row of length 0 keeps its state
-    raises ValueError where the shapes do not agree. All inputs share one dtype; slices with unit last stride are free.
+    raises ValueError where the shapes do not agree. x, dt, B and C share one dtype, in which y is returned; where it is
+    bfloat16, the others may be float32. Slices with unit last stride are free.
     """
     _check(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
-    chosen = backend.choose("ssd", x)
-    if chosen == "numba":
-        from kernels.ssd import cpu
-
-        return cpu.ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
-    return reference.ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
+    match backend.choose("ssd", x):
+        case "triton":
+            from kernels.ssd import cuda as chosen
+        case "mamba_ssm":
+            from kernels.ssd import mamba_ssm as chosen
+        case "numba":
+            from kernels.ssd import cpu as chosen
+        case _:
+            chosen = reference
+    return chosen.ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
 
 
 def _check(x, dt, A, B, C, D, dt_bias, cu_seqlens, state) -> None:
-    if x.dim() != 3 or B.dim() != 2 or cu_seqlens.dim() != 1 or len(cu_seqlens) == 0:
-        shapes = f"{tuple(x.shape)}, {tuple(B.shape)} and {tuple(cu_seqlens.shape)}"
-        raise ValueError(f"x must be (T, H, P), B (T, N) and cu_seqlens (R + 1,), got {shapes}")
-    (T, H, P), N, R = x.shape, B.shape[1], len(cu_seqlens) - 1
-    wanted = {
-        "dt": (dt, (T, H)),
-        "A": (A, (H,)),
-        "B": (B, (T, N)),
-        "C": (C, (T, N)),
-        "D": (D, (H,)),
-        "dt_bias": (dt_bias, (H,)),
-    }
-    if state is not None:
-        wanted["state"] = (state, (R, H, P, N))
-    for name, (tensor, shape) in wanted.items():
-        if tensor.shape != shape:
-            raise ValueError(
-                f"{name} must be {shape} to go with x {tuple(x.shape)}, got {tuple(tensor.shape)}"
-            )
-        if tensor.dtype != x.dtype:
-            raise ValueError(f"{name} must be {x.dtype} as x is, got {tensor.dtype}")
+    if x.dim() != 3 or B.dim() != 2:
+        raise ValueError(f"x must be (T, H, P) and B (T, N), got {tuple(x.shape)} and {tuple(B.shape)}")
+    (T, H, P), N, R = x.shape, B.shape[1], require_limits(cu_seqlens, x.device)
+    same = {"dt": (dt, (T, H)), "B": (B, (T, N)), "C": (C, (T, N))}
+    wide = {"A": (A, (H,)), "D": (D, (H,)), "dt_bias": (dt_bias, (H,)), "state": (state, (R, H, P, N))}
+    require(x, same, wide)

@@ -21,18 +21,20 @@ def ssd(
     cu_seqlens: Tensor,
     state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Row by row; shapes and meaning as in kernels.ssd.ssd. Any dtype and device."""
+    """Row by row, in the widest dtype given; shapes and meaning as in kernels.ssd.ssd. Any dtype and device."""
     (_, H, P), N = x.shape, B.shape[1]
     step = F.softplus(dt + dt_bias)
     if state is None:
-        state = x.new_zeros(len(cu_seqlens) - 1, H, P, N)
+        state = x.new_zeros(len(cu_seqlens) - 1, H, P, N, dtype=torch.promote_types(x.dtype, A.dtype))
+    dtype = torch.promote_types(step.dtype, state.dtype)
+    given, x, B, C = x, *(value.to(dtype) for value in (x, B, C))
     outputs, finals = [x[:0]], [state[:0]]
     for row, (start, stop) in enumerate(pairwise(cu_seqlens.tolist())):
         part = slice(start, stop)
         y, final = _row(x[part], step[part], A, B[part], C[part], state[row])
         outputs.append(y)
         finals.append(final[None])
-    return torch.cat(outputs) + D[:, None] * x, torch.cat(finals)
+    return (torch.cat(outputs) + D[:, None] * x).to(given.dtype), torch.cat(finals)
 
 
 def _row(x: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

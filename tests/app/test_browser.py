@@ -89,15 +89,75 @@ def test_text_by_clicks(page, session):
     for seen, saved in zip(rows, shown[1:], strict=False):
         assert [float(x) for x in seen[:5]] == pytest.approx([float(x) for x in saved[:5]])
         assert seen[5] == saved[5].removeprefix("'")
+    page.locator("#explore-table .virtual-row").nth(2).locator("[role=gridcell]").nth(1).click()
+    chosen = f"[{want['start'][2]}, {want['end'][2]})"
+    page.wait_for_function(
+        "text => document.querySelector('#explore-viewer .seg-inspector').textContent.includes(text)",
+        arg=chosen,
+    )
     everything = download(page, "#explore-csv-all")
     assert everything[0] == ["sequence", "stage", "start", "end", "n_bytes", "prob", "text"]
     assert "".join(row[6] for row in everything[1:]).count("␣") == TEXT.count(" ")
+    page.locator("#explore-kind input").click()
+    page.get_by_role("option", name=re.compile("the picture")).click()
+    page.wait_for_selector("#explore-file:not([disabled])")
+    with page.expect_download() as info:
+        page.click("#explore-file")
+    assert info.value.suggested_filename == "segmentation.html"
+    page.locator("#explore-dictionary button").first.click()
+    word = page.locator("#explore-words .virtual-row").first.locator("[role=gridcell]").nth(0)
+    word.click()
+    page.wait_for_function(
+        "/^[0-9]+ of [0-9]+$/.test(document.querySelector('#explore-viewer .seg-told').textContent)"
+    )
 
 
 def session_text(text: str):
     from analysis.inputs import read_text
 
     return read_text(text.encode(), "pasted text")
+
+
+def test_a_run_is_stopped_and_the_next_one_works(page, session, monkeypatch):
+    real = session.analyse
+
+    def endless(sequences, name, progress=None):
+        while True:
+            time.sleep(0.05)
+            progress(1, 100)
+
+    paste(page, TEXT)
+    monkeypatch.setattr(session, "analyse", endless)
+    page.locator("#explore-text textarea").fill("something else")
+    page.click("#explore-run")
+    page.get_by_text("finding boundaries").first.wait_for()
+    page.click("#explore-stop:not([disabled])")
+    assert toast(page).endswith("the next request starts afresh.")
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    page.wait_for_selector("#explore-stop[disabled]")
+    monkeypatch.setattr(session, "analyse", real)
+    page.click("#explore-run")
+    wait_loaded(page, "explore", 2)
+    assert shown_text(page, "explore") == "something else"
+
+
+def test_generation_is_drawn_as_it_forms_and_stops(page):
+    page.get_by_role("tab", name="Generate").click()
+    page.locator("#generate-length input").fill("4000")
+    page.click("#generate-run")
+    page.wait_for_function("document.querySelector('#generate-viewer .seg').dataset.loads > 1")
+    page.click("#generate-stop:not([disabled])")
+    page.get_by_text(", stopped").wait_for()
+    facts = page.locator("#generate-viewer .seg-facts").inner_text()
+    assert "steps a byte inside stage 0" in facts
+    assert page.evaluate("hnet.viewers['generate-viewer'].segments.data.length") < 4000
+    first = shown_text(page, "generate")
+    page.locator("#generate-viewer .seg-scroll").focus()
+    page.keyboard.press("Home")
+    assert first and page.locator("#generate-viewer .seg-text").first.inner_text().startswith(
+        "It was a dark and"
+    )
+    assert "".join(row[6] for row in download(page, "#generate-csv-all")[1:]).startswith("It")
 
 
 def test_hover_and_keys_tell_about_a_byte(page, session):
@@ -169,7 +229,7 @@ def test_sample_phage_shows_genes(page):
     assert "cro (+)" in page.locator("#dna-viewer .seg-inspector").inner_text()
 
 
-def test_two_models_over_one_text(page):
+def test_models_over_one_text(page):
     page.get_by_role("tab", name="Compare").click()
     page.click("#compare-run")
     wait_loaded(page, "compare")
@@ -185,7 +245,15 @@ def test_two_models_over_one_text(page):
     saved = download(page, "#compare-csv")
     assert len(rows) == len(saved) - 1 == 2
     f1 = saved[0].index("f1")
+    assert [row[:2] for row in rows] == [["A0", "B0"], ["A0", "B1"]]
     assert [float(row[2]) for row in rows] == pytest.approx([float(row[f1]) for row in saved[1:]], abs=1e-4)
+    page.locator("#compare-matrix [role=gridcell]", has_text=re.compile(r"0\.\d+ \(")).nth(1).click()
+    wait_loaded(page, "compare", 2)
+    assert "B, stage 1" in page.locator("#compare-viewer .seg-facts").inner_text()
+    page.locator("#compare-windows .virtual-row").first.locator("[role=gridcell]").first.click()
+    page.wait_for_function(
+        "document.querySelector('#compare-viewer .seg-inspector').textContent.includes('selected')"
+    )
 
 
 def test_hostile_text_stays_text(page, tmp_path):
@@ -237,6 +305,7 @@ def test_an_error_is_one_sentence_and_the_next_request_works(page, tmp_path):
     upload(page, "explore", path)
     page.click("#explore-run")
     assert "cut.txt.gz" in toast(page)
+    page.wait_for_function("document.querySelector('#explore-status textarea').value.includes('cut.txt.gz')")
     choose(page, "explore", "Paste")
     page.locator("#explore-text textarea").fill(TEXT)
     page.click("#explore-run")

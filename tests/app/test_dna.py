@@ -6,6 +6,7 @@ import pytest
 
 from app import dna
 from app import session as limits
+from app.job import Job
 
 FASTA = ">one first\n" + "ACGTTGCA" * 20 + "\n>two\n" + "GGGATTTACA" * 30 + "\n"
 
@@ -16,7 +17,7 @@ def records_of(session, text=FASTA):
 
 def run(session, records, record, start=0, end=100, text=FASTA, model="auto", per_row=60):
     return dna.on_dna(
-        session, "paste", text, None, "lambda", None, records, record, model, start, end, per_row, 10
+        session, Job(), "paste", text, None, "lambda", None, records, record, model, start, end, per_row, 10
     )
 
 
@@ -102,3 +103,15 @@ def test_region_before_analysis_says_what_to_do(session):
     with pytest.raises(gr.Error, match="press Analyse"):
         dna.on_region(None, records, "one", 0, 10, 60, 10)
     assert dna.on_look(None, records, "one", 0, 10, 60, 10) == (gr.skip(),) * 3
+
+
+def test_picture_holds_the_region_shown_and_tables_the_whole_record(session):
+    records, *_ = records_of(session)
+    done = run(session, records, "two", 20, 80)[5]
+    place = (records, 20, 80, 60, 10)
+    picture = dna.on_region_picture(session, done, "html", *place)["value"]
+    with open(picture, encoding="utf-8") as file:
+        assert '"origin": 20' in file.read()
+    table = dna.on_region_picture(session, done, "chunks.parquet", *place)["value"]
+    assert pd.read_parquet(table)["end"].max() == 300
+    assert dna.on_region_picture(session, None, "html", *place) == gr.skip()

@@ -6,12 +6,13 @@ import pytest
 
 from app import handlers, view
 from app import session as limits
+from app.job import Job
 
 TEXT = "It was the best of times, it was the worst of times."
 
 
 def analyse(session, text=TEXT, domain="guess", model="auto", source="paste", upload=None, sample="english"):
-    return handlers.on_analyse(session, source, text, upload, sample, domain, model)
+    return handlers.on_analyse(session, Job(), source, text, upload, sample, domain, model)
 
 
 def test_text_in_analysis_out(session):
@@ -87,20 +88,30 @@ def test_nothing_listed_before_the_first_analysis(session):
     assert handlers.on_page(session, None, 0, 1) == (gr.skip(),) * 4
 
 
-def test_two_models_over_one_text(session):
-    both, value, stages_a, stages_b = handlers.on_compare(
-        session, "paste", TEXT * 10, None, "english", "english_a", "english_b"
+def test_a_stopped_run_gives_its_place_back(session):
+    job = Job()
+    job.begin()
+    job.stop()
+    with pytest.raises(gr.Error, match="Stopped"):
+        handlers.on_analyse(session, job, "paste", TEXT, None, "english", "guess", "auto")
+    job.begin()
+    assert (
+        handlers.on_analyse(session, job, "paste", TEXT, None, "english", "guess", "auto")[0].chunks
+        is not None
     )
-    assert [len(s["choices"]) for s in (stages_a, stages_b)] == [1, 2] and len(value["groups"]) == 2
-    table, file = handlers.on_agreement(session, both)
-    assert list(table.columns) == list(handlers.AGREEMENT_SHOWN.values()) and len(table) == 2
-    assert len(pd.read_csv(file["value"]).columns) > len(table.columns)
-    assert handlers.on_compared_stages(both, 0, 1)["compared"] == [0, 1]
 
 
-def test_comparison_needs_two_models(session):
-    with pytest.raises(gr.Error, match="two models"):
-        handlers.on_compare(session, "paste", TEXT, None, "english", "english_a", None)
+def test_dictionary_counts_every_chunk(session):
+    done, *_ = analyse(session, TEXT * 40, model="english_b")
+    shown, line, file = handlers.on_dictionary(session, done, 1)
+    read = pd.read_csv(file["value"], keep_default_na=False)
+    chunks = done.chunks_of(done.sequences[0].name, 1)
+    assert read["count"].sum() == len(chunks) and f"{len(read):,} different" in line
+    data = done.sequences[0].data
+    first = bytes.fromhex(read["hex"][0])
+    mine = [data[a:b] == first for a, b in zip(chunks["start"], chunks["end"], strict=True)]
+    assert sum(mine) == read["count"][0] == shown["count"][0] == read["count"].max()
+    assert read["mean_prob"][0] == pytest.approx(chunks["prob"][mine].mean(), rel=1e-5)
 
 
 def test_model_cards_show_every_model(session):

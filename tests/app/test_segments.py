@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.inputs import Sequence
-from app import view
+from app import compare, view
 from app.viewer import Group, viewer_value
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,8 @@ def test_a_region_keeps_its_chunks(page, done, start, end):
 @pytest.mark.parametrize("stages", [(0, 0), (0, 1)])
 def test_differences_are_bytes_that_one_of_both_cuts(page, session, done, stages):
     other = session.analyse([Sequence("t", DATA)], "english_a")
-    read = page.evaluate(READ, view.compare_value(other, done, *stages))
+    both = compare.Comparison((other, done), "t", pair=(0, stages[0], 1, stages[1]))
+    read = page.evaluate(READ, compare.value_of(both))
     a = set(other.chunks_of("t", stages[0])["start"])
     b = set(done.chunks_of("t", stages[1])["start"])
     assert {i for i, differs in enumerate(read["differs"]) if differs} == a ^ b and a & b and a ^ b

@@ -45,16 +45,6 @@ def test_value_tells_what_was_learned_and_what_is_odd(session):
     assert facts["model"] == "English, 1 stage" and facts["bytes"] == "4" and "chunks" in facts["stage 0"]
 
 
-def test_comparison_names_both_models(session, done):
-    other = session.analyse([Sequence("t", TEXT)], "english_a")
-    value = view.compare_value(other, done, 0, 1)
-    assert [(g["label"], g["name"], len(g["stages"])) for g in value["groups"]] == [
-        ("A", "English, 1 stage", 1),
-        ("B", "English, 2 stages", 2),
-    ]
-    assert value["compared"] == [0, 1]
-
-
 def test_region_of_dna_has_its_genes(session):
     bases = b"ACGT" * 50
     done = session.analyse([Sequence("r", bases, kind="dna")], "dna_a")

@@ -59,8 +59,11 @@ def upload(page: Page, tab: str, data: bytes, folder: Path) -> None:
     path = folder / f"{len(data)}.txt"
     path.write_bytes(data)
     page.locator(f"#{tab}-source").get_by_text("Upload", exact=True).click()
+    remove = page.locator(f"#{tab}-upload button[aria-label='Clear']")
+    if remove.count():
+        remove.first.click()
     page.locator(f"#{tab}-upload input[type=file]").set_input_files(path)
-    page.wait_for_selector(f"#{tab}-upload .file-preview")
+    page.locator(f"#{tab}-upload .file-preview", has_text=path.stem).wait_for()
 
 
 def run(page: Page, tab: str) -> float:
@@ -83,8 +86,11 @@ def warm_up(page: Page) -> None:
 def measure(page: Page, folder: Path) -> list[list[str]]:
     warm_up(page)
     page.get_by_role("tab", name="Compare").click()
-    upload(page, "compare", english(10_000), folder)
-    both = min(run(page, "compare") for _ in range(3))
+    times = []
+    for n in (10_000, 10_001, 10_002):  # a result equal to the one on the page would not be drawn again
+        upload(page, "compare", english(n), folder)
+        times.append(run(page, "compare"))
+    both = min(times)
     rows = [["10 kB, two models: click to picture", f"{both:.2f} s", "1.5 s"]]
     page.get_by_role("tab", name="Explore").click()
     upload(page, "explore", english(100_000), folder)
@@ -129,7 +135,7 @@ def main() -> int:
         args = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
         browser = playwright.chromium.launch(executable_path=chromium, args=args)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(300_000)
+        page.set_default_timeout(120_000)
         page.goto(url)
         page.wait_for_selector("#explore-run")
         rows = measure(page, Path(folder))

@@ -47,7 +47,10 @@ def write_section(title: str, body: str, page: Path = PAGE) -> None:
     head, *old = page.read_text(encoding="utf-8").split("\n## ") if page.exists() else [TITLE]
     sections = {text.split("\n", 1)[0]: text.split("\n", 1)[1].strip("\n") for text in old}
     sections[title] = body.strip("\n")
-    text = "\n\n".join([head.strip("\n"), *(f"## {name}\n\n{content}" for name, content in sections.items())]) + "\n"
+    text = (
+        "\n\n".join([head.strip("\n"), *(f"## {name}\n\n{content}" for name, content in sections.items())])
+        + "\n"
+    )
     page.parent.mkdir(exist_ok=True)
     temporary = page.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")

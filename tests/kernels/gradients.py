@@ -6,29 +6,37 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-FLOOR = 2e-6
-"""Error always allowed, relative to the largest entry: a few roundings of float32."""
+FLOOR = {torch.float32: 2e-6, torch.bfloat16: 2.0**-7}
+"""Error always allowed, relative to the largest entry: a few roundings of float32; one of bfloat16, towards zero as
+Triton's interpreter rounds (a GPU rounds to the nearest)."""
+CEILING = {torch.float32: torch.inf, torch.bfloat16: 2.0**-5}
+"""Error never allowed, relative to the largest entry or to 1: torch in bfloat16 throughout may err a lot more."""
 
 
-def output_and_grads(op: Callable, inputs: dict[str, object], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Run `op(**inputs)` in `dtype` and differentiate a fixed random weighting of everything it returns.
+def output_and_grads(
+    op: Callable, inputs: dict[str, object], dtype: torch.dtype, device: str = "cpu"
+) -> dict[str, Tensor]:
+    """Run `op(**inputs)` in `dtype` and differentiate a fixed random weighting of everything floating it returns.
 
-    inputs   the operator's arguments; floating tensors are cast to `dtype` and get a gradient, the rest passes as it is
-    returns  out0, out1, ... and d<name> for every floating input
+    inputs   the operator's arguments; floating tensors are cast to `dtype` and get a gradient; tensors go to `device`
+    returns  out0, out1, ... and d<name> for every floating input, on the CPU
     A floating input keeps its strides: slices of a wider tensor stay slices of a wider tensor.
     """
-    given = {name: _leaf(value, dtype) for name, value in inputs.items()}
+    given = {name: _leaf(value, dtype, device) for name, value in inputs.items()}
     outputs = op(**given)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     noise = torch.Generator().manual_seed(7)
-    loss = sum((out * torch.randn(out.shape, generator=noise).to(dtype)).sum() for out in outputs)
+    # Weights that bfloat16 holds exactly, so that every dtype differentiates the same function.
+    weights = [torch.randn(out.shape, generator=noise).bfloat16() for out in outputs]
+    pairs = [(out, weight) for out, weight in zip(outputs, weights, strict=True) if out.is_floating_point()]
+    loss = sum((out * weight.to(out)).sum() for out, weight in pairs)
     wanted = {name: value for name, value in given.items() if _is_floating(value)}
     if loss.requires_grad:
         grads = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True, materialize_grads=True)
     else:  # no rows: the outputs hold nothing
         grads = [torch.zeros_like(value) for value in wanted.values()]
-    results = {f"out{i}": out.detach() for i, out in enumerate(outputs)}
-    return results | {f"d{name}": grad for name, grad in zip(wanted, grads, strict=True)}
+    results = {f"out{i}": out.detach().cpu() for i, out in enumerate(outputs)}
+    return results | {f"d{name}": grad.cpu() for name, grad in zip(wanted, grads, strict=True)}
 
 
 def max_error(got: Tensor, want: Tensor) -> float:
@@ -38,17 +46,26 @@ def max_error(got: Tensor, want: Tensor) -> float:
     return difference.max().item() if difference.numel() else 0.0
 
 
-def assert_as_exact_as_eager(kernel: Callable, reference: Callable, inputs: dict[str, object]) -> None:
-    """Outputs and every gradient of `kernel` in float32 err at most twice as much as `reference` in float32.
+def assert_as_exact_as_eager(
+    kernel: Callable,
+    reference: Callable,
+    inputs: dict[str, object],
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+) -> None:
+    """Outputs and every gradient of `kernel` in `dtype` err at most twice as much as `reference` in `dtype`.
 
-    Truth is `reference` in float64. FLOOR is added so that a lucky exact eager result is no trap.
+    Truth is `reference` in float64 on inputs rounded to `dtype`. FLOOR is added so that a lucky exact eager result is
+    no trap; CEILING holds where eager is bad.
     """
+    inputs = {name: _rounded(value, dtype) for name, value in inputs.items()}
     exact = output_and_grads(reference, inputs, torch.float64)
-    eager = output_and_grads(reference, inputs, torch.float32)
-    fused = output_and_grads(kernel, inputs, torch.float32)
+    eager = output_and_grads(reference, inputs, dtype)
+    fused = output_and_grads(kernel, inputs, dtype, device)
     for name, want in exact.items():
         largest = want.abs().max().item() if want.numel() else 0.0
-        limit = 2 * max_error(eager[name], want) + FLOOR * largest
+        limit = 2 * max_error(eager[name], want) + FLOOR[dtype] * largest
+        limit = min(limit, CEILING[dtype] * max(largest, 1.0))
         error = max_error(fused[name], want)
         assert error <= limit, f"{name}: error {error:.3g} is above {limit:.3g} (largest entry {largest:.3g})"
 
@@ -84,12 +101,27 @@ def _is_floating(value: object) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _leaf(value: object, dtype: torch.dtype) -> object:
-    """The same numbers with the same strides, as a leaf that wants a gradient."""
-    if not _is_floating(value):
+def _rounded(value: object, dtype: torch.dtype) -> object:
+    """Floating tensors rounded to `dtype`, with their own dtype and strides."""
+    return (
+        _in_place_of(value, lambda tensor: tensor.to(dtype).to(tensor.dtype))
+        if _is_floating(value)
+        else value
+    )
+
+
+def _leaf(value: object, dtype: torch.dtype, device: str) -> object:
+    """The same numbers with the same strides, on `device`, as a leaf that wants a gradient."""
+    if not isinstance(value, Tensor):
         return value
+    if not _is_floating(value):
+        return value.to(device)
+    return _in_place_of(value, lambda tensor: tensor.to(device, dtype)).requires_grad_()
+
+
+def _in_place_of(value: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """A changed copy with the strides of `value`; what lies between its entries is changed along."""
     if value.dim() < 2 or value.numel() == 0 or value.is_contiguous():
-        return value.detach().to(dtype).clone().requires_grad_()
+        return change(value.detach()).clone()
     storage = value.detach().as_strided((value.untyped_storage().nbytes() // value.element_size(),), (1,), 0)
-    copied = storage.to(dtype).clone()
-    return copied.as_strided(value.shape, value.stride(), value.storage_offset()).requires_grad_()
+    return change(storage).clone().as_strided(value.shape, value.stride(), value.storage_offset())

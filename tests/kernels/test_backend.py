@@ -53,13 +53,31 @@ def test_using_ends_after_an_error():
     [
         ("numba", FLOAT32.double(), "float64"),
         ("numba", torch.zeros(1, device="meta"), "on the CPU"),
-        ("triton", FLOAT32, "CUDA device"),
+        ("triton", FLOAT32, "CUDA device, or TRITON_INTERPRET=1"),
+        ("triton", FLOAT32.double(), "float32 or torch.bfloat16"),
         ("mamba_ssm", FLOAT32, "CUDA device"),
     ],
 )
 def test_an_explicit_request_that_cannot_be_met_says_why(name, tensor, reason):
     with backend.using(name), pytest.raises(backend.BackendError, match=reason):
         backend.choose("ssd", tensor)
+
+
+def test_the_interpreter_takes_cpu_tensors_and_no_others(monkeypatch):
+    monkeypatch.setenv(backend.INTERPRETER, "1")
+    with backend.using("triton"):
+        assert backend.choose("ssd", FLOAT32) == "triton"
+        with pytest.raises(backend.BackendError, match="interpreter, on the CPU"):
+            backend.choose("ssd", torch.zeros(1, device="meta"))
+
+
+def test_matrix_products_are_torchs_own_where_triton_is_asked_for(monkeypatch):
+    monkeypatch.setenv(backend.INTERPRETER, "1")
+    with backend.using("triton"):
+        assert backend.choose("linear", FLOAT32) == "reference"
+    monkeypatch.delenv(backend.INTERPRETER)
+    with backend.using("triton"), pytest.raises(backend.BackendError, match="CUDA device"):
+        backend.choose("linear", FLOAT32)
 
 
 def test_a_missing_package_is_named(monkeypatch):

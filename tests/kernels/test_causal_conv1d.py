@@ -11,6 +11,7 @@ from tests.kernels.gradients import (
     nan_filled_allocations,
     row_limits,
 )
+from tests.kernels.places import FLOAT32, GPU, INTERPRETER, NUMBA, TRITON, Place
 
 ROWS = [(1,), (33,), (100,), (257,), (0, 1, 2, 0, 3, 4, 5, 90, 0), (0,), ()]
 
@@ -27,13 +28,61 @@ def example(lengths, n_channels=20, with_state=True, seed=0) -> dict:
     }
 
 
+def judge(place: Place, inputs: dict) -> None:
+    kernel = place.kernel("causal_conv1d")
+    assert_as_exact_as_eager(kernel, reference.causal_conv1d, inputs, place.dtype, place.device)
+
+
+@pytest.mark.parametrize("place", [NUMBA, *GPU])
 @pytest.mark.parametrize("lengths", ROWS, ids=str)
 @pytest.mark.parametrize("n_channels", [1, 16, 100])
 @pytest.mark.parametrize("with_state", [True, False])
-def test_kernel_is_as_exact_as_torch(lengths, n_channels, with_state, monkeypatch):
-    inputs = example(lengths, n_channels, with_state)
+def test_kernel_is_as_exact_as_torch(place, lengths, n_channels, with_state, monkeypatch):
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.causal_conv1d, reference.causal_conv1d, inputs)
+        judge(place, example(lengths, n_channels, with_state))
+
+
+@pytest.mark.parametrize("place", INTERPRETER)
+@pytest.mark.parametrize(
+    ("lengths", "n_channels", "with_state"),
+    [
+        ((1,), 1, True),
+        ((33,), 100, False),
+        ((257,), 16, True),
+        (ROWS[4], 16, True),
+        ((0,), 5, True),
+        ((), 5, False),
+    ],
+    ids=str,
+)
+def test_interpreted_kernel_is_as_exact_as_torch(place, lengths, n_channels, with_state, monkeypatch):
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example(lengths, n_channels, with_state))
+
+
+@pytest.mark.parametrize("place", FLOAT32)
+@pytest.mark.parametrize("output", [0, 1])
+def test_either_output_alone_is_differentiable(place, output):
+    kernel = place.kernel("causal_conv1d")
+    assert_as_exact_as_eager(
+        lambda **given: kernel(**given)[output],
+        lambda **given: reference.causal_conv1d(**given)[output],
+        example((20, 0, 2)),
+        device=place.device,
+    )
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_activations_in_bfloat16_and_the_rest_in_float32(place):
+    """What a model in bfloat16 passes: each gradient comes back in the dtype of its input."""
+    inputs = example((9, 1))
+    inputs["x"] = inputs["x"].bfloat16()
+    given = {k: v.to(place.device).requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
+    y, final = place.kernel("causal_conv1d")(**given)
+    assert (y.dtype, final.dtype) == (torch.bfloat16, torch.float32)
+    (y.sum() + final.sum()).backward()
+    floating = [value for value in given.values() if value.is_floating_point()]
+    assert all(value.grad.dtype == value.dtype and value.grad.isfinite().all() for value in floating)
 
 
 @pytest.mark.parametrize("blocks", [2, 3, 40])
@@ -54,7 +103,7 @@ def test_many_positions_do_not_lose_digits_of_the_weight_gradient():
     )
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", ["numba", "reference", "triton"])
 def test_state_carries_a_sequence_over_any_split(name):
     inputs = example((30, 11))
     with backend.using(name):
@@ -101,16 +150,19 @@ def test_reference_gradients():
     assert torch.autograd.gradcheck(reference.causal_conv1d, (x, weight, bias, limits, state))
 
 
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("value", [-1e4, -90.0, -20.0, 0.0, 20.0, 90.0, 1e4])
-def test_silu_at_extremes(value):
-    inputs = example((8,), with_state=False) | {"x": torch.full((8, 20), value)}
-    assert_as_exact_as_eager(cpu.causal_conv1d, reference.causal_conv1d, inputs)
+def test_silu_at_extremes(place, value):
+    judge(place, example((8,), with_state=False) | {"x": torch.full((8, 20), value)})
 
 
-def test_nan_is_not_swallowed():
+@pytest.mark.parametrize("place", FLOAT32)
+def test_nan_is_not_swallowed(place):
     inputs = example((8,), with_state=False)
     inputs["x"][4, 0] = torch.nan
-    y, _ = cpu.causal_conv1d(**inputs)
+    y, _ = place.kernel("causal_conv1d")(
+        **{k: v if v is None else v.to(place.device) for k, v in inputs.items()}
+    )
     assert y[4:, 0].isnan().all()
     assert y[:4].isfinite().all()
 

@@ -6,6 +6,7 @@ import torch
 from kernels import backend
 from kernels.rms_norm import cpu, gated_rms_norm, reference, rms_norm
 from tests.kernels.gradients import assert_as_exact_as_eager, column_slice, nan_filled_allocations
+from tests.kernels.places import ALL, FLOAT32, TRITON, Place
 
 SIZES = [(0, 16), (1, 1), (33, 100), (100, 33), (257, 64)]
 
@@ -31,30 +32,50 @@ def gated_example(n_positions, width, seed=0) -> dict:
     }
 
 
+def judge(place: Place, name: str, inputs: dict) -> None:
+    kernel = place.kernel("rms_norm", name)
+    assert_as_exact_as_eager(kernel, getattr(reference, name), inputs, place.dtype, place.device)
+
+
+@pytest.mark.parametrize("place", ALL)
 @pytest.mark.parametrize(("n_positions", "width"), SIZES)
 @pytest.mark.parametrize("with_residual", [True, False])
-def test_kernel_is_as_exact_as_torch(n_positions, width, with_residual, monkeypatch):
-    inputs = example(n_positions, width, with_residual)
+def test_kernel_is_as_exact_as_torch(place, n_positions, width, with_residual, monkeypatch):
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.rms_norm, reference.rms_norm, inputs)
+        judge(place, "rms_norm", example(n_positions, width, with_residual))
 
 
+@pytest.mark.parametrize("place", ALL)
 @pytest.mark.parametrize(("n_positions", "width"), SIZES)
-def test_gated_kernel_is_as_exact_as_torch(n_positions, width, monkeypatch):
+def test_gated_kernel_is_as_exact_as_torch(place, n_positions, width, monkeypatch):
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(
-            cpu.gated_rms_norm, reference.gated_rms_norm, gated_example(n_positions, width)
-        )
+        judge(place, "gated_rms_norm", gated_example(n_positions, width))
 
 
+@pytest.mark.parametrize("place", TRITON)
+def test_activations_in_bfloat16_and_the_rest_in_float32(place):
+    """What a model in bfloat16 passes: the residual stream stays in float32, gradients in the dtypes of the inputs."""
+    inputs = example(33, 20)
+    x, weight, residual = (inputs[key].to(place.device) for key in ("x", "weight", "residual"))
+    given = x.bfloat16().requires_grad_(), weight.requires_grad_(), residual.requires_grad_()
+    normed, summed = place.kernel("rms_norm")(given[0], given[1], 1e-5, given[2])
+    assert (normed.dtype, summed.dtype) == (torch.bfloat16, torch.float32)
+    assert torch.equal(summed, x.bfloat16() + residual)
+    (normed.sum() + summed.sum()).backward()
+    assert [value.grad.dtype for value in given] == [torch.bfloat16, torch.float32, torch.float32]
+    torch.testing.assert_close(given[0].grad.float(), given[2].grad, rtol=2**-7, atol=0)
+
+
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("output", [0, 1])
 @pytest.mark.parametrize("with_residual", [True, False])
-def test_either_output_alone_is_differentiable(output, with_residual):
-    inputs = example(33, 20, with_residual)
+def test_either_output_alone_is_differentiable(place, output, with_residual):
+    kernel = place.kernel("rms_norm")
     assert_as_exact_as_eager(
-        lambda **given: cpu.rms_norm(**given)[output],
+        lambda **given: kernel(**given)[output],
         lambda **given: reference.rms_norm(**given)[output],
-        inputs,
+        example(33, 20, with_residual),
+        device=place.device,
     )
 
 
@@ -66,17 +87,19 @@ def test_kernels_in_blocks_on_threads(blocks, monkeypatch):
         assert_as_exact_as_eager(cpu.gated_rms_norm, reference.gated_rms_norm, gated_example(200, 20))
 
 
-def test_many_positions_do_not_lose_digits_of_the_weight_gradient():
+@pytest.mark.parametrize("place", FLOAT32)
+def test_many_positions_do_not_lose_digits_of_the_weight_gradient(place):
     inputs = example(20_000, 4)
     inputs["x"] = inputs["x"] + 3  # a sum that grows, the worst case for float32
-    assert_as_exact_as_eager(cpu.rms_norm, reference.rms_norm, inputs)
+    judge(place, "rms_norm", inputs)
 
 
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("scale", [0.0, 1e-12, 1e12])
-def test_small_and_large_rows(scale):
+def test_small_and_large_rows(place, scale):
     inputs = example(8, 20, with_residual=False)
     inputs["x"] = inputs["x"] * scale
-    assert_as_exact_as_eager(cpu.rms_norm, reference.rms_norm, inputs)
+    judge(place, "rms_norm", inputs)
 
 
 def test_reference_follows_its_definition():
@@ -102,9 +125,10 @@ def test_backends_agree():
     inputs, gated = example(33, 20), gated_example(33, 20)
     with backend.using("reference"):
         want = *rms_norm(**inputs), gated_rms_norm(**gated)
-    with backend.using("numba"):
-        got = *rms_norm(**inputs), gated_rms_norm(**gated)
-    torch.testing.assert_close(got, want)
+    for name in ("numba", "triton"):
+        with backend.using(name):
+            got = *rms_norm(**inputs), gated_rms_norm(**gated)
+        torch.testing.assert_close(got, want)
 
 
 @pytest.mark.parametrize(

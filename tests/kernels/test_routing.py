@@ -12,7 +12,9 @@ from tests.kernels.gradients import (
     output_and_grads,
     row_limits,
 )
+from tests.kernels.places import ALL, FLOAT32, GPU, INTERPRETER, NUMBA, Place
 
+BACKENDS = ["numba", "reference", "triton"]
 ROWS = [(1,), (33,), (100,), (257,), (0, 1, 2, 0, 3, 40, 0, 1), (0,), ()]
 
 
@@ -29,13 +31,28 @@ def example(lengths, width=20, with_state=True, seed=0) -> dict:
     }
 
 
+def judge(place: Place, inputs: dict) -> None:
+    kernel = place.kernel("routing")
+    assert_as_exact_as_eager(
+        lambda **given: kernel(**given)[:2], reference.routing, inputs, place.dtype, place.device
+    )
+
+
+@pytest.mark.parametrize("place", [NUMBA, *GPU])
 @pytest.mark.parametrize("lengths", ROWS, ids=str)
 @pytest.mark.parametrize("width", [3, 16, 100])
 @pytest.mark.parametrize("with_state", [True, False])
-def test_kernel_is_as_exact_as_torch(lengths, width, with_state, monkeypatch):
-    inputs = example(lengths, width, with_state)
+def test_kernel_is_as_exact_as_torch(place, lengths, width, with_state, monkeypatch):
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.routing, reference.routing, inputs)
+        judge(place, example(lengths, width, with_state))
+
+
+@pytest.mark.parametrize("place", INTERPRETER)
+@pytest.mark.parametrize("lengths", ROWS, ids=str)
+@pytest.mark.parametrize(("width", "with_state"), [(33, True), (100, False)])
+def test_interpreted_kernel_is_as_exact_as_torch(place, lengths, width, with_state, monkeypatch):
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example(lengths, width, with_state))
 
 
 @pytest.mark.parametrize("blocks", [2, 3])
@@ -45,32 +62,34 @@ def test_kernel_in_blocks_on_threads(blocks, monkeypatch):
         assert_as_exact_as_eager(cpu.routing, reference.routing, example((50, 0, 30, 1)))
 
 
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("scale", [1e-15, 1e-3, 1e6])
-def test_short_and_long_vectors(scale):
+def test_short_and_long_vectors(place, scale):
     inputs = example((33,))
     for name in ("q", "k"):
         inputs[name] = inputs[name] * scale
-    assert_as_exact_as_eager(cpu.routing, reference.routing, inputs)
+    judge(place, inputs)
 
 
-def test_zero_vectors_have_finite_gradients():
+@pytest.mark.parametrize("place", ALL)
+def test_zero_vectors_have_finite_gradients(place):
     inputs = example((33,))
     inputs["q"], inputs["k"] = inputs["q"].clone(), inputs["k"].clone()
     inputs["q"][4], inputs["k"][9] = 0, 0
-    results = output_and_grads(cpu.routing, inputs, torch.float32)
+    results = output_and_grads(place.kernel("routing"), inputs, place.dtype, place.device)
     assert results["out0"][[5, 9]].tolist() == [0.5, 0.5]
     assert all(value.isfinite().all() for value in results.values())
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", BACKENDS)
 def test_state_carries_a_sequence_over_any_split(name):
     inputs = example((41,), with_state=False)
     with backend.using(name):
-        whole, final = routing(**inputs)
+        whole, final, *_ = routing(**inputs)
         last_q, started, parts, start = torch.zeros(1, 20), torch.tensor([False]), [], 0
         for length in (0, 1, 0, 20, 2, 18):
             piece = slice(start, start + length)
-            prob, last_q = routing(
+            prob, last_q, *_ = routing(
                 inputs["q"][piece], inputs["k"][piece], row_limits(length), last_q, started | (start > 0)
             )
             parts.append(prob)
@@ -79,13 +98,27 @@ def test_state_carries_a_sequence_over_any_split(name):
     assert torch.equal(last_q, final)
 
 
-@pytest.mark.parametrize("op", [cpu.routing, reference.routing], ids=["cpu", "reference"])
-def test_follows_its_definition(op):
+@pytest.mark.parametrize("name", BACKENDS)
+def test_follows_its_definition(name):
     q = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -1.0], [1.0, 0.0]])
     k = torch.tensor([[5.0, 5.0], [7.0, 0.0], [1.0, 1.0], [0.0, 4.0]])
-    prob, last_q = op(q, k, row_limits(4, 0))
+    with backend.using(name):
+        prob, last_q, is_boundary, n_chunks = routing(q, k, row_limits(4, 0))
     torch.testing.assert_close(prob, torch.tensor([1.0, 0.0, (1 - 0.5**0.5) / 2, 1.0]), rtol=1e-6, atol=1e-6)
     assert torch.equal(last_q, torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
+    assert is_boundary.tolist() == [True, False, False, True]
+    assert n_chunks.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_chunks_are_counted_in_every_row(name):
+    lengths = (0, 50, 1, 0, 3, 100, 0)
+    inputs = example(lengths, width=100)
+    with backend.using(name):
+        prob, _, is_boundary, n_chunks = routing(**inputs)
+    assert torch.equal(is_boundary, prob > 0.5)
+    assert n_chunks.tolist() == [int(row.sum()) for row in is_boundary.split(lengths)]
+    assert not is_boundary.all()
 
 
 def test_reference_gradients():

@@ -12,9 +12,18 @@ from tests.kernels.gradients import (
     output_and_grads,
     row_limits,
 )
+from tests.kernels.places import ALL, FLOAT32, GPU, INTERPRETER, NUMBA, TRITON, Place
 
 ROWS = [(1,), (33,), (100,), (257,), (0, 1, 2, 0, 3, 40, 0), (0,), ()]
 OPTIONS = ("confidence", "residual", "state")
+BACKENDS = ["numba", "reference", "triton"]
+
+
+@pytest.fixture(params=BACKENDS)
+def op(request):
+    """The operator by each backend that runs on the CPU."""
+    with backend.using(request.param):
+        yield smoothing
 
 
 def example(lengths, width=20, without=(), seed=0, rate=0.3) -> dict:
@@ -38,21 +47,44 @@ def example(lengths, width=20, without=(), seed=0, rate=0.3) -> dict:
     return inputs | dict.fromkeys(without)
 
 
+def judge(place: Place, inputs: dict) -> None:
+    assert_as_exact_as_eager(
+        place.kernel("smoothing"), reference.smoothing, inputs, place.dtype, place.device
+    )
+
+
+@pytest.mark.parametrize("place", [NUMBA, *GPU])
 @pytest.mark.parametrize("lengths", ROWS, ids=str)
 @pytest.mark.parametrize("width", [1, 32, 100])
 @pytest.mark.parametrize("without", [(), OPTIONS], ids=str)
-def test_kernel_is_as_exact_as_torch(lengths, width, without, monkeypatch):
+def test_kernel_is_as_exact_as_torch(place, lengths, width, without, monkeypatch):
     inputs = example(lengths, width, without)
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.smoothing, reference.smoothing, inputs)
+        judge(place, inputs)
 
 
-@pytest.mark.parametrize("without", OPTIONS)
-@pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
-def test_every_option_and_rate(without, rate):
-    assert_as_exact_as_eager(
-        cpu.smoothing, reference.smoothing, example((50, 0, 7), without=(without,), rate=rate)
-    )
+@pytest.mark.parametrize("place", INTERPRETER)
+@pytest.mark.parametrize(
+    ("lengths", "width", "without"),
+    [((1,), 1, ()), ((100,), 3, OPTIONS), ((257,), 33, ()), (ROWS[4], 130, ()), ((0,), 5, ()), ((), 5, ())],
+    ids=str,
+)
+def test_interpreted_kernel_is_as_exact_as_torch(place, lengths, width, without, monkeypatch):
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example(lengths, width, without))
+
+
+@pytest.mark.parametrize("place", ALL)
+@pytest.mark.parametrize(("without", "rate"), [("confidence", 0.0), ("residual", 0.2), ("state", 1.0)])
+def test_every_option_and_rate(place, without, rate):
+    judge(place, example((50, 0, 7), without=(without,), rate=rate))
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_short_rows_take_one_launch(place):
+    """Fewer positions a row than the kernel's segments are worth: every row is a segment."""
+    inputs = example((1, 0, 1, 20, 0, 1, 1))
+    judge(place, inputs)
 
 
 @pytest.mark.parametrize("blocks", [2, 3])
@@ -62,16 +94,19 @@ def test_kernel_in_blocks_on_threads(blocks, monkeypatch):
         assert_as_exact_as_eager(cpu.smoothing, reference.smoothing, example((50, 0, 30), width=50))
 
 
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("output", [0, 1])
-def test_either_output_alone_is_differentiable(output):
+def test_either_output_alone_is_differentiable(place, output):
+    kernel = place.kernel("smoothing")
     assert_as_exact_as_eager(
-        lambda **given: cpu.smoothing(**given)[output],
+        lambda **given: kernel(**given)[output],
         lambda **given: reference.smoothing(**given)[output],
         example((30, 12)),
+        device=place.device,
     )
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", BACKENDS)
 def test_state_carries_a_sequence_over_any_split(name):
     inputs = example((41,))
     with backend.using(name):
@@ -90,7 +125,6 @@ def test_state_carries_a_sequence_over_any_split(name):
     torch.testing.assert_close(state, final, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("op", [cpu.smoothing, reference.smoothing], ids=["cpu", "reference"])
 def test_follows_its_definition(op):
     chunks, prob = torch.tensor([[8.0], [16.0]]), torch.tensor([1.0, 0.0, 0.5])
     is_boundary = torch.tensor([True, False, True])
@@ -100,7 +134,6 @@ def test_follows_its_definition(op):
     assert torch.equal(final[0], out[-1])
 
 
-@pytest.mark.parametrize("op", [cpu.smoothing, reference.smoothing], ids=["cpu", "reference"])
 def test_confidence_is_one_forward_and_straight_through_backward(op):
     inputs = example((33,))
     z, _ = op(**inputs | {"confidence": None, "residual": None})
@@ -112,10 +145,11 @@ def test_confidence_is_one_forward_and_straight_through_backward(op):
     torch.testing.assert_close(got, (dout * z).sum(-1))
 
 
-def test_an_active_clamp_stops_the_gradient():
+@pytest.mark.parametrize("place", FLOAT32)
+def test_an_active_clamp_stops_the_gradient(place):
     inputs = example((20,), rate=1.0)
     inputs["prob"][5:8] = torch.tensor([0.0, 1.0, 0.99995])
-    dprob = output_and_grads(cpu.smoothing, inputs, torch.float32)["dprob"]
+    dprob = output_and_grads(place.kernel("smoothing"), inputs, torch.float32, place.device)["dprob"]
     assert torch.equal(dprob[5:8], torch.zeros(3))
     assert (dprob[8:] != 0).all()
 
@@ -143,11 +177,26 @@ def test_reference_gradients():
         ("confidence", torch.zeros(9)),
         ("residual", torch.zeros(8, 19)),
         ("state", torch.zeros(1, 20, dtype=torch.float64)),
+        ("cu_seqlens", torch.tensor([0, 8], dtype=torch.int32)),
+        ("residual", torch.zeros(8, 20, device="meta")),
     ],
 )
 def test_wrong_shapes_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         smoothing(**(example((8,)) | {name: value}))
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_activations_in_bfloat16_and_the_rest_in_float32(place):
+    """What a model in bfloat16 passes: each gradient comes back in the dtype of its input."""
+    inputs = example((40, 3))
+    inputs["chunks"] = inputs["chunks"].bfloat16().to(place.device)
+    given = {k: v.to(place.device).requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
+    out, final = place.kernel("smoothing")(**given)
+    assert (out.dtype, final.dtype) == (torch.bfloat16, torch.float32)
+    (out.sum() + final.sum()).backward()
+    floating = [value for value in given.values() if value.is_floating_point()]
+    assert all(value.grad.dtype == value.dtype and value.grad.isfinite().all() for value in floating)
 
 
 def test_a_wrong_number_of_chunks_is_refused():

@@ -1,4 +1,6 @@
-"""SSD: the CPU kernel against the reference, and the reference against the recurrence written out."""
+"""SSD: the kernels against the reference, and the reference against the recurrence written out."""
+
+from importlib import import_module
 
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch.nn.functional as F
 from kernels import backend
 from kernels.ssd import cpu, reference, ssd
 from tests.kernels.gradients import assert_as_exact_as_eager, nan_filled_allocations, row_limits
+from tests.kernels.places import GPU, INTERPRETER, NUMBA, TRITON, Place
 
 ROWS = [(1,), (33,), (100, 0, 1, 257), (0, 0), (257, 130)]
 WIDTHS = [(1, 5, 7), (2, 16, 32), (3, 64, 16), (2, 32, 64)]
@@ -66,30 +69,84 @@ def test_gradients_of_the_reference(monkeypatch):
     assert torch.autograd.gradcheck(op, leaves)
 
 
-@pytest.mark.parametrize("widths", WIDTHS, ids=str)
-@pytest.mark.parametrize("lengths", ROWS, ids=str)
-def test_kernel_is_as_exact_as_torch(lengths, widths, monkeypatch):
-    with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.ssd, reference.ssd, example(lengths, widths))
-
-
-@pytest.mark.parametrize("output", [0, 1])
-def test_either_output_alone_is_differentiable_without_a_state(output):
+def judge(place: Place, inputs: dict, output: int | None = None) -> None:
+    """Both outputs of the kernel, or one alone, against the reference."""
+    kernel = place.kernel("ssd")
+    which = slice(None) if output is None else output
     assert_as_exact_as_eager(
-        lambda **given: cpu.ssd(**given)[output],
-        lambda **given: reference.ssd(**given)[output],
-        example((100, 0, 33), (2, 16, 16), with_state=False),
+        lambda **given: kernel(**given)[which],
+        lambda **given: reference.ssd(**given)[which],
+        inputs,
+        place.dtype,
+        place.device,
     )
 
 
-def test_heads_that_forget_everything_at_once():
+@pytest.mark.parametrize("place", [NUMBA, *GPU])
+@pytest.mark.parametrize("widths", WIDTHS, ids=str)
+@pytest.mark.parametrize("lengths", ROWS, ids=str)
+def test_kernel_is_as_exact_as_torch(place, lengths, widths, monkeypatch):
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example(lengths, widths))
+
+
+@pytest.mark.parametrize("place", INTERPRETER)
+@pytest.mark.parametrize(
+    ("lengths", "widths"),
+    [
+        ((1,), (1, 5, 7)),
+        ((33,), (2, 16, 32)),
+        ((100, 0, 1), (1, 33, 16)),
+        ((257,), (1, 16, 5)),
+        ((0, 0), (1, 5, 7)),
+    ],
+    ids=str,
+)
+def test_interpreted_kernel_is_as_exact_as_torch(place, lengths, widths, monkeypatch):
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example(lengths, widths))
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_a_row_in_segments_and_a_short_one_beside_it(place, monkeypatch):
+    """What long rows take: every segment on its own, states carried from one to the next."""
+    monkeypatch.setattr(import_module("kernels.ssd.cuda"), "SEGMENTS", (64, 64))
+    with nan_filled_allocations(monkeypatch):
+        judge(place, example((200, 0, 5), (1, 16, 16)))
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_single_steps(place):
+    judge(place, example((1, 0, 1), (2, 16, 16)))
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_activations_in_bfloat16_and_the_rest_in_float32(place):
+    """What a model in bfloat16 passes: each gradient comes back in the dtype of its input."""
+    inputs = example((9, 1), (2, 16, 16))
+    for name in ("x", "dt", "B", "C"):
+        inputs[name] = inputs[name].bfloat16()
+    given = {k: v.to(place.device).requires_grad_(v.is_floating_point()) for k, v in inputs.items()}
+    y, final = place.kernel("ssd")(**given)
+    assert (y.dtype, final.dtype) == (torch.bfloat16, torch.float32)
+    (y.sum() + final.sum()).backward()
+    floating = [value for value in given.values() if value.is_floating_point()]
+    assert all(value.grad.dtype == value.dtype and value.grad.isfinite().all() for value in floating)
+
+
+@pytest.mark.parametrize("place", [NUMBA, *TRITON])
+@pytest.mark.parametrize("output", [0, 1])
+def test_either_output_alone_is_differentiable_without_a_state(place, output):
+    judge(place, example((100, 0, 33), (2, 16, 16), with_state=False), output)
+
+
+@pytest.mark.parametrize("place", [NUMBA, INTERPRETER[0], GPU[0]])
+def test_heads_that_forget_everything_at_once(place):
     """Decays down to exp(-500): dividing by them would overflow."""
     inputs = example((100, 9), (2, 16, 16), with_state=False)
     inputs["dt_bias"] = torch.tensor([5.0, 9.0])
     inputs["A"] = torch.tensor([-1.0, -60.0])
-    assert_as_exact_as_eager(
-        lambda **given: cpu.ssd(**given)[0], lambda **given: reference.ssd(**given)[0], inputs
-    )
+    judge(place, inputs, 0)
 
 
 def test_contiguous_inputs_and_an_expanded_gradient_give_the_same():
@@ -103,8 +160,11 @@ def test_contiguous_inputs_and_an_expanded_gradient_give_the_same():
     assert grads[0].abs().min() > 0
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
-@pytest.mark.parametrize("cut", [0, 1, 63, 129, 200])
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [(name, cut) for name in ("numba", "reference") for cut in (0, 1, 63, 129, 200)]
+    + [("triton", 1), ("triton", 129)],
+)
 def test_a_carried_state_continues_the_row(name, cut):
     inputs = example((200,), (2, 16, 16))
     state = inputs.pop("state")
@@ -122,7 +182,7 @@ def test_a_carried_state_continues_the_row(name, cut):
     torch.testing.assert_close(end, final, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", ["numba", "reference", "triton"])
 def test_rows_do_not_see_each_other_and_empty_rows_keep_their_state(name):
     inputs = example((40, 0, 70), (2, 16, 16))
     alone = {key: inputs[key][40:] for key in ("x", "dt", "B", "C")}
@@ -169,7 +229,7 @@ def test_the_backend_decides(dtype, name, kernel, monkeypatch):
         ({"dt": torch.zeros(9, 3)}, r"dt must be \(9, 2\).*got \(9, 3\)"),
         ({"C": torch.zeros(8, 3)}, r"C must be \(9, 3\)"),
         ({"state": torch.zeros(1, 2, 3, 4)}, r"state must be \(1, 2, 4, 3\)"),
-        ({"A": torch.zeros(2).double()}, "A must be torch.float32 .* got torch.float64"),
+        ({"A": torch.zeros(2).double()}, "A must be .* torch.float32 .* got .* torch.float64"),
         ({"cu_seqlens": torch.tensor([0, 10])}, "rise from 0 to 9"),
         ({"cu_seqlens": torch.tensor([1, 9])}, "rise from 0 to 9"),
         ({"cu_seqlens": torch.tensor([0, 8, 3, 9]), "state": None}, "rise from 0 to 9"),

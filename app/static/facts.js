@@ -1,0 +1,23 @@
+/* Above the text: what was analysed, in words and figures, and what the marks mean. */
+(() => {
+  "use strict";
+  const hnet = (window.hnet = window.hnet || {});
+
+  hnet.showFacts = (viewer, make, value) => {
+    viewer.facts.replaceChildren();
+    for (const [name, text] of value.facts || []) {
+      const pair = make("div", "", viewer.facts);
+      make("dt", "", pair, name);
+      make("dd", "", pair, text);
+    }
+    viewer.note.textContent = (value.notes || []).join(" ");
+    viewer.legend.replaceChildren();
+    const { groups, differs } = viewer.segments;
+    const add = (className, text) => { const item = make("span", "", viewer.legend); make("i", className, item); item.append(text); };
+    add("seg-key-tint", "a chunk: the stronger the tint, the surer its first cut");
+    add("seg-key-full", "cut, height = p");
+    add("seg-key-hollow", "no cut");
+    if (differs) add("seg-key-differ", "some models cut here, others do not; the line on top: how many do");
+    if (groups.length > 1) groups.forEach((group) => make("b", "", viewer.legend, `${group.label}: ${group.name}`));
+  };
+})();
