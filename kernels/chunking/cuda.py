@@ -95,14 +95,20 @@ class Keep(torch.autograd.Function):
         return dx, None
 
 
-def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, list[int]]:
-    """See kernels.chunking."""
+def placed(is_boundary: Tensor) -> tuple[Tensor, Tensor]:
+    """Boundaries before each position (T + 1,), the last of them all; their positions, then what was there (T,)."""
     T, device = len(is_boundary), is_boundary.device
     is_boundary, tiles = is_boundary.contiguous(), T // TILE + 1
     counts = torch.empty(tiles, dtype=torch.int32, device=device)
     begun, found = (torch.empty(n, dtype=torch.int64, device=device) for n in (T + 1, T))
     launch(_count, (tiles,), is_boundary, counts, T, TILE=TILE)
     launch(_place, (tiles,), is_boundary, counts, begun, found, T, TILE=TILE)
+    return begun, found
+
+
+def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, list[int]]:
+    """See kernels.chunking."""
+    begun, found = placed(is_boundary)
     limits = begun[cu_seqlens]
     numbers = limits.tolist()
     return found[: int(numbers[-1])], limits, numbers

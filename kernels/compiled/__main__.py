@@ -26,8 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     print("| kernel | target | registers | shared memory, bytes | spilled, bytes a thread |")
     print("|---|---|---|---|---|")
     spilled = False
-    for launch in launches(args.dtype):
-        for target in args.target or (80, 90):
+    for target in args.target or (80, 90):
+        for launch in launches(args.dtype, target):
             made = compiled(launch, target)
             spilled |= made.spilled > 0
             print(

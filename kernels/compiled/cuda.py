@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 import triton
@@ -53,8 +54,8 @@ class Compiled:
 
 
 @contextmanager
-def recorded() -> Iterator[list[Launch]]:
-    """Inside, launches are listed and not run."""
+def recorded(capability: int) -> Iterator[list[Launch]]:
+    """Inside, launches are listed and not run, and every device is said to be of this compute capability."""
     launches: list[Launch] = []
 
     def run(kernel, *arguments, grid, warmup, **constants):
@@ -63,30 +64,37 @@ def recorded() -> Iterator[list[Launch]]:
             Launch(kernel, dict(zip(kernel.arg_names, arguments, strict=False)) | constants, options)
         )
 
-    original, JITFunction.run = JITFunction.run, run
-    try:
+    with (
+        patch.object(JITFunction, "run", run),
+        patch.object(torch.cuda, "get_device_capability", lambda device: divmod(capability, 10)),
+    ):
         yield launches
-    finally:
-        JITFunction.run = original
 
 
-def launches_of(op: Callable, inputs: dict[str, object]) -> list[Launch]:
-    """What op(**inputs) and its backward launch, each kernel once. Floating tensors get a gradient."""
+def launches_of(op: Callable, inputs: dict[str, object], capability: int) -> list[Launch]:
+    """What op(**inputs) and its backward, if it has one, launch on sm_<capability>, each kernel once.
+
+    Floating tensors get a gradient.
+    """
     given = {
         name: value.requires_grad_() if isinstance(value, Tensor) and value.is_floating_point() else value
         for name, value in inputs.items()
     }
-    with recorded() as launches:
+    with recorded(capability) as launches:
         outputs = op(**given)
         outputs = [
             out for out in (outputs if isinstance(outputs, tuple) else (outputs,)) if out.requires_grad
         ]
-        torch.autograd.backward(outputs, [torch.empty_like(out) for out in outputs])
+        if outputs:
+            torch.autograd.backward(outputs, [torch.empty_like(out) for out in outputs])
     return list({launch.name: launch for launch in launches}.values())
 
 
-def launches(dtype: str) -> list[Launch]:
-    """What all operators launch at the size they are made for: 8 rows of 8192 bytes, width 1024, state width 128."""
+def launches(dtype: str, capability: int) -> list[Launch]:
+    """What all operators launch on sm_<capability> at the size they are made for.
+
+    That is 8 rows of 8192 bytes, width 1024, state width 128.
+    """
     T, D, M, R, H, P, N = 65536, 1024, 13107, 8, 32, 64, 128
     C, single, activations = H * P + 2 * N, torch.float32, getattr(torch, dtype)
 
@@ -106,6 +114,7 @@ def launches(dtype: str) -> list[Launch]:
         ("routing", "routing",
          {"q": of(T, D), "k": of(T, D), "cu_seqlens": limits, "last_q": of(R, D, dtype=single),
           "started": of(R, dtype=torch.bool)}),
+        ("chunking", "placed", {"is_boundary": flags}),
         ("chunking", "keep", {"x": of(T, D), "starts": of(M, dtype=torch.int64)}),
         ("smoothing", "smoothing",
          {"chunks": of(M, D), "prob": of(T, dtype=single), "is_boundary": flags, "cu_seqlens": limits,
@@ -113,7 +122,7 @@ def launches(dtype: str) -> list[Launch]:
     ]  # fmt: skip
     found = []
     for op, name, inputs in calls:
-        found += launches_of(getattr(import_module(f"kernels.{op}.cuda"), name), inputs)
+        found += launches_of(getattr(import_module(f"kernels.{op}.cuda"), name), inputs, capability)
     return found
 
 

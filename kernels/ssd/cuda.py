@@ -15,8 +15,10 @@ from torch import Tensor
 
 from kernels.packed.cuda import INTERPRETED, launch, n_tiles, search, tile_at, unit_stride
 
-CHUNK, SHORT_CHUNK = 64, 16
-"""Positions treated at once by matrix products; the short one where rows are not longer than that, as in generation."""
+CHUNK, SMALL_CHUNK, SHORT_CHUNK = 64, 32, 16
+"""Positions treated at once by matrix products; the short one where rows are not longer than that, as in generation.
+The small one below compute capability 9.0, whose products keep their factors in registers: 64 positions spill there.
+"""
 COLUMNS = 64
 """Columns of B and C for which a program sums the gradients over the heads."""
 HEADS = 16
@@ -373,7 +375,7 @@ class SSD(torch.autograd.Function):
 def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     """Positions of a segment, and the constants of the kernels."""
     T, H, P = x.shape
-    chunk = CHUNK if SHORT_CHUNK * n_rows < T else SHORT_CHUNK
+    chunk = _chunk(x.device) if SHORT_CHUNK * n_rows < T else SHORT_CHUNK
     low, high = SEGMENTS
     size = min(high, max(low, triton.next_power_of_2(T * H // PROGRAMS + 1)))
     blocks = {"BLOCK_P": P, "BLOCK_N": B.shape[1]}
@@ -381,6 +383,13 @@ def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
         raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
     return size, {"CHUNK": chunk, **blocks, "num_warps": 8}
+
+
+def _chunk(device: torch.device) -> int:
+    """Positions of a chunk on this device; in the interpreter registers do not matter."""
+    if device.type == "cpu" or torch.cuda.get_device_capability(device) >= (9, 0):
+        return CHUNK
+    return SMALL_CHUNK
 
 
 def _empty_states(n: int, H: int, x: Tensor, B: Tensor, dtype: torch.dtype) -> Tensor:

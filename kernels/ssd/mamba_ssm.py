@@ -31,14 +31,17 @@ def ssd(
     """
     if x.dtype not in DTYPES:
         raise BackendError(
-            f"mamba_ssm cannot run ssd: it needs {', '.join(map(str, DTYPES))}, got {x.dtype}; ask for auto or reference"
+            f"mamba_ssm cannot run ssd: it needs {', '.join(map(str, DTYPES))} and x is {x.dtype}; "
+            "ask for auto or reference"
         )
     limits = cu_seqlens.tolist()
     given = (x, dt, A, B, C, D, dt_bias)
     is_differentiated = torch.is_grad_enabled() and any(v.requires_grad for v in given)
     dtype = torch.promote_types(x.dtype, A.dtype)
     if state is None and not is_differentiated and all(start < stop for start, stop in pairwise(limits)):
-        y, states = _scan(*given, seq_idx=rows_of(cu_seqlens, len(x)), cu_seqlens=cu_seqlens, return_varlen_states=True)
+        y, states = _scan(
+            *given, seq_idx=rows_of(cu_seqlens, len(x)), cu_seqlens=cu_seqlens, return_varlen_states=True
+        )
         return y[0], states.to(dtype)
     if state is None:
         state = x.new_zeros(len(limits) - 1, *x.shape[1:], B.shape[1], dtype=dtype)

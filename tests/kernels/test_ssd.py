@@ -115,6 +115,13 @@ def test_a_row_in_segments_and_a_short_one_beside_it(place, monkeypatch):
         judge(place, example((200, 0, 5), (1, 16, 16)))
 
 
+@pytest.mark.parametrize("place", INTERPRETER)
+def test_chunks_as_short_as_older_gpus_take(place, monkeypatch):
+    cuda = import_module("kernels.ssd.cuda")
+    monkeypatch.setattr(cuda, "CHUNK", cuda.SMALL_CHUNK)
+    judge(place, example((70, 0, 5), (1, 16, 16)))
+
+
 @pytest.mark.parametrize("place", TRITON)
 def test_single_steps(place):
     judge(place, example((1, 0, 1), (2, 16, 16)))

@@ -47,7 +47,9 @@ def trained(tmp_path_factory, root) -> Path:
     write_text(folder)
     assert main(arguments(folder, "one")) == 0
     valid = ["--valid", str(folder / "text.jsonl"), "--set", "valid_every=1200", "chunk_budget=64"]
+    assert main(arguments(folder, "one-step", "--bytes", "1")) == 0
     calls = [arguments(folder, how, "--parallel", how, *valid) for how in ("ddp", "fsdp")]
+    calls += [arguments(folder, f"{how}-step", "--parallel", how, "--bytes", "1") for how in ("ddp", "fsdp")]
     (folder / "calls.json").write_text(json.dumps(calls))
     run_two(root, folder / "calls.json")
     return folder
@@ -72,6 +74,18 @@ def run_two(root: Path, calls: Path) -> None:
     ]
     errors = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], errors
+
+
+@pytest.mark.parametrize("how", ["ddp", "fsdp"])
+def test_two_processes_get_the_gradients_of_one(trained, how):
+    """After one step the first moments of AdamW are the gradients, times the same factor for all."""
+    one, two = (load_file(trained / name / FILE) for name in ("one-step", f"{how}-step"))
+    gradients = {name: value for name, value in one.items() if name.startswith("exp_avg/")}
+    assert len(gradients) == sum(name.startswith("model/") for name in one)
+    for name, gradient in gradients.items():
+        largest = gradient.abs().max().item()
+        torch.testing.assert_close(two[name], gradient, rtol=1e-4, atol=1e-4 * largest, msg=name)
+    assert sum(gradient.abs().max() > 0 for gradient in gradients.values()) > 0.8 * len(gradients)
 
 
 @pytest.mark.parametrize("how", ["ddp", "fsdp"])
