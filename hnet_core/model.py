@@ -10,11 +10,12 @@ from hnet_core.chunking import dechunk, widen
 from hnet_core.config import HNetConfig
 from hnet_core.mamba2 import Mamba2
 from hnet_core.projection import Projection
-from hnet_core.routing import ROUTERS, THRESHOLD, StageBoundaries
+from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
 from hnet_core.state import StageState, advance, zeros
 from kernels.chunking import keep
+from kernels.routing import THRESHOLD
 
 INIT_STD = 0.02
 

@@ -11,8 +11,6 @@ from hnet_core.rows import Rows
 from hnet_core.state import RouterState, SpaceLikeState, zeros
 from kernels.routing import routing
 
-THRESHOLD = 0.5
-"""A position is a boundary where its probability is strictly above this."""
 HEAD_STD = 0.02
 
 

@@ -23,11 +23,12 @@ from tqdm import tqdm
 
 from hnet_core.chunking import dechunk
 from hnet_core.config import ChunkingConfig
-from hnet_core.routing import THRESHOLD, CosineRouter, ratio_loss
+from hnet_core.routing import CosineRouter, ratio_loss
 from hnet_core.rows import Rows
 from kernels import backend
 from kernels.bench.measure import Rates, rates, results
 from kernels.bench.operators import BUNDLED
+from kernels.routing import THRESHOLD
 
 T, ROWS, WIDTH = BUNDLED.positions, BUNDLED.rows, BUNDLED.width
 ROUNDS = 7
