@@ -7,6 +7,7 @@ with the input, and the answer equals that of the full forward whatever the wind
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -220,9 +221,11 @@ def _overlapped(walks: Iterator[Generator], half_way: int) -> Iterator:
     threads = torch.get_num_threads()
     with _worker(threads // 2) as first, _worker(threads // 2) as second:
         torch.set_num_threads(threads)  # A worker's setting is also what threads begin with that come later.
-        under_way = None
+        # Threads do not inherit what `backend.using` has set; each worker has a copy, as one context serves one thread.
+        of_first, of_second, under_way = copy_context(), copy_context(), None
         for walk in walks:
-            done = second.submit(_second_half, walk, first.submit(_first_half, walk, half_way))
+            begun = first.submit(of_first.run, _first_half, walk, half_way)
+            done = second.submit(of_second.run, _second_half, walk, begun)
             if under_way:
                 yield under_way.result()
             under_way = done

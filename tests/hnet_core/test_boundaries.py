@@ -10,6 +10,8 @@ from hnet_core.boundaries import BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import boundary_tensor_names, load_model, save_model, write_folder
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, ConfigError
+from kernels import backend
+from kernels.ssd import cpu as ssd_on_cpu
 from tests.tiny import random_bytes, tiny_model
 
 DATA = random_bytes(2300, seed=5)
@@ -64,6 +66,13 @@ def test_two_pieces_under_way_at_a_time_give_what_one_gives(monkeypatch):
         for got, want in zip(chain(*found), chain(*expected), strict=True):
             assert np.array_equal(got.byte, want.byte) and np.array_equal(got.is_boundary, want.is_boundary)
             np.testing.assert_allclose(got.prob, want.prob, atol=1e-6)
+
+
+def test_both_halves_run_on_the_backend_that_was_asked_for(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(ssd_on_cpu, "ssd", lambda *args: pytest.fail("the numba kernel ran"))
+    with backend.using("reference"):
+        BoundaryModel(tiny_model(1), {}).boundaries(DATA[:300], window=100)
 
 
 def test_an_error_in_either_half_reaches_the_caller(monkeypatch):

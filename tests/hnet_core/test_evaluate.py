@@ -12,9 +12,11 @@ from hnet_core.checkpoint import read_info, save_model
 from hnet_core.encoding import encode
 from hnet_core.evaluate import boundaries_by_byte, evaluate, main, middle_parts, robustness, score
 from hnet_core.losses import next_byte_nll
+from hnet_core.model import HNetForCausalLM
 from hnet_core.perturbations import PERTURBATIONS, perturb
 from hnet_core.training.documents import Document
 from hnet_core.training.landmarks import CodingPart
+from hnet_core.training.recipe import read_recipe
 from tests.tiny import random_bytes, tiny_model
 
 
@@ -36,6 +38,29 @@ def test_every_byte_is_scored_once(uniform, n):
     result = evaluate(uniform, [document(random_bytes(n)), document(b"ab")], context=16)
     assert result.bits_per_byte == pytest.approx(8, rel=1e-5)
     assert result.n_bytes == n + 2 and result.n_documents == 2
+
+
+@pytest.mark.parametrize("name", ["isotropic_transformer", "isotropic_mamba", "fixed_stride", "space_like"])
+def test_bits_of_the_baselines_by_hand(name, root):
+    """A head of zeros: 8 bits a byte. A head that answers the start marker with one byte for sure: 0 bits for it."""
+    recipe = read_recipe(root / "hnet_core" / "training" / "recipes" / f"english_{name}.json")
+    model = HNetForCausalLM(recipe.model).init_weights(0)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+    assert evaluate(model, [document(b"To be, or not.")]).bits_per_byte == pytest.approx(8, rel=1e-5)
+    one = torch.zeros_like(model.lm_head.weight)
+    one[ord("x")] = 1e3 * final_output(model, b"x")
+    with torch.no_grad():
+        model.lm_head.weight.copy_(one)
+    assert evaluate(model, [document(b"x")]).bits_per_byte == pytest.approx(0, abs=1e-3)
+
+
+def final_output(model, data: bytes) -> torch.Tensor:
+    """(D,) what the head is given at the start marker, before the first byte."""
+    seen = []
+    model.lm_head.register_forward_pre_hook(lambda _, given: seen.append(given[0][0].detach()))
+    evaluate(model, [document(data)])
+    return seen[0]
 
 
 @pytest.mark.parametrize("n_stages", [0, 1, 2])
