@@ -68,9 +68,16 @@ def download(page, selector: str) -> list[list[str]]:
 
 
 def toast(page) -> str:
-    page.wait_for_selector("[data-testid=toast-body]")
-    text = page.locator("[data-testid=toast-body]").first.inner_text()
-    page.locator(".toast-close").first.click()
+    """The text of the one message on the page, which is closed and gone afterwards.
+
+    Gradio fades a closed message out: without the wait, the next call would read the old one.
+    """
+    body = page.locator("[data-testid=toast-body]")
+    body.first.wait_for()
+    assert body.count() == 1, body.all_inner_texts()
+    text = body.inner_text()
+    page.locator(".toast-close").click()
+    body.wait_for(state="detached")
     return text
 
 
