@@ -27,6 +27,8 @@ class Attention(nn.Module):
         self, x: Tensor, rows: Rows, state: AttentionState | None = None
     ) -> tuple[Tensor, AttentionState | None]:
         qkv = self.Wqkv(x).unflatten(-1, (3, self.n_heads, -1))
+        if not qkv.is_cuda:  # on a CPU attention is no faster in bfloat16
+            qkv = qkv.to(self.Wqkv.weight.dtype)
         qk = rotate(qkv[:, :2], *rows.rotary(self.rotary_dim)) if self.rotary_dim else qkv[:, :2]
         q, k, v = qk[:, 0], qk[:, 1], qkv[:, 2]
         outs = []

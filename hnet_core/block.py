@@ -1,6 +1,5 @@
 """A pre-norm residual block: a mixer over positions, and for upper-case kinds an MLP after it."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_core.attention import Attention
@@ -8,7 +7,9 @@ from hnet_core.config import HNetConfig
 from hnet_core.mamba2 import Mamba2, RMSNormWeight
 from hnet_core.projection import Projection
 from hnet_core.rows import Rows
+from kernels.linear import factor_dtype
 from kernels.rms_norm import rms_norm
+from kernels.swiglu import swiglu
 
 MIXERS = {"m": Mamba2, "t": Attention}
 """Lower-case letter of a block kind -> the module that mixes positions. A new kind is one more entry."""
@@ -30,8 +31,7 @@ class SwiGLU(nn.Module):
         self.fc2 = Projection(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.fc1(x).chunk(2, dim=-1)
-        return self.fc2(F.silu(gate) * value)
+        return self.fc2(swiglu(self.fc1(x)))
 
 
 class Block(nn.Module):
@@ -57,9 +57,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, residual: Tensor | None, rows: Rows, state=None):
         """returns what this block adds (T, D), the residual stream before it (T, D), the mixer's new state"""
-        x, residual = rms_norm(x, self.norm1.weight, residual=residual)
+        x, residual = rms_norm(x, self.norm1.weight, residual=residual, dtype=factor_dtype(x))
         x, state = self.mixer(x, rows, state)
         if self.has_mlp:
-            x, residual = rms_norm(x, self.norm2.weight, residual=residual)
+            x, residual = rms_norm(x, self.norm2.weight, residual=residual, dtype=factor_dtype(x))
             x = self.mlp(x)
         return x, residual, state

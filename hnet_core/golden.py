@@ -53,11 +53,13 @@ class Golden:
     meta: dict
 
     @classmethod
-    def read(cls, folder: Path) -> "Golden":
+    def read(cls, folder: Path, device: str = "cpu") -> "Golden":
+        """All tensors go to `device`, on which the model then runs."""
         config = HNetConfig.from_file(folder / "config.json")
         try:
             weights, values, grads = (
-                load_file(folder / f"{name}.safetensors") for name in ("weights", "golden", "grads")
+                load_file(folder / f"{name}.safetensors", device=device)
+                for name in ("weights", "golden", "grads")
             )
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, SafetensorError) as err:
@@ -65,8 +67,8 @@ class Golden:
         return cls(folder.name, config, weights, values, grads, meta)
 
     def model(self) -> HNetForCausalLM:
-        """The model with the folder's weights; every parameter must be there, and nothing else."""
-        model = HNetForCausalLM(self.config)
+        """The model with the folder's weights, where they are; every parameter must be there, and nothing else."""
+        model = HNetForCausalLM(self.config).to(self.weights["embeddings.weight"].device)
         missing, unexpected = model.load_state_dict(self.weights, strict=False)
         missing = [n for n in missing if not (self.config.tie_embeddings and n == "lm_head.weight")]
         if missing or unexpected:
@@ -120,7 +122,7 @@ def _training(model: HNetForCausalLM, golden: Golden) -> Iterator[Check]:
     values, meta = golden.values, golden.meta
     ids = values["packed.input_ids"]
     n_rows, length = ids.shape
-    cu_seqlens = torch.arange(n_rows + 1) * length
+    cu_seqlens = torch.arange(n_rows + 1, device=ids.device) * length
     seen: dict[str, Tensor] = {}
     hooks = _watch(model, seen)
     out = model(ids.flatten(), cu_seqlens=cu_seqlens)
@@ -133,7 +135,7 @@ def _training(model: HNetForCausalLM, golden: Golden) -> Iterator[Check]:
     cross_entropy = next_byte_nll(out.logits, ids.flatten(), cu_seqlens).sum() / (n_rows * (length - 1))
     targets = meta["ratio_N"]
     ratios = [ratio_loss(s.prob, s.is_boundary, n) for s, n in zip(out.stages, targets, strict=True)]
-    total = cross_entropy + meta["ratio_weight"] * sum(ratios, torch.zeros(()))
+    total = cross_entropy + meta["ratio_weight"] * sum(ratios, cross_entropy.new_zeros(()))
     yield _check("loss.ce", cross_entropy, torch.tensor(meta["loss"]["ce"]), LOSS)
     yield _check("loss.total", total, torch.tensor(meta["loss"]["total"]), LOSS)
     for s, ratio in enumerate(ratios):
@@ -159,12 +161,13 @@ def _gradients(model: HNetForCausalLM, grads: dict[str, Tensor]) -> Iterator[Che
 def _steps(model: HNetForCausalLM, values: dict[str, Tensor]) -> Iterator[Check]:
     ids, n = values["step.input_ids"], int(values["step.prefill_len"])
     with torch.no_grad():
-        out = model(ids[:n], cu_seqlens=torch.tensor([0, n]), state=model.new_state(1))
+        out = model(ids[:n], cu_seqlens=torch.tensor([0, n], device=ids.device), state=model.new_state(1))
         at = values["step.prefill_logit_pos"].long()
         yield _check("step.prefill_logits", out.logits[at], values["step.prefill_logits"], LOGITS)
         logits, probs, masks = [], [], []
+        one = torch.tensor([0, 1], device=ids.device)
         for byte in ids[n:].split(1):
-            out = model(byte, cu_seqlens=torch.tensor([0, 1]), state=out.state)
+            out = model(byte, cu_seqlens=one, state=out.state)
             logits.append(out.logits)
             probs.append([float(s.prob[0]) if len(s.prob) else float("nan") for s in out.stages])
             masks.append([int(s.is_boundary[0]) if len(s.prob) else -1 for s in out.stages])
@@ -211,7 +214,7 @@ def _check(quantity: str, got: Tensor, want: Tensor, limit: float) -> Check:
     """NaN must meet NaN; another shape is an infinite error."""
     if got.shape != want.shape:
         return Check(f"{quantity} (shape {tuple(got.shape)}, not {tuple(want.shape)})", float("inf"), limit)
-    got, want = got.detach().double(), want.double()
+    got, want = got.detach().cpu().double(), want.cpu().double()
     if not torch.equal(got.isnan(), want.isnan()):
         return Check(f"{quantity} (NaN elsewhere)", float("inf"), limit)
     error = (got - want).nan_to_num().abs()

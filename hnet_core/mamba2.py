@@ -9,9 +9,7 @@ from hnet_core.config import MAMBA_HEAD_DIM, HNetConfig
 from hnet_core.projection import Projection
 from hnet_core.rows import Rows
 from hnet_core.state import MambaState, zeros
-from kernels.causal_conv1d import causal_conv1d
-from kernels.rms_norm import gated_rms_norm
-from kernels.ssd import ssd
+from kernels.mamba2 import mamba2
 
 A_RANGE = (1.0, 16.0)
 DT_RANGE = (1e-3, 0.1)
@@ -37,15 +35,19 @@ class Mamba2(nn.Module):
     def forward(
         self, u: Tensor, rows: Rows, state: MambaState | None = None
     ) -> tuple[Tensor, MambaState | None]:
-        sizes = [self.d_inner, self.d_inner + 2 * self.d_state, self.n_heads]
-        z, xbc, dt = self.in_proj(u).split(sizes, dim=-1)
         conv, scan = (state.conv, state.ssm) if state else (None, None)
-        xbc, conv = causal_conv1d(xbc, self.conv1d.weight.squeeze(1), self.conv1d.bias, rows.cu_seqlens, conv)
-        x, b, c = xbc.split([self.d_inner, self.d_state, self.d_state], dim=-1)
-        x = x.unflatten(-1, (self.n_heads, MAMBA_HEAD_DIM))
-        a = -torch.exp(self.A_log.float())
-        y, scan = ssd(x, dt, a, b, c, self.D, self.dt_bias, rows.cu_seqlens, scan)
-        y = gated_rms_norm(y.flatten(-2), z, self.norm.weight)
+        y, conv, scan = mamba2(
+            self.in_proj(u),
+            self.conv1d.weight.squeeze(1),
+            self.conv1d.bias,
+            -torch.exp(self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))),
+            self.D,
+            self.dt_bias,
+            self.norm.weight,
+            rows.cu_seqlens,
+            conv,
+            scan,
+        )
         return self.out_proj(y), (MambaState(conv, scan) if state else None)
 
     def new_state(self, n_rows: int) -> MambaState:

@@ -9,6 +9,7 @@ from hnet_core.block import Block
 from hnet_core.config import HNetConfig, parse_layout
 from hnet_core.mamba2 import RMSNormWeight
 from hnet_core.rows import Rows
+from kernels.linear import factor_dtype
 from kernels.rms_norm import rms_norm
 
 
@@ -34,12 +35,14 @@ class Stack(nn.Module):
         states  one a block; each is replaced by the new one as soon as its block has run
         """
         residual = None
+        # Autocast leaves activations narrow from one stack to the next; our own narrowing on a CPU ends with the stack.
+        outward = x.dtype if factor_dtype(x) != x.dtype else None
         for i, layer in enumerate(self.layers):
             x, residual, state = layer(x, residual, rows, states[i] if states else None)
             if states:
                 states[i] = state
             yield
-        x, _ = rms_norm(x, self.rmsnorm.weight, residual=residual)
+        x, _ = rms_norm(x, self.rmsnorm.weight, residual=residual, dtype=outward)
         return x, states
 
     def new_state(self, n_rows: int) -> list:

@@ -5,7 +5,9 @@ import re
 import sys
 from pathlib import Path
 
-from hnet_core.errors import HNetError
+import torch
+
+from hnet_core.errors import HNetError, InputError
 from hnet_core.golden import Check, Golden, checks
 
 
@@ -27,9 +29,9 @@ def _kind(quantity: str) -> str:
     return re.sub(r"\[[^]]*\]|\d+", "", quantity)
 
 
-def verify(folder: Path) -> bool:
+def verify(folder: Path, device: str = "cpu") -> bool:
     """Print a line for each kind of quantity; True where all are within tolerance."""
-    golden = Golden.read(folder)
+    golden = Golden.read(folder, device)
     results = list(checks(golden))
     for check in summarise(results):
         verdict = "ok" if check.passed else "BEYOND TOLERANCE"
@@ -45,9 +47,16 @@ def verify(folder: Path) -> bool:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hnet_core.verify", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of golden vectors")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the model runs (default: cpu)"
+    )
     args = parser.parse_args(argv)
     try:
-        return 0 if all([verify(folder) for folder in args.folders]) else 1
+        if args.device == "cuda" and not torch.cuda.is_available():
+            raise InputError(
+                "--device cuda: this machine has no CUDA device that torch can use; leave the option out"
+            )
+        return 0 if all([verify(folder, args.device) for folder in args.folders]) else 1
     except HNetError as err:
         print(f"verify: {err}", file=sys.stderr)
         return 2

@@ -26,8 +26,11 @@ def require(like: Tensor, same: Wanted, wide: Wanted | None = None) -> None:
                 )
 
 
-def require_limits(cu_seqlens: Tensor, device: torch.device) -> int:
-    """The number of rows; raises ValueError unless cu_seqlens is (R + 1,) int64 on `device`."""
+def require_limits(cu_seqlens: Tensor, device: torch.device, n_positions: int) -> int:
+    """The number of rows; raises ValueError unless cu_seqlens is (R + 1,) int64 on `device`.
+
+    On a CPU it must rise from 0 to n_positions as well; on a GPU looking would make the host wait.
+    """
     if (
         cu_seqlens.dim() != 1
         or not len(cu_seqlens)
@@ -38,4 +41,10 @@ def require_limits(cu_seqlens: Tensor, device: torch.device) -> int:
             f"cu_seqlens must be (R + 1,) in torch.int64 on {device}, got {tuple(cu_seqlens.shape)} in "
             f"{cu_seqlens.dtype} on {cu_seqlens.device}"
         )
+    if device.type == "cpu":
+        limits = cu_seqlens.tolist()
+        if limits[0] != 0 or limits[-1] != n_positions or limits != sorted(limits):
+            raise ValueError(
+                f"cu_seqlens must rise from 0 to {n_positions}, the number of positions, got {limits}"
+            )
     return len(cu_seqlens) - 1

@@ -25,6 +25,8 @@ _MODULES = {
     "reference": ("reference", "torch"),
 }
 _TRITON_DTYPES = (torch.float32, torch.bfloat16)
+# The operators between two matrix products, which train in bfloat16 where that is asked for (kernels.linear.precision).
+_NUMBA_IN_BFLOAT16 = ("linear", "mamba2", "rms_norm", "swiglu")
 _INSTEAD = {"triton": f", or {INTERPRETER}=1 set before the start,", "mamba_ssm": ""}
 _requested: ContextVar[str | None] = ContextVar("kernels_backend", default=None)
 
@@ -46,7 +48,7 @@ def using(name: str) -> Iterator[None]:
 def choose(op: str, tensor: Tensor) -> str:
     """The backend that runs operator `op` (its folder's name) on `tensor`.
 
-    auto: CUDA -> triton, CPU float32 -> numba, where the operator has that kernel; everything else -> reference.
+    auto: CUDA -> triton, CPU -> numba, where the operator has that kernel for the dtype; everything else -> reference.
     A CPU tensor may run on triton in Triton's interpreter (TRITON_INTERPRET=1), if triton is asked for; with the
     interpreter on, a CUDA tensor may not.
     Where triton or numba is asked for, an operator that has no such kernel because torch's own is as good (a matrix
@@ -59,7 +61,7 @@ def choose(op: str, tensor: Tensor) -> str:
         return name
     if name == "auto" or (name == "mamba_ssm" and op != "ssd"):
         return _automatic(op, tensor)
-    reason = _obstacle(name, tensor)
+    reason = _obstacle(name, op, tensor)
     if reason is None and name in ("triton", "numba") and not _is_written(name, op):
         return "reference"
     reason = reason or _missing(name, op)
@@ -78,15 +80,16 @@ def _checked(name: str, source: str) -> str:
 
 def _automatic(op: str, tensor: Tensor) -> str:
     preferred = "triton" if tensor.is_cuda else "numba"
-    return "reference" if _obstacle(preferred, tensor) or _missing(preferred, op) else preferred
+    return "reference" if _obstacle(preferred, op, tensor) or _missing(preferred, op) else preferred
 
 
-def _obstacle(name: str, tensor: Tensor) -> str | None:
-    """Why backend `name` cannot run anything on `tensor`; None if it can."""
+def _obstacle(name: str, op: str, tensor: Tensor) -> str | None:
+    """Why backend `name` cannot run `op` on `tensor`, whatever is installed; None if it can."""
     if name == "numba":
         if tensor.device.type != "cpu":
             return f"it needs tensors on the CPU and this one is on {tensor.device}"
-        if tensor.is_floating_point() and tensor.dtype != torch.float32:
+        narrow = tensor.dtype == torch.bfloat16 and op in _NUMBA_IN_BFLOAT16
+        if tensor.is_floating_point() and tensor.dtype != torch.float32 and not narrow:
             return f"it needs float32 and this tensor is {tensor.dtype}"
     elif name == "triton" and tensor.is_floating_point() and tensor.dtype not in _TRITON_DTYPES:
         return f"it needs {' or '.join(map(str, _TRITON_DTYPES))} and this tensor is {tensor.dtype}"

@@ -107,6 +107,7 @@ def _layer(sizes: Sizes, random: _Random, limits: Tensor) -> list[Op]:
            (size * T * (2 * E + 2 * N + heads), size * T * (3 * E + 4 * N + 2 * heads)), (scan, 3 * scan), walks=True),
         Op("rms_norm", "gated_rms_norm", {"y": activation(T, E), "z": activation(T, E), "weight": parameter(E)},
            (3 * size * T * E, 5 * size * T * E)),
+        Op("swiglu", "swiglu", {"x": activation(T, 2 * E)}, (3 * size * T * E, 5 * size * T * E)),
         Op("rms_norm", "rms_norm", {"x": activation(T, D), "weight": parameter(D), "residual": parameter(T, D)},
            (T * D * 2 * (size + FLOAT), T * D * (FLOAT + size + both))),
     ]  # fmt: skip

@@ -37,7 +37,7 @@ def causal_conv1d(
 def _check(x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None) -> None:
     if x.dim() != 2:
         raise ValueError(f"x must be (T, C), got {tuple(x.shape)}")
-    n_channels, n_rows = x.shape[1], require_limits(cu_seqlens, x.device)
+    n_channels, n_rows = x.shape[1], require_limits(cu_seqlens, x.device, len(x))
     wide = {
         "weight": (weight, (n_channels, WIDTH)),
         "bias": (bias, (n_channels,)),

@@ -44,8 +44,8 @@ def _through_silu(dy, v):
 
 
 @njit(cache=True, nogil=True)
-def _backward_group(x, i, stride, dy, k, dy_stride, params, dx, o, ahead, sums):
-    """Four rows of dx, at dx[o]; adds to `sums` (the gradients of params).
+def _backward_group(x, i, stride, dy, k, dy_stride, params, dx, o, dx_stride, ahead, sums):
+    """Four rows of dx, the first at dx[o]; adds to `sums` (the gradients of params).
 
     ahead (3 * C)   in: gradients at SiLU's inputs at the three positions after the group; out: at its first three
     """
@@ -68,9 +68,9 @@ def _backward_group(x, i, stride, dy, k, dy_stride, params, dx, o, ahead, sums):
         )
         g4, g5, g6 = load(ahead, j, m), load(ahead, c + j, m), load(ahead, 2 * c + j, m)
         store(dx, o + j, w3 * g0 + (w2 * g1 + (w1 * g2 + w0 * g3)), m)
-        store(dx, o + c + j, w3 * g1 + (w2 * g2 + (w1 * g3 + w0 * g4)), m)
-        store(dx, o + 2 * c + j, w3 * g2 + (w2 * g3 + (w1 * g4 + w0 * g5)), m)
-        store(dx, o + 3 * c + j, w3 * g3 + (w2 * g4 + (w1 * g5 + w0 * g6)), m)
+        store(dx, o + dx_stride + j, w3 * g1 + (w2 * g2 + (w1 * g3 + w0 * g4)), m)
+        store(dx, o + 2 * dx_stride + j, w3 * g2 + (w2 * g3 + (w1 * g4 + w0 * g5)), m)
+        store(dx, o + 3 * dx_stride + j, w3 * g3 + (w2 * g4 + (w1 * g5 + w0 * g6)), m)
         store(ahead, j, g0, m)
         store(ahead, c + j, g1, m)
         store(ahead, 2 * c + j, g2, m)
@@ -83,9 +83,10 @@ def _backward_group(x, i, stride, dy, k, dy_stride, params, dx, o, ahead, sums):
 
 @njit(cache=True, nogil=True)
 def _copy(source, i, target, o, n):
-    """target[o : o + n] = source[i : i + n]; Numba takes a second longer to compile the slices."""
-    for j in range(n):
-        target[o + j] = source[i + j]
+    """target[o : o + n] = source[i : i + n], whatever the two hold their numbers in."""
+    for j in range(0, n, LANES):
+        m = first(n - j)
+        store(target, o + j, load(source, i + j, m), m)
 
 
 @njit(cache=True, nogil=True)
@@ -94,15 +95,12 @@ def _copy_group(x, stride, state, row, row_start, t, n, copy):
     c = len(copy) // 7
     for i in range(7):
         position = t - 3 + i
+        if i < 3 + n and position >= row_start:
+            _copy(x, position * stride, copy, i * c, c)
+            continue
+        before = i < 3 + n and len(state) > 0
         for j in range(c):
-            if i >= 3 + n:
-                copy[i * c + j] = 0
-            elif position >= row_start:
-                copy[i * c + j] = x[position * stride + j]
-            elif len(state):
-                copy[i * c + j] = state[row, j, position - row_start + 3]
-            else:
-                copy[i * c + j] = 0
+            copy[i * c + j] = state[row, j, position - row_start + 3] if before else 0
 
 
 @njit(cache=True, nogil=True)
@@ -131,7 +129,7 @@ def _backward_edge(x, stride, state, row, row_start, t, n, dy, dy_stride, params
     _copy_group(x, stride, state, row, row_start, t, n, x_copy)
     for i in range(n):
         _copy(dy, (t + i) * dy_stride, dy_copy, i * c, c)
-    _backward_group(x_copy, 3 * c, c, dy_copy, 0, c, params, dx_copy, 0, ahead, sums)
+    _backward_group(x_copy, 3 * c, c, dy_copy, 0, c, params, dx_copy, 0, c, ahead, sums)
     return dx_copy
 
 
@@ -142,7 +140,9 @@ def _whole_groups(edge, row_start, row_end):
 
 
 @njit(cache=True, nogil=True)
-def _backward(x, stride, params, limits, state, dy, dy_stride, dx, dparams, dstate, start, stop):
+def _backward(
+    x, stride, params, limits, state, dy, dy_stride, dx, dx_stride, dparams, dstate, start, stop
+):  # fmt: skip
     """dx at about the positions start ... stop, dstate of the rows that start there; adds to dparams (float64)."""
     c = len(params) // 5
     sums, ahead, unused = (
@@ -164,14 +164,16 @@ def _backward(x, stride, params, limits, state, dy, dy_stride, dx, dparams, dsta
             t = begin + 4 * group
             if t - row_start >= 3 and t + 4 <= end:
                 _backward_group(
-                    x, t * stride, stride, dy, t * dy_stride, dy_stride, params, dx, t * c, ahead, sums
-                )
+                    x, t * stride, stride, dy, t * dy_stride, dy_stride, params,
+                    dx, t * dx_stride, dx_stride, ahead, sums,
+                )  # fmt: skip
             else:
                 n = min(4, end - t)
                 part = _backward_edge(
                     x, stride, state, row, row_start, t, n, dy, dy_stride, params, ahead, sums
                 )
-                _copy(part, 0, dx, t * c, n * c)
+                for i in range(n):
+                    _copy(part, i * c, dx, (t + i) * dx_stride, c)
             if group % _FLUSH == 0:
                 flush(sums, dparams)
         if begin == row_start and len(dstate):
@@ -184,12 +186,16 @@ def _backward(x, stride, params, limits, state, dy, dy_stride, dx, dparams, dsta
 @njit(cache=True)
 def _final_state(x, stride, limits, state, final):
     """final (R, C, 3): the last inputs of every row, going back into `state` where a row is shorter."""
+    last = np.empty(final.shape[1], np.float32)
     for row in range(len(limits) - 1):
         for i in range(3):
             position = limits[row + 1] - 3 + i
-            for j in range(final.shape[1]):
-                if position >= limits[row]:
-                    final[row, j, i] = x[position * stride + j]
+            inside = position >= limits[row]
+            if inside:
+                _copy(x, position * stride, last, 0, len(last))
+            for j in range(len(last)):
+                if inside:
+                    final[row, j, i] = last[j]
                 elif len(state):
                     final[row, j, i] = state[row, j, position - limits[row] + 3]
                 else:
@@ -197,22 +203,70 @@ def _final_state(x, stride, limits, state, final):
 
 
 @njit(cache=True)
-def _add_final_state_gradient(dfinal, limits, dx, dstate):
-    """The gradient of _final_state, added to dx (flat, contiguous) and dstate."""
-    c = dfinal.shape[1]
+def _add_final_state_gradient(dfinal, limits, dx, dx_stride, dstate):
+    """The gradient of _final_state, added to dx and dstate."""
+    last = np.empty(dfinal.shape[1], np.float32)
     for row in range(len(limits) - 1):
         for i in range(3):
             position = limits[row + 1] - 3 + i
-            for j in range(c):
-                if position >= limits[row]:
-                    dx[position * c + j] += dfinal[row, j, i]
+            inside = position >= limits[row]
+            if inside:
+                _copy(dx, position * dx_stride, last, 0, len(last))
+            for j in range(len(last)):
+                if inside:
+                    last[j] += dfinal[row, j, i]
                 elif len(dstate):
                     dstate[row, j, position - limits[row] + 3] += dfinal[row, j, i]
+            if inside:
+                _copy(last, 0, dx, position * dx_stride, len(last))
 
 
 def _array(state: Tensor | None) -> np.ndarray:
     """The state as a contiguous array; no rows at all stand for None."""
     return np.zeros((0, 0, 0), np.float32) if state is None else state.detach().contiguous().numpy()
+
+
+def _params(weight: Tensor, bias: Tensor) -> np.ndarray:
+    return torch.cat((weight.detach().T, bias.detach()[None])).view(-1).numpy()
+
+
+def convolved(
+    x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """kernels.causal_conv1d without its gradient; float32, whatever x is."""
+    (rows, stride), (n_positions, n_channels) = flat(x), x.shape
+    y = torch.empty(n_positions, n_channels)
+    final = torch.empty(len(cu_seqlens) - 1, n_channels, WIDTH - 1)
+    params, limits, before, out = _params(weight, bias), cu_seqlens.numpy(), _array(state), y.view(-1).numpy()
+
+    def work(block, start, stop):
+        _forward(rows, stride, params, limits, before, out, start, stop)
+
+    in_blocks(work, n_positions, n_blocks(n_positions, n_channels))
+    _final_state(rows, stride, limits, before, final.numpy())
+    return y, final
+
+
+def gradients(
+    x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None,
+    dy: Tensor, dfinal: Tensor | None, dx: Tensor,
+) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Writes the gradient of x to dx, which may be a slice of columns; returns those of weight, bias and state."""
+    n_positions, n_channels = x.shape
+    dstate = None if state is None else torch.zeros_like(state, memory_format=torch.contiguous_format)
+    blocks = n_blocks(n_positions, n_channels)
+    dparams = torch.zeros(blocks, 5 * n_channels, dtype=torch.float64)
+    limits, dbefore, sums = cu_seqlens.numpy(), _array(dstate), dparams.numpy()
+    arguments = *flat(x), _params(weight, bias), limits, _array(state), *flat(dy), *flat(dx)
+
+    def work(block, start, stop):
+        _backward(*arguments, sums[block], dbefore, start, stop)
+
+    in_blocks(work, n_positions, blocks)
+    if dfinal is not None:
+        _add_final_state_gradient(dfinal.contiguous().numpy(), limits, *flat(dx), dbefore)
+    dparams = dparams.sum(0).view(5, n_channels).to(torch.float32)
+    return dparams[:WIDTH].T, dparams[WIDTH], dstate
 
 
 class CausalConv1d(torch.autograd.Function):
@@ -222,53 +276,15 @@ class CausalConv1d(torch.autograd.Function):
     def forward(ctx, x, weight, bias, cu_seqlens, state):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(x, weight, bias, cu_seqlens, state)
-        (rows, stride), (n_positions, n_channels) = flat(x), x.shape
-        params = torch.cat((weight.detach().T, bias.detach()[None])).view(-1).numpy()
-        y = torch.empty(n_positions, n_channels)
-        final = torch.empty(len(cu_seqlens) - 1, n_channels, WIDTH - 1)
-        limits, before, out = cu_seqlens.numpy(), _array(state), y.view(-1).numpy()
-
-        def work(block, start, stop):
-            _forward(rows, stride, params, limits, before, out, start, stop)
-
-        in_blocks(work, n_positions, n_blocks(n_positions, n_channels))
-        _final_state(rows, stride, limits, before, final.numpy())
-        return y, final
+        return convolved(x, weight, bias, cu_seqlens, state)
 
     @staticmethod
     def backward(ctx, dy, dfinal):
         x, weight, bias, cu_seqlens, state = ctx.saved_tensors
-        (rows, stride), (n_positions, n_channels) = flat(x), x.shape
-        params = torch.cat((weight.detach().T, bias.detach()[None])).view(-1).numpy()
-        dx = torch.empty(n_positions, n_channels)
-        dstate = None if state is None else torch.zeros_like(state, memory_format=torch.contiguous_format)
-        blocks = n_blocks(n_positions, n_channels)
-        dparams = torch.zeros(blocks, 5 * n_channels, dtype=torch.float64)
-        limits, before, dbefore = cu_seqlens.numpy(), _array(state), _array(dstate)
-        out, sums = dx.view(-1).numpy(), dparams.numpy()
-        given, given_stride = flat(torch.zeros_like(dx) if dy is None else dy)
-
-        def work(block, start, stop):
-            _backward(
-                rows,
-                stride,
-                params,
-                limits,
-                before,
-                given,
-                given_stride,
-                out,
-                sums[block],
-                dbefore,
-                start,
-                stop,
-            )
-
-        in_blocks(work, n_positions, blocks)
-        if dfinal is not None:
-            _add_final_state_gradient(dfinal.contiguous().numpy(), limits, out, dbefore)
-        dparams = dparams.sum(0).view(5, n_channels).to(torch.float32)
-        return dx, dparams[:WIDTH].T, dparams[WIDTH], None, dstate
+        dx = torch.empty(x.shape)
+        dy = torch.zeros_like(dx) if dy is None else dy
+        dweight, dbias, dstate = gradients(x, weight, bias, cu_seqlens, state, dy, dfinal, dx)
+        return dx, dweight, dbias, None, dstate
 
 
 def causal_conv1d(

@@ -1,9 +1,10 @@
 """Chunking: the positions where chunks begin, side by side, and the limits of the rows that they form."""
 
+import torch
 from torch import Tensor
 
 from kernels import backend
-from kernels.arguments import require, require_limits
+from kernels.arguments import require_limits
 from kernels.chunking import reference
 
 
@@ -16,9 +17,9 @@ def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, lis
                  that the host waits for the device, because M sizes what comes next
     Raises ValueError if shapes or dtypes do not fit together.
     """
-    require_limits(cu_seqlens, is_boundary.device)
     if is_boundary.dim() != 1 or is_boundary.dtype.is_floating_point:
         raise ValueError(f"is_boundary must be (T,) bool, got {tuple(is_boundary.shape)} {is_boundary.dtype}")
+    require_limits(cu_seqlens, is_boundary.device, len(is_boundary))
     if backend.choose("chunking", cu_seqlens) == "triton":
         from kernels.chunking import cuda
 
@@ -27,8 +28,9 @@ def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, lis
 
 
 def keep(x: Tensor, starts: Tensor) -> Tensor:
-    """x (T, D) at the positions `starts` (M,), which rise -> (M, D)."""
-    require(starts, {"starts": (starts, (starts.numel(),))})
+    """x (T, D) at the positions `starts` (M,) int64, which rise -> (M, D). Raises ValueError for other arguments."""
+    if starts.dim() != 1 or starts.dtype != torch.int64:
+        raise ValueError(f"starts must be (M,) in torch.int64, got {tuple(starts.shape)} in {starts.dtype}")
     if x.dim() != 2 or x.device != starts.device:
         raise ValueError(f"x must be (T, D) on {starts.device}, got {tuple(x.shape)} on {x.device}")
     if backend.choose("chunking", x) == "triton":

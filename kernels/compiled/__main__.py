@@ -23,17 +23,15 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     from kernels.compiled.cuda import compiled, launches
 
-    print("| kernel | target | registers | shared memory, bytes | spilled, bytes a thread |")
-    print("|---|---|---|---|---|")
+    print("| kernel | form | target | registers | shared memory, bytes | spilled, bytes a thread |")
+    print("|---|---|---|---|---|---|")
     spilled = False
     for target in args.target or (80, 90):
         for launch in launches(args.dtype, target):
             made = compiled(launch, target)
             spilled |= made.spilled > 0
-            print(
-                f"| {made.name} | {made.target} | {made.registers} | {made.shared} | {made.spilled} |",
-                flush=True,
-            )
+            cells = made.name, ", ".join(made.form), made.target, made.registers, made.shared, made.spilled
+            print(f"| {' | '.join(map(str, cells))} |", flush=True)
     return 1 if spilled else 0
 
 

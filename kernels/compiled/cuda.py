@@ -41,12 +41,19 @@ class Launch:
         """operator.kernel"""
         return f"{self.kernel.__module__.split('.')[1]}.{self.kernel.__name__.strip('_')}"
 
+    @property
+    def form(self) -> tuple[str, ...]:
+        """What makes the compiler write another program of the same kernel: switches that are on, tensors left out."""
+        on = (name for name, value in self.arguments.items() if value is True)
+        return (*on, *(f"no {name}" for name, value in self.arguments.items() if value is None))
+
 
 @dataclass(frozen=True)
 class Compiled:
     """What a compiled kernel takes: registers a thread, shared memory in bytes a program, spilled bytes a thread."""
 
     name: str
+    form: tuple[str, ...]
     target: str
     registers: int
     shared: int
@@ -72,7 +79,7 @@ def recorded(capability: int) -> Iterator[list[Launch]]:
 
 
 def launches_of(op: Callable, inputs: dict[str, object], capability: int) -> list[Launch]:
-    """What op(**inputs) and its backward, if it has one, launch on sm_<capability>, each kernel once.
+    """What op(**inputs) and its backward, if it has one, launch on sm_<capability>, each form of each kernel once.
 
     Floating tensors get a gradient.
     """
@@ -87,7 +94,7 @@ def launches_of(op: Callable, inputs: dict[str, object], capability: int) -> lis
         ]
         if outputs:
             torch.autograd.backward(outputs, [torch.empty_like(out) for out in outputs])
-    return list({launch.name: launch for launch in launches}.values())
+    return list({(launch.name, launch.form): launch for launch in launches}.values())
 
 
 def launches(dtype: str, capability: int) -> list[Launch]:
@@ -140,7 +147,7 @@ def compiled(launch: Launch, capability: int) -> Compiled:
     source = ASTSource(launch.kernel, signature=signature, constexprs=values, attrs=attributes)
     made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=launch.options)
     registers, stack = _resources(made.asm["cubin"])
-    return Compiled(launch.name, f"sm_{capability}", registers, made.metadata.shared, stack)
+    return Compiled(launch.name, launch.form, f"sm_{capability}", registers, made.metadata.shared, stack)
 
 
 def _type(value: object) -> str:

@@ -1,7 +1,8 @@
 """Sixteen float32 lanes as one Numba value, and the loops that hand blocks of rows to threads.
 
 What the streaming kernels are written in: Numba's own loops over several arrays are vectorised only behind alias
-checks that cost more than the work on a row.
+checks that cost more than the work on a row. Arrays hold float32, or bfloat16 as its 16 bits (Numba knows no such
+type): what is loaded is widened, what is stored is rounded to the nearest, to even in a tie, as torch rounds.
 """
 
 import operator
@@ -23,6 +24,7 @@ LANES = 16
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
+_HALVES = ir.VectorType(ir.IntType(16), LANES)
 # Products may fuse with sums. Nothing else: NaN and infinity must pass through.
 _FUSE = ("contract",)
 
@@ -79,9 +81,29 @@ def _splat(builder, scalar, vector_type):
     return builder.shuffle_vector(one, one, ir.Constant(_INTS, None))
 
 
-def _address(context, builder, array_type, array, index):
+def _memory(context, builder, array_type, array, index):
+    """(pointer to array[index], vector type of LANES of its numbers, the ending of the type in LLVM's names)"""
+    kind, ending = (_HALVES, "v16i16") if array_type.dtype == types.uint16 else (_FLOATS, "v16f32")
     data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), _FLOATS.as_pointer())
+    return builder.bitcast(builder.gep(data, [index]), kind.as_pointer()), kind, ending
+
+
+def _all(number: int) -> ir.Constant:
+    return ir.Constant(_INTS, [number] * LANES)
+
+
+def _widened(builder, halves):
+    """bfloat16 is the upper half of a float32."""
+    return builder.bitcast(builder.shl(builder.zext(halves, _INTS), _all(16)), _FLOATS)
+
+
+def _narrowed(builder, value):
+    bits = builder.bitcast(value, _INTS)
+    odd = builder.and_(builder.lshr(bits, _all(16)), _all(1))
+    rounded = builder.lshr(builder.add(bits, builder.add(odd, _all(0x7FFF))), _all(16))
+    # Rounding up would turn some NaN into a number.
+    kept = builder.select(builder.fcmp_unordered("uno", value, value), _all(0x7FC0), rounded)
+    return builder.trunc(kept, _HALVES)
 
 
 @intrinsic
@@ -98,12 +120,13 @@ def first(typing_context, count):
 
 @intrinsic
 def load(typing_context, array, index, mask):
-    """array[index : index + LANES] of a flat float32 array; lanes outside the mask are 0 and not read."""
+    """array[index : index + LANES] of a flat array; lanes outside the mask are 0 and not read."""
 
     def generate(context, builder, sig, args):
-        address = _address(context, builder, sig.args[0], args[0], args[1])
-        given = [address, ir.IntType(32)(4), args[2], ir.Constant(_FLOATS, None)]
-        return _call(builder, "llvm.masked.load.v16f32.p0", _FLOATS, given)
+        address, kind, ending = _memory(context, builder, sig.args[0], args[0], args[1])
+        given = [address, ir.IntType(32)(sig.args[0].dtype.bitwidth // 8), args[2], ir.Constant(kind, None)]
+        value = _call(builder, f"llvm.masked.load.{ending}.p0", kind, given)
+        return _widened(builder, value) if kind is _HALVES else value
 
     return lanes(array, types.intp, mask_type), generate
 
@@ -113,9 +136,10 @@ def store(typing_context, array, index, value, mask):
     """array[index : index + LANES] = value, in the lanes of the mask."""
 
     def generate(context, builder, sig, args):
-        address = _address(context, builder, sig.args[0], args[0], args[1])
-        given = [args[2], address, ir.IntType(32)(4), args[3]]
-        _call(builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), given)
+        address, kind, ending = _memory(context, builder, sig.args[0], args[0], args[1])
+        value = _narrowed(builder, args[2]) if kind is _HALVES else args[2]
+        given = [value, address, ir.IntType(32)(sig.args[0].dtype.bitwidth // 8), args[3]]
+        _call(builder, f"llvm.masked.store.{ending}.p0", ir.VoidType(), given)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes, mask_type), generate
@@ -232,7 +256,12 @@ def flat(x: Tensor) -> tuple[np.ndarray, int]:
     if x.stride(1) != 1 and width > 1:
         x = x.contiguous()
     extent = (n_rows - 1) * x.stride(0) + width if n_rows else 0
-    return x.detach().as_strided((extent,), (1,)).numpy(), x.stride(0)
+    return array(x.detach().as_strided((extent,), (1,))), x.stride(0)
+
+
+def array(x: Tensor) -> np.ndarray:
+    """x as the kernels read it: bfloat16 as its 16 bits."""
+    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
 
 
 def n_blocks(n_positions: int, width: int) -> int:

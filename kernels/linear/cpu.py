@@ -29,20 +29,21 @@ class Linear(torch.autograd.Function):
 
 
 class LinearBF16(torch.autograd.Function):
-    """As Linear, but factors are rounded to bfloat16 before each product; sums and results are float32."""
+    """As Linear, but factors are rounded to bfloat16 before each product, and products after it, in the dtype of x."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.dtypes = x.dtype, weight.dtype
         x, weight = x.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(x, weight)
-        return (x @ weight.T).float()
+        return (x @ weight.T).to(ctx.dtypes[0])
 
     @staticmethod
     def backward(ctx, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         dy = dy.bfloat16()
-        dx = (dy @ weight).float() if ctx.needs_input_grad[0] else None
-        dweight = (dy.T @ x).float() if ctx.needs_input_grad[1] else None
+        dx = (dy @ weight).to(ctx.dtypes[0]) if ctx.needs_input_grad[0] else None
+        dweight = (dy.T @ x).to(ctx.dtypes[1]) if ctx.needs_input_grad[1] else None
         return dx, dweight
 
 
@@ -52,7 +53,7 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
 def linear(x: Tensor, weight: Tensor, precision: str) -> Tensor:
     """As kernels.linear.linear."""
-    if precision == "bf16":
+    if precision == "bf16" or x.dtype == torch.bfloat16:
         return LinearBF16.apply(x, weight)
     if len(x) < MIN_ROWS:
         return torch.nn.functional.linear(x, weight)

@@ -1,5 +1,6 @@
 """Root-mean-square norms of a block: with the residual sum before it, and with a SiLU gate."""
 
+import torch
 from torch import Tensor
 
 from kernels import backend
@@ -8,19 +9,24 @@ from kernels.rms_norm import reference
 
 
 def rms_norm(
-    x: Tensor, weight: Tensor, eps: float = 1e-5, residual: Tensor | None = None
+    x: Tensor,
+    weight: Tensor,
+    eps: float = 1e-5,
+    residual: Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """summed = x + residual; normed = summed / sqrt(mean(summed^2) + eps) * weight.
 
     x         (T, D)   may be a slice of columns (last stride 1)
     weight    (D,)
     residual  (T, D)   None: summed is x
+    dtype     of normed; None: that of x
     returns   normed (T, D) and summed (T, D); gradients flow through both
     Where x is bfloat16, weight and residual may be float32; a sum is float32, for it is the residual stream.
     Raises ValueError if shapes or dtypes do not fit together.
     """
     _check(x, weight, "residual", residual)
-    return _chosen(x).rms_norm(x, weight, eps, residual)
+    return _chosen(x).rms_norm(x, weight, eps, residual, dtype)
 
 
 def gated_rms_norm(y: Tensor, z: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:

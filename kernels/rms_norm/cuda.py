@@ -121,10 +121,10 @@ class RMSNorm(torch.autograd.Function):
     """kernels.rms_norm on CUDA. Keeps `summed` alone for the backward."""
 
     @staticmethod
-    def forward(ctx, x, weight, eps, residual):
+    def forward(ctx, x, weight, eps, residual, dtype):
         ctx.set_materialize_grads(False)
         x, residual, weight = unit_stride(x), unit_stride(residual), weight.contiguous()
-        normed = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        normed = torch.empty(x.shape, dtype=dtype, device=x.device)
         summed = x.view_as(x)
         if residual is not None:
             summed = torch.empty(x.shape, dtype=torch.float32, device=x.device)
@@ -141,7 +141,7 @@ class RMSNorm(torch.autograd.Function):
         dtype, dtype_of_residual = ctx.dtypes
         if dnormed is None:
             given = None if dtype_of_residual is None else dsummed.to(dtype_of_residual)
-            return dsummed.to(dtype), None, None, given
+            return dsummed.to(dtype), None, None, given, None
         dnormed, dsummed = unit_stride(dnormed), unit_stride(dsummed)
         dx = torch.empty(summed.shape, dtype=dtype, device=summed.device)
         same = dtype_of_residual in (None, dtype)
@@ -154,7 +154,7 @@ class RMSNorm(torch.autograd.Function):
         launch(_backward, (programs,), *inputs, dx, dresidual, dweight, *summed.shape, **sizes)
         if dtype_of_residual is not None and same:
             dresidual = dx
-        return dx, dweight.sum(0).to(weight.dtype), None, dresidual
+        return dx, dweight.sum(0).to(weight.dtype), None, dresidual, None
 
 
 class GatedRMSNorm(torch.autograd.Function):
@@ -184,10 +184,14 @@ class GatedRMSNorm(torch.autograd.Function):
 
 
 def rms_norm(
-    x: Tensor, weight: Tensor, eps: float = 1e-5, residual: Tensor | None = None
+    x: Tensor,
+    weight: Tensor,
+    eps: float = 1e-5,
+    residual: Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """See kernels.rms_norm."""
-    return RMSNorm.apply(x, weight, float(eps), residual)
+    return RMSNorm.apply(x, weight, float(eps), residual, dtype or x.dtype)
 
 
 def gated_rms_norm(y: Tensor, z: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:

@@ -6,11 +6,15 @@ from torch import Tensor
 
 
 def rms_norm(
-    x: Tensor, weight: Tensor, eps: float = 1e-5, residual: Tensor | None = None
+    x: Tensor,
+    weight: Tensor,
+    eps: float = 1e-5,
+    residual: Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """summed = x + residual; normed = summed / rms(summed) * weight; see kernels.rms_norm."""
     summed = x if residual is None else x.to(torch.promote_types(x.dtype, torch.float32)) + residual
-    return (_scaled_to_unit(summed, eps) * weight).to(x.dtype), summed
+    return (_scaled_to_unit(summed, eps) * weight).to(dtype or x.dtype), summed
 
 
 def gated_rms_norm(y: Tensor, z: Tensor, weight: Tensor, eps: float = 1e-5) -> Tensor:

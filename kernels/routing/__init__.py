@@ -58,7 +58,7 @@ def _check(q: Tensor, k: Tensor, cu_seqlens: Tensor, last_q: Tensor | None, star
         raise ValueError(
             "last_q and started must be given together: a row that goes on needs the q before it"
         )
-    n_rows = require_limits(cu_seqlens, q.device)
+    n_rows = require_limits(cu_seqlens, q.device, len(q))
     require(q, {"k": (k, q.shape)}, {"last_q": (last_q, (n_rows, q.shape[1]))})
     if started is not None and (started.shape != (n_rows,) or started.dtype.is_floating_point):
         raise ValueError(f"started must be ({n_rows},) bool, got {tuple(started.shape)} {started.dtype}")

@@ -51,7 +51,11 @@ def _check(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state) -
         raise ValueError(
             f"chunks must be (M, D) and prob (T,), got {tuple(chunks.shape)} and {tuple(prob.shape)}"
         )
-    n_positions, width, n_rows = len(prob), chunks.shape[1], require_limits(cu_seqlens, chunks.device)
+    n_positions, width, n_rows = (
+        len(prob),
+        chunks.shape[1],
+        require_limits(cu_seqlens, chunks.device, len(prob)),
+    )
     wide = {
         "prob": (prob, (n_positions,)),
         "confidence": (confidence, (n_positions,)),

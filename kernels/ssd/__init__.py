@@ -45,7 +45,7 @@ def ssd(
 def _check(x, dt, A, B, C, D, dt_bias, cu_seqlens, state) -> None:
     if x.dim() != 3 or B.dim() != 2:
         raise ValueError(f"x must be (T, H, P) and B (T, N), got {tuple(x.shape)} and {tuple(B.shape)}")
-    (T, H, P), N, R = x.shape, B.shape[1], require_limits(cu_seqlens, x.device)
+    (T, H, P), N, R = x.shape, B.shape[1], require_limits(cu_seqlens, x.device, len(x))
     same = {"dt": (dt, (T, H)), "B": (B, (T, N)), "C": (C, (T, N))}
     wide = {"A": (A, (H,)), "D": (D, (H,)), "dt_bias": (dt_bias, (H,)), "state": (state, (R, H, P, N))}
     require(x, same, wide)

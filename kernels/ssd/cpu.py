@@ -379,56 +379,61 @@ def _track(tensor: Tensor) -> tuple[np.ndarray, int, int]:
     return tensor.detach().as_strided((size,), (1,)).numpy(), 0, tensor.stride(0)
 
 
+def scanned(x, dt, A, B, C, D, dt_bias, state, bounds, differentiable) -> tuple[Tensor, Tensor, tuple]:
+    """y, the final state, and what `gradients` needs. P and N multiples of 16, `bounds` is cu_seqlens in numpy."""
+    (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
+    step = F.softplus((dt + dt_bias).T.contiguous())
+    decay = torch.exp(step * A[:, None])
+    y, final = x.new_empty(T, H, P), torch.empty_like(state)
+    tiles = np.cumsum(np.append(0, -(-np.diff(bounds) // TILE)))
+    kept = x.new_empty(int(tiles[-1]) if differentiable else 0, H * P // width, N * width)
+    tracks = _track(x), _track(B), _track(C), D.contiguous().numpy(), _track(y), state.numpy(), final.numpy()
+    clock, work = (decay.numpy(), step.numpy()), T * H * P * N
+    _run(_over_width, width, bounds, H * P // width, work, False, *clock, *tracks, (tiles, kept.numpy()))
+    return y, final, (A, D, step, decay, kept, tiles)
+
+
+def gradients(x, B, C, saved, bounds, dy, dfinal, dx, dB, dC) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Writes dx, dB and dC, which may be slices of columns; returns ddt (T, H), dA, dD and the state's gradient."""
+    (A, D, step, decay, kept, tiles), (T, H, P), N = saved, x.shape, B.shape[1]
+    width, clock, work = _lanes(P), (decay.numpy(), step.numpy()), T * H * P * N
+    dfinal, dstate = dfinal.contiguous(), torch.empty(dfinal.shape)
+    x_, B_, C_, dy_ = _track(x), _track(B), _track(C), _track(dy)
+    tracks = dy_, C_, B_, D.contiguous().numpy(), _track(dx)
+    tracks = *tracks, dfinal.numpy(), dstate.numpy(), (tiles, kept[:0].numpy())
+    _run(_over_width, width, bounds, H * P // width, work, True, *clock, *tracks)
+    units = N // _lanes(N)
+    dlog, dgain, xdy = x.new_empty(units, H, T), x.new_empty(units, H, T), x.new_empty(H, T)
+    tracks = x_, B_, C_, dy_, _track(dB.zero_()), _track(dC.zero_()), dlog.numpy(), dgain.numpy(), xdy.numpy()
+    _run(_over_state, _lanes(N), bounds, units, work, *clock, *tracks, dfinal.numpy(), (tiles, kept.numpy()))
+    dlog, dgain = dlog.sum(0), dgain.sum(0) + xdy * (B * C).sum(1)
+    ddt = (dgain + dlog * A[:, None]) * -torch.expm1(-step)  # the slope of softplus, by its value
+    return ddt.T, (dlog * step).sum(1), xdy.sum(1), dstate
+
+
 class _SSD(torch.autograd.Function):
-    """P and N multiples of 16; `bounds` is cu_seqlens in numpy; `differentiable` says whether a backward may follow."""
+    """`scanned` and its gradients; `differentiable` says whether a backward may follow."""
 
     @staticmethod
     def forward(ctx, x, dt, A, B, C, D, dt_bias, state, bounds, differentiable):
-        (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
-        step = F.softplus((dt + dt_bias).T.contiguous())
-        decay = torch.exp(step * A[:, None])
-        y, final = x.new_empty(T, H, P), torch.empty_like(state)
-        tiles = np.cumsum(np.append(0, -(-np.diff(bounds) // TILE)))
-        kept = x.new_empty(int(tiles[-1]) if differentiable else 0, H * P // width, N * width)
-        tracks = _track(x), _track(B), _track(C), D.contiguous().numpy(), _track(y)
-        states = state.numpy(), final.numpy(), (tiles, kept.numpy())
-        clock = decay.numpy(), step.numpy()
-        units, work = H * P // width, T * H * P * N
-        _run(_over_width, width, bounds, units, work, False, *clock, *tracks, *states)
-        ctx.save_for_backward(x, A, B, C, D, step, decay, kept)
-        ctx.bounds, ctx.tiles = bounds, tiles
+        y, final, (*tensors, ctx.tiles) = scanned(x, dt, A, B, C, D, dt_bias, state, bounds, differentiable)
+        ctx.save_for_backward(x, B, C, *tensors)
+        ctx.bounds = bounds
         return y, final
 
     @staticmethod
     @once_differentiable
     def backward(ctx, dy, dfinal):
-        x, A, B, C, D, step, decay, kept = ctx.saved_tensors
-        (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
-        dx, dB, dC = x.new_empty(T, H, P), x.new_zeros(T, N), x.new_zeros(T, N)
-        dfinal, clock, work = dfinal.contiguous(), (decay.numpy(), step.numpy()), T * H * P * N
-        dstate = torch.empty_like(dfinal)
-        x_, B_, C_, dy_ = _track(x), _track(B), _track(C), _track(dy)
-        tracks = dy_, C_, B_, D.contiguous().numpy(), _track(dx)
-        states = dfinal.numpy(), dstate.numpy(), (ctx.tiles, kept[:0].numpy())
-        units = H * P // width
-        _run(_over_width, width, ctx.bounds, units, work, True, *clock, *tracks, *states)
-        units = N // _lanes(N)
-        dlog, dgain, xdy = x.new_empty(units, H, T), x.new_empty(units, H, T), x.new_empty(H, T)
-        tracks = x_, B_, C_, dy_, _track(dB), _track(dC), dlog.numpy(), dgain.numpy(), xdy.numpy()
-        last = dfinal.numpy(), (ctx.tiles, kept.numpy())
-        _run(_over_state, _lanes(N), ctx.bounds, units, work, *clock, *tracks, *last)
-        dlog, dgain = dlog.sum(0), dgain.sum(0) + xdy * (B * C).sum(1)
-        slope = -torch.expm1(-step)  # of softplus, by its value
-        ddt = (dgain + dlog * A[:, None]) * slope
-        return dx, ddt.T, (dlog * step).sum(1), dB, dC, xdy.sum(1), ddt.sum(1), dstate, None, None
+        x, B, C, *tensors = ctx.saved_tensors
+        dx, dB, dC = (torch.empty(value.shape) for value in (x, B, C))
+        given = x, B, C, (*tensors, ctx.tiles), ctx.bounds, dy, dfinal
+        ddt, dA, dD, dstate = gradients(*given, dx, dB, dC)
+        return dx, ddt, dA, dB, dC, dD, ddt.sum(0), dstate, None, None
 
 
 def ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state=None) -> tuple[Tensor, Tensor]:
     """As kernels.ssd.ssd; float32. Widths that do not fill vectors are padded with zeros, which change nothing."""
-    (T, H, P), N = x.shape, B.shape[1]
-    bounds = cu_seqlens.numpy()
-    if bounds[0] != 0 or bounds[-1] != T or (bounds[1:] < bounds[:-1]).any():
-        raise ValueError(f"cu_seqlens must rise from 0 to {T}, the length of x, got {cu_seqlens.tolist()}")
+    (_, H, P), N, bounds = x.shape, B.shape[1], cu_seqlens.numpy()
     if state is None:
         state = x.new_zeros(len(bounds) - 1, H, P, N)
     more_p, more_n = -P % 16, -N % 16

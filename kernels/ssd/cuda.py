@@ -18,6 +18,7 @@ from kernels.packed.cuda import INTERPRETED, launch, n_tiles, search, tile_at, u
 CHUNK, SMALL_CHUNK, SHORT_CHUNK = 64, 32, 16
 """Positions treated at once by matrix products; the short one where rows are not longer than that, as in generation.
 The small one below compute capability 9.0, whose products keep their factors in registers: 64 positions spill there.
+Float32, whose factors are three parts each, takes the short one.
 """
 COLUMNS = 64
 """Columns of B and C for which a program sums the gradients over the heads."""
@@ -375,7 +376,7 @@ class SSD(torch.autograd.Function):
 def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     """Positions of a segment, and the constants of the kernels."""
     T, H, P = x.shape
-    chunk = _chunk(x.device) if SHORT_CHUNK * n_rows < T else SHORT_CHUNK
+    chunk = _chunk(x) if SHORT_CHUNK * n_rows < T else SHORT_CHUNK
     low, high = SEGMENTS
     size = min(high, max(low, triton.next_power_of_2(T * H // PROGRAMS + 1)))
     blocks = {"BLOCK_P": P, "BLOCK_N": B.shape[1]}
@@ -385,11 +386,13 @@ def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     return size, {"CHUNK": chunk, **blocks, "num_warps": 8}
 
 
-def _chunk(device: torch.device) -> int:
-    """Positions of a chunk on this device; in the interpreter registers do not matter."""
-    if device.type == "cpu" or torch.cuda.get_device_capability(device) >= (9, 0):
+def _chunk(x: Tensor) -> int:
+    """Positions of a chunk of x on its device; in the interpreter registers do not matter."""
+    if x.device.type == "cpu":
         return CHUNK
-    return SMALL_CHUNK
+    if x.dtype == torch.float32:
+        return SHORT_CHUNK
+    return CHUNK if torch.cuda.get_device_capability(x.device) >= (9, 0) else SMALL_CHUNK
 
 
 def _empty_states(n: int, H: int, x: Tensor, B: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,4 +1,4 @@
-"""The CPU kernels one by one, at the sizes of the bundled models: time, floor, torch's own, and peers.
+"""The CPU kernels one by one, at the sizes of the bundled models: time, floor, torch's own, peers; then whole works.
 
     python tests/bench/bench_cpu_kernels.py       (or: make bench)
 
@@ -15,23 +15,33 @@ os.environ.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="1")
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
+from bench_equal_flops import Trained
+from measured_models import sample
 from speed_page import machine, table, write_section
+from step_shares import shares
 from torch import Tensor
 from tqdm import tqdm
 
+from hnet_core.boundaries import BoundaryModel
+from hnet_core.checkpoint import load_model
 from hnet_core.chunking import dechunk
 from hnet_core.config import ChunkingConfig
+from hnet_core.model import HNetForCausalLM
 from hnet_core.routing import CosineRouter, ratio_loss
 from hnet_core.rows import Rows
 from kernels import backend
 from kernels.bench.measure import Rates, rates, results
 from kernels.bench.operators import BUNDLED
+from kernels.bench.timing import clock, matmul_rate
 from kernels.routing import THRESHOLD
 
 T, ROWS, WIDTH = BUNDLED.positions, BUNDLED.rows, BUNDLED.width
 ROUNDS = 7
+MODEL = "english-1stage-seed1"
+GENERATED = 60
 
 
 def best_of(call: Callable[[], object], rounds: int = ROUNDS) -> float:
@@ -89,6 +99,34 @@ def chunker_rows() -> list[list[object]]:
     return [[name, f"{t * 1e3:.2f}", f"{t / ours:.1f}"] for name, t in times.items()]
 
 
+def whole_works() -> dict[str, tuple[Callable[[], object], bool]]:
+    """What users wait for, with a bundled model: title -> (call, whether it differentiates)."""
+    loaded, trained = load_model(MODEL), Trained("english_1stage")
+    light, text = BoundaryModel(loaded.model, {"name": MODEL}), sample("english", T)
+    return {
+        f"training step, bf16 products, {trained.n_bytes} bytes": (trained.step, True),
+        f"extraction, float32, {T} bytes": (lambda: light.boundaries(text), False),
+        f"generation, {GENERATED} bytes, one at a time": (lambda: _generated(loaded.model), False),
+    }
+
+
+@torch.inference_mode()
+def _generated(model: HNetForCausalLM) -> None:
+    state, limits = model.new_state(1), torch.tensor([0, 1])
+    for byte in torch.frombuffer(bytearray(sample("english", GENERATED)), dtype=torch.uint8).long().split(1):
+        state = model(byte, cu_seqlens=limits, state=state).state
+
+
+def whole_tables(limit: Rates) -> str:
+    """Where the time of each of them goes."""
+    found = []
+    for title, (work, backward) in whole_works().items():
+        dtype = torch.bfloat16 if backward else torch.float32
+        own = replace(limit, matmul_flops=matmul_rate(clock("cpu"), "cpu", dtype))
+        found.append(table([title, "ms", "share", "floor ms"], shares(work, own, backward)))
+    return "\n\n".join(found)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -100,7 +138,12 @@ def main() -> None:
     )
     header = ["operator", "ms", "floor ms", "share of floor", "torch reference ms", "x"]
     chunker = table(["one stage around its inner network, forward and backward", "ms", "x"], chunker_rows())
-    write_section("CPU kernels", f"{before}\n\n{text}\n\n{table(header, op_rows(limit))}\n\n{chunker}")
+    kernels = f"{table(header, op_rows(limit))}\n\n{chunker}"
+    told = (
+        f"The whole of {MODEL} on the same thread. Floor: bytes that the operator's calls must read and write at the "
+        "copy rate, or operations of its products at the rate of a large one in the same dtype, whichever takes longer."
+    )
+    write_section("CPU kernels", f"{before}\n\n{text}\n\n{kernels}\n\n{told}\n\n{whole_tables(limit)}")
 
 
 if __name__ == "__main__":

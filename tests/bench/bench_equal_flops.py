@@ -47,9 +47,8 @@ ROUNDS = 3
 GROUPS = {
     "matrix products": ("aten::mm", "aten::addmm", "mkldnn::_linear"),
     "attention": ("aten::_scaled_dot_product",),
-    "scan (ssd)": ("_SSD",),
-    "convolution": ("CausalConv1d",),
-    "norms and gates": ("RMSNorm", "GatedRMSNorm", "aten::silu", "aten::mul"),
+    "convolution, scan, gated norm": ("Mamba2",),
+    "norms and gates": ("RMSNorm", "SwiGLU", "aten::mul"),
     "routing, smoothing, gather": ("Routing", "Smoothing", "aten::index"),
     "cross entropy": ("CrossEntropy", "aten::_log_softmax"),
     "copies and conversions": ("aten::copy_", "aten::cat", "aten::fill_", "aten::add"),

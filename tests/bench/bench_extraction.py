@@ -2,7 +2,8 @@
 
     python tests/bench/bench_extraction.py [--no-xl]       (or: make bench)
 
-The three are measured in turn, round after round, so that whatever else the machine does meets them alike.
+All are measured in turn, round after round, so that whatever else the machine does meets them alike. "Their products
+alone" is what the matrix products of the extraction take without everything between them: its floor on this machine.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from hnet_core.boundaries import WINDOW, BoundaryModel
 from hnet_core.checkpoint import boundary_tensor_names
 from hnet_core.encoding import encode
 from hnet_core.model import HNetForCausalLM
+from hnet_core.projection import Projection
 from kernels import backend
+from kernels.linear import linear
 
 ROUNDS = 2
 N_BYTES = 100_000
@@ -57,6 +60,26 @@ def full_forward(model: HNetForCausalLM, data: bytes) -> None:
         state = model(piece, cu_seqlens=torch.tensor([0, len(piece)]), state=state).state
 
 
+def products_alone(model: HNetForCausalLM, data: bytes) -> Callable[[], object]:
+    """A call that computes the matrix products of an extraction of `data`, on the same shapes, and nothing else."""
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def record(module, args):
+        seen.append((torch.randn(args[0].shape), module.weight))
+
+    hooks = [m.register_forward_pre_hook(record) for m in model.modules() if isinstance(m, Projection)]
+    BoundaryModel(model, {"name": "recorded"}).boundaries(data)
+    for hook in hooks:
+        hook.remove()
+
+    @torch.inference_mode()
+    def run() -> None:
+        for x, weight in seen:
+            linear(x, weight)
+
+    return run
+
+
 def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_bytes: int) -> list[object]:
     """One line of the table."""
     light = BoundaryModel(model, {"name": name})
@@ -69,6 +92,7 @@ def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_byt
         "boundaries": (len(data), lambda: light.boundaries(data)),
         "forward": (len(data[:FORWARD_BYTES]), lambda: full_forward(model, data[:FORWARD_BYTES])),
         "reference": (reference_bytes, reference),
+        "products": (len(data[:WINDOW]), products_alone(model, data[:WINDOW])),
     }
     rates = best_rates(works)
     chunk = " x ".join(f"{len(t.byte) / max(t.is_boundary.sum(), 1):.2f}" for t in light.boundaries(data))
@@ -79,6 +103,8 @@ def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_byt
         len(data),
         chunk,
         f"{rates['boundaries']:.1f}",
+        f"{rates['products']:.1f}",
+        f"{rates['boundaries'] / rates['products']:.2f}",
         f"{rates['forward']:.1f}",
         f"{rates['boundaries'] / rates['forward']:.1f}",
         f"{rates['reference']:.2f}",
@@ -100,6 +126,8 @@ def extraction(with_xl: bool) -> str:
         "bytes",
         "positions a chunk",
         "boundaries kB/s",
+        "their products alone kB/s",
+        "share",
         "full forward kB/s",
     ]
     header += ["x", "torch reference kB/s", "x"]

@@ -1,6 +1,7 @@
 """The model against the published implementation's numbers."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -27,6 +28,16 @@ def test_model_matches_the_published_numbers(folder, kernels):
         results = list(checks(golden))
     assert len(results) > 20
     assert [c for c in results if not c.passed] == []
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kernels", ["auto", "reference"])
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_model_on_a_gpu_matches_the_published_numbers(folder, kernels):
+    golden = Golden.read(folder, "cuda")
+    assert golden.model().lm_head.weight.is_cuda
+    with backend.using(kernels):
+        assert [c for c in checks(golden) if not c.passed] == []
 
 
 def test_every_stored_quantity_is_compared():
@@ -68,6 +79,22 @@ def test_verify_passes_and_prints_each_quantity(capsys):
     printed = capsys.readouterr().out
     for quantity in ("masked.logits", "varlen.nll", "packed.stage", "step.logits", "loss.total", "grad "):
         assert quantity in printed
+
+
+def test_verify_runs_on_the_device_it_is_told(monkeypatch, capsys):
+    asked = []
+
+    def read(folder, device):
+        asked.append(device)
+        return Golden.read(folder)
+
+    monkeypatch.setattr(verify, "Golden", SimpleNamespace(read=read))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert verify.main([str(FOLDERS[0]), "--device", "cuda"]) == 2
+    assert "--device cuda: this machine has no CUDA device" in capsys.readouterr().err
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert verify.main([str(FOLDERS[0]), "--device", "cuda"]) == 0
+    assert asked == ["cuda"]
 
 
 def test_verify_names_an_incomplete_folder(tmp_path, capsys):

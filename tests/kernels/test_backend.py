@@ -23,6 +23,13 @@ def test_auto_takes_the_reference_for_other_dtypes(dtype):
     assert backend.choose("ssd", FLOAT32.to(dtype)) == "reference"
 
 
+def test_auto_takes_numba_for_bfloat16_between_products():
+    assert backend.choose("mamba2", FLOAT32.bfloat16()) == "numba"
+    assert backend.choose("mamba2", FLOAT32.half()) == "reference"
+    with backend.using("numba"):
+        assert backend.choose("rms_norm", FLOAT32.bfloat16()) == "numba"
+
+
 def test_auto_takes_the_reference_where_there_is_no_kernel(monkeypatch):
     monkeypatch.setattr(backend, "_missing", lambda name, op: "it is not written")
     assert backend.choose("ssd", FLOAT32) == "reference"

@@ -20,6 +20,7 @@ WITH_BACKWARD = {
     "gated_rms_norm",
     "routing",
     "smoothing",
+    "swiglu",
     "cross_entropy",
 }
 

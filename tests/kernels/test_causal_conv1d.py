@@ -175,6 +175,8 @@ def test_nan_is_not_swallowed(place):
         ("bias", torch.zeros(19)),
         ("bias", torch.zeros(20, dtype=torch.float64)),
         ("state", torch.zeros(2, 20, 3)),
+        ("cu_seqlens", torch.tensor([0, 9])),
+        ("cu_seqlens", torch.tensor([1, 8])),
     ],
 )
 def test_wrong_shapes_are_refused(name, value):

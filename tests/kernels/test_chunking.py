@@ -79,6 +79,7 @@ def test_follows_its_definition(name):
             row_limits(2),
             r"is_boundary must be \(T,\) bool, got \(2, 3\)",
         ),
+        (torch.zeros(3, dtype=torch.bool), row_limits(4), r"cu_seqlens must rise from 0 to 3.*got \[0, 4\]"),
         (torch.zeros(3), row_limits(3), "is_boundary must be .* torch.float32"),
         (
             torch.zeros(3, dtype=torch.bool),
@@ -95,3 +96,7 @@ def test_wrong_shapes_are_refused(is_boundary, limits, message):
 def test_wrong_inputs_are_refused():
     with pytest.raises(ValueError, match=r"x must be \(T, D\)"):
         keep(torch.zeros(3), torch.zeros(1, dtype=torch.int64))
+    with pytest.raises(
+        ValueError, match=r"starts must be \(M,\) in torch.int64, got \(1,\) in torch.float32"
+    ):
+        keep(torch.zeros(3, 4), torch.zeros(1))

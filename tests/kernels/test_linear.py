@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kernels import backend
-from kernels.linear import cpu, linear, precision, reference
+from kernels.linear import cpu, factor_dtype, linear, precision, reference
 from tests.kernels.gradients import assert_as_exact_as_eager, column_slice, max_error, output_and_grads
 
 
@@ -52,6 +52,30 @@ def test_backends_are_chosen(monkeypatch):
     assert used == ["cpu", "reference", "reference"]
 
 
-def test_shapes_must_agree():
-    with pytest.raises(ValueError, match="5 columns"):
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"weight must be \(3, 4\).*got \(3, 5\)"):
         linear(torch.zeros(2, 4), torch.zeros(3, 5))
+    with pytest.raises(ValueError, match=r"float32 on cpu, got .* in torch.float64"):
+        linear(torch.zeros(2, 4), torch.zeros(3, 4).double())
+    with pytest.raises(ValueError, match=r"x must be \(T, D_in\)"):
+        linear(torch.zeros(4), torch.zeros(3, 4))
+
+
+def test_narrow_activations_stay_narrow_and_weights_do_not_become_so():
+    inputs = some_inputs(100, 32, 33)
+    x, weight = inputs["x"].bfloat16().requires_grad_(), inputs["weight"].requires_grad_()
+    y = linear(x, weight)
+    with precision("bf16"):
+        assert torch.equal(y.float(), linear(x.float(), weight))
+    y.sum().backward()
+    assert (y.dtype, x.grad.dtype, weight.grad.dtype) == (torch.bfloat16, torch.bfloat16, torch.float32)
+
+
+def test_the_dtype_of_factors_follows_precision_and_backend():
+    x = torch.zeros(2, 4)
+    assert factor_dtype(x) == torch.float32
+    with precision("bf16"):
+        assert factor_dtype(x) == torch.bfloat16
+        assert factor_dtype(x.double()) == torch.float64
+        with backend.using("reference"):
+            assert factor_dtype(x) == torch.float32

@@ -39,7 +39,7 @@ def calls(monkeypatch):
         module.__spec__ = ModuleSpec(name, None)
         monkeypatch.setitem(sys.modules, name, module)
     module.mamba_chunk_scan_combined = mamba_chunk_scan_combined
-    monkeypatch.setattr(backend, "_obstacle", lambda name, tensor: None)
+    monkeypatch.setattr(backend, "_obstacle", lambda name, op, tensor: None)
     backend._missing.cache_clear()
     yield made
     backend._missing.cache_clear()

@@ -5,8 +5,13 @@ import torch
 
 from kernels import backend
 from kernels.rms_norm import cpu, gated_rms_norm, reference, rms_norm
-from tests.kernels.gradients import assert_as_exact_as_eager, column_slice, nan_filled_allocations
-from tests.kernels.places import ALL, FLOAT32, TRITON, Place
+from tests.kernels.gradients import (
+    assert_as_exact_as_eager,
+    column_slice,
+    max_error,
+    nan_filled_allocations,
+)
+from tests.kernels.places import ALL, FLOAT32, Place
 
 SIZES = [(0, 16), (1, 1), (33, 100), (100, 33), (257, 64)]
 
@@ -52,7 +57,7 @@ def test_gated_kernel_is_as_exact_as_torch(place, n_positions, width, monkeypatc
         judge(place, "gated_rms_norm", gated_example(n_positions, width))
 
 
-@pytest.mark.parametrize("place", TRITON)
+@pytest.mark.parametrize("place", ALL)
 def test_activations_in_bfloat16_and_the_rest_in_float32(place):
     """What a model in bfloat16 passes: the residual stream stays in float32, gradients in the dtypes of the inputs."""
     inputs = example(33, 20)
@@ -64,6 +69,22 @@ def test_activations_in_bfloat16_and_the_rest_in_float32(place):
     (normed.sum() + summed.sum()).backward()
     assert [value.grad.dtype for value in given] == [torch.bfloat16, torch.float32, torch.float32]
     torch.testing.assert_close(given[0].grad.float(), given[2].grad, rtol=2**-7, atol=0)
+
+
+@pytest.mark.parametrize("place", ALL)
+@pytest.mark.parametrize("narrow", ["x", "normed"])
+def test_the_norm_in_another_dtype_than_its_input(place, narrow):
+    """Where a stack begins, x is float32 and what goes into a product is not; where it ends, it is the other way."""
+    inputs = example(33, 20)
+    x, residual = inputs["x"].bfloat16(), inputs["residual"]
+    want, _ = reference.rms_norm(x.double(), inputs["weight"].double(), 1e-5, residual.double())
+    x, dtype = (x, torch.float32) if narrow == "x" else (x.float(), torch.bfloat16)
+    given = (value.to(place.device) for value in (x, inputs["weight"]))
+    normed, _ = place.kernel("rms_norm")(*given, 1e-5, residual.to(place.device), dtype)
+    assert normed.dtype == dtype
+    assert max_error(normed.cpu(), want) <= (2.0**-7 if narrow == "normed" else 2e-6) * float(
+        want.abs().max()
+    )
 
 
 @pytest.mark.parametrize("place", FLOAT32)

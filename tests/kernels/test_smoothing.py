@@ -178,6 +178,7 @@ def test_reference_gradients():
         ("residual", torch.zeros(8, 19)),
         ("state", torch.zeros(1, 20, dtype=torch.float64)),
         ("cu_seqlens", torch.tensor([0, 8], dtype=torch.int32)),
+        ("cu_seqlens", torch.tensor([0, 9])),
         ("residual", torch.zeros(8, 20, device="meta")),
     ],
 )

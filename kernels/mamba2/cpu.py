@@ -1,0 +1,105 @@
+"""The layer's CPU kernels one after the other, each of which reads and writes slices of what they share.
+
+Apart, the gradients of z, of x, B, C and of dt are three tensors that are copied into one, and so are those of x, B and
+C; in bfloat16 everything between the projections is widened first and rounded at the end. Here every kernel writes its
+gradient where the next one wants it, and reads and writes bfloat16 itself; in between all is float32.
+"""
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from kernels.causal_conv1d import cpu as conv
+from kernels.mamba2 import reference
+from kernels.rms_norm import cpu as norm
+from kernels.ssd import cpu as scan
+
+EPS = 1e-5
+FILLED = 16
+"""The scan's vectors: heads and states of other sizes are padded, which the operators apart see to."""
+
+
+class Mamba2(torch.autograd.Function):
+    """Heads and states that fill vectors. Keeps the input, what the convolution made of it, and y."""
+
+    @staticmethod
+    def forward(
+        ctx, projected, conv_weight, conv_bias, A, D, dt_bias, norm_weight, limits, conv_state, scan_state,
+        differentiable,
+    ):  # fmt: skip
+        ctx.set_materialize_grads(False)
+        z, xbc, dt = _parts(projected, conv_weight, A)
+        u, conv_final = conv.convolved(xbc, conv_weight, conv_bias, limits, conv_state)
+        x, B, C = _scanned_parts(u, norm_weight, A)
+        first, bounds = scan_state, limits.numpy()
+        if first is None:
+            first = u.new_zeros(len(bounds) - 1, len(A), x.shape[2], B.shape[1])
+        y, final, (*saved, ctx.tiles) = scan.scanned(
+            x, dt, A, B, C, D, dt_bias, first.contiguous(), bounds, differentiable
+        )
+        out = torch.empty(z.shape, dtype=projected.dtype)
+        norm.gated(y.flatten(-2), z, norm_weight, EPS, out)
+        ctx.save_for_backward(
+            projected, conv_weight, conv_bias, norm_weight, limits, conv_state, u, y, *saved
+        )
+        ctx.has_state = scan_state is not None
+        return out, conv_final, final
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, dout, dconv, dfinal):
+        projected, conv_weight, conv_bias, norm_weight, limits, conv_state, u, y, *saved = ctx.saved_tensors
+        A, y = saved[0], y.flatten(-2)
+        z, xbc, _ = _parts(projected, conv_weight, A)
+        dprojected, du = torch.empty(projected.shape, dtype=projected.dtype), torch.empty(u.shape)
+        dz, dxbc, ddt = _parts(dprojected, conv_weight, A)
+        dy = torch.empty(y.shape)
+        dout = torch.zeros(y.shape) if dout is None else dout
+        dnorm = norm.gated_gradients(y, z, norm_weight, EPS, dout, dy, dz)
+        x, B, C = _scanned_parts(u, norm_weight, A)
+        if dfinal is None:
+            dfinal = u.new_zeros(len(limits) - 1, len(A), x.shape[2], B.shape[1])
+        saved, bounds = (*saved, ctx.tiles), limits.numpy()
+        dx = _scanned_parts(du, norm_weight, A)
+        of_dt, dA, dD, dstate = scan.gradients(x, B, C, saved, bounds, dy.view(x.shape), dfinal, *dx)
+        ddt.copy_(of_dt)
+        of_conv = conv.gradients(xbc, conv_weight, conv_bias, limits, conv_state, du, dconv, dxbc)
+        dstate = dstate if ctx.has_state else None
+        return dprojected, *of_conv[:2], dA, dD, of_dt.sum(0), dnorm, None, of_conv[2], dstate, None
+
+
+def _parts(projected: Tensor, conv_weight: Tensor, A: Tensor) -> tuple[Tensor, ...]:
+    """z, x with B and C, dt"""
+    channels, heads = len(conv_weight), len(A)
+    return projected.split([projected.shape[1] - channels - heads, channels, heads], dim=-1)
+
+
+def _scanned_parts(u: Tensor, norm_weight: Tensor, A: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """x (T, H, P), B and C (T, N)"""
+    inner = len(norm_weight)
+    x, B, C = u.split([inner, (u.shape[1] - inner) // 2, (u.shape[1] - inner) // 2], dim=-1)
+    return x.unflatten(-1, (len(A), inner // len(A))), B, C
+
+
+def mamba2(
+    projected: Tensor,
+    conv_weight: Tensor,
+    conv_bias: Tensor,
+    A: Tensor,
+    D: Tensor,
+    dt_bias: Tensor,
+    norm_weight: Tensor,
+    cu_seqlens: Tensor,
+    conv_state: Tensor | None = None,
+    scan_state: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See kernels.mamba2."""
+    given = projected, conv_weight, conv_bias, A, D, dt_bias, norm_weight, cu_seqlens, conv_state, scan_state
+    inner = len(norm_weight)
+    filled = inner // len(A) % FILLED == 0 and (len(conv_weight) - inner) // 2 % FILLED == 0
+    single = all(value.dtype == torch.float32 for value in given[1:7])
+    if filled and single:
+        wanted = any(value is not None and value.requires_grad for value in given)
+        return Mamba2.apply(*given, torch.is_grad_enabled() and wanted)
+    out, *states = reference.mamba2(projected.float(), *(v.float() for v in given[1:7]), *given[7:])
+    return out.to(projected.dtype), *states
