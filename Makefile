@@ -2,10 +2,15 @@
 # make test   set up where needed, run all tests that need no GPU
 # make gpu    the tests that need a CUDA device
 # make bench  measure speed and memory, write docs/speed.md
+# make models FAMILY=english|chinese|code|dna|all DATA=FOLDER [BYTES=...] [JOBS=...] [DEVICE=auto|cpu|cuda]
+#             train, measure and bundle a family of models; a second call goes on where the first one stopped
+# make results [DATA=FOLDER]  write docs/results.md from what trainings left; with DATA, measure those that are new
+# make findings DATA=FOLDER  what the bundled models found on held-out data, write docs/findings.md
 #
 # Set-up is a virtual environment in .venv with the packages of requirements.txt. It is done when
 # .venv/requirements.installed equals requirements.txt; then nothing here touches pip or the network.
-# PYTHON=/path/to/python chooses the interpreter, ARGS="..." is passed on.
+# PYTHON=/path/to/python chooses the interpreter, ARGS="..." is passed on. DATA is a folder with text/, code/, dna/ and
+# segmentation/, as docs/findings.md describes it.
 
 SHELL := /bin/sh
 BIN := .venv/bin
@@ -13,7 +18,7 @@ PIP_FLAGS := --disable-pip-version-check --no-input $(if $(CI),--progress-bar of
 # Usable: the right version, and able to make a virtual environment (Debian splits that off).
 USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
 
-.PHONY: app test gpu bench setup
+.PHONY: app test gpu bench models results findings setup
 .DEFAULT_GOAL := app
 
 app: setup
@@ -27,6 +32,17 @@ gpu: setup
 
 bench: setup
 	@for script in tests/bench/bench_*.py; do PYTHONPATH=. $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+findings: setup
+	@$(BIN)/python -m analysis findings --data "$(DATA)" --out docs/findings.md $(ARGS)
+
+models: setup
+	@$(BIN)/python -m hnet_core.training.train_families $(FAMILY) $(if $(DATA),--data "$(DATA)") \
+		$(if $(BYTES),--bytes $(BYTES)) $(if $(JOBS),--jobs $(JOBS)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+
+results: setup
+	@$(if $(DATA),$(BIN)/python -m hnet_core.training.train_families experiments --data "$(DATA)" --finished-only)
+	@$(BIN)/python -m hnet_core.results $(ARGS)
 
 # .venv/unfinished is there from before the first change to .venv until after the last: found at the start, the
 # environment is half made and is made anew. A moved or upgraded-away interpreter has the same effect.

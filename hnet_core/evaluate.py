@@ -19,13 +19,19 @@ from hnet_core.encoding import encode
 from hnet_core.errors import InputError
 from hnet_core.model import HNetForCausalLM, HNetOutput
 from hnet_core.perturbations import PERTURBATIONS, perturb
-from hnet_core.training.documents import FASTA_SUFFIXES, Document, read_documents, suffix_of
+from hnet_core.shape_caches import bound_shape_caches
+from hnet_core.training.documents import (
+    FASTA_SUFFIXES,
+    Document,
+    middle_parts,
+    read_documents,
+    suffix_of,
+)
 from hnet_core.training.landmarks import (
     CodingPart,
-    dna_landmarks,
     in_words,
+    landmarks,
     read_coding_parts,
-    text_landmarks,
 )
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes, tokenizer_of
 
@@ -83,6 +89,7 @@ def evaluate(
     *,
     context: int = DEFAULT_CONTEXT,
     annotation: Mapping[str, list[CodingPart]] | None = None,
+    domain: str = "text",
     progress: bool = False,
     tokenizer: Bytes | BpeTokenizer = BYTES,
 ) -> Evaluation:
@@ -90,6 +97,7 @@ def evaluate(
 
     tokenizer   what the model reads; the starts of BPE tokens count as boundaries of stage 0
     annotation  genes by record: the documents are DNA, landmarks are codon positions; None: landmarks of text
+    domain      "code" adds the starts of Python tokens
     """
     nll, n_bytes, n_documents = 0.0, 0, 0
     n_stages = model.config.n_stages + tokenizer.added_stages
@@ -97,7 +105,7 @@ def evaluate(
     for document in tqdm(documents, unit="doc", disable=not progress, file=sys.stderr):
         surprise, boundaries = score(model, document.data.tobytes(), context=context, tokenizer=tokenizer)
         nll, n_bytes, n_documents = nll + surprise, n_bytes + len(document.data), n_documents + 1
-        marks = text_landmarks(document.data) if annotation is None else dna_landmarks(document, annotation)
+        marks = landmarks(document, domain, annotation)
         marks["all"] = np.arange(len(document.data))[:, None]
         for name, positions in marks.items():
             sites[name] += len(positions)
@@ -178,17 +186,6 @@ def boundaries_by_byte(output: HNetOutput, n: int) -> np.ndarray:
     return out
 
 
-def middle_parts(documents: Sequence[Document], n_bytes: int) -> list[Document]:
-    """About n_bytes of the documents: of each the same share, from its middle."""
-    share = min(1.0, n_bytes / max(1, sum(len(d.data) for d in documents)))
-    parts = []
-    for document in documents:
-        keep = max(1, round(len(document.data) * share))
-        low = (len(document.data) - keep) // 2
-        parts.append(Document(document.name, document.start + low, document.data[low : low + keep]))
-    return parts
-
-
 def _windows(ids: np.ndarray, context: int) -> Iterator[_Window]:
     """Rows of at most `context` that move on by half of it; the first scores all but its start marker."""
     done = min(len(ids), context)
@@ -219,6 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> None:
     args = _parser().parse_args(argv)
+    bound_shape_caches()
     torch.set_num_threads(args.threads)
     loaded = load_model(args.model, device=args.device, tokens=True)
     dna = suffix_of(Path(args.data[0])) in FASTA_SUFFIXES
@@ -233,7 +231,8 @@ def _main(argv: Sequence[str] | None) -> None:
         "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
         "progress": not args.json,
     }
-    result = evaluate(loaded.model, documents, annotation=_annotation(args.annotation, domain), **how)
+    genes = _annotation(args.annotation, domain)
+    result = evaluate(loaded.model, documents, annotation=genes, domain=domain, **how)
     disturbed = robustness(loaded.model, documents, seed=args.seed, **how) if args.robustness else {}
     more = {"robustness": disturbed} if disturbed else {}
     if args.save:

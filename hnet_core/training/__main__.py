@@ -9,11 +9,13 @@ import signal
 import sys
 import tomllib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
 from hnet_core.errors import CheckpointError, HNetError, InputError
+from hnet_core.shape_caches import bound_shape_caches
 from hnet_core.training.recipe import Recipe, read_recipe
 
 MAY_CHANGE = (
@@ -29,9 +31,6 @@ MAY_CHANGE = (
     "valid_bytes",
 )
 """Training options that a resumed training may be given anew; all others must be those of the checkpoint."""
-SHAPE_CACHES, CACHED_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"), 64
-"""oneDNN, and torch's layer over it, each keep a compiled product (0.3 MB) of the last 1024 shapes. Every step has new
-numbers of positions and chunks, so none comes again, and memory grew by gigabytes; a step itself needs some 50."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,8 +42,7 @@ def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     # Before the first kernel is loaded: libraries read these once.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(args.threads))
-    for name in SHAPE_CACHES:
-        os.environ.setdefault(name, str(CACHED_SHAPES))
+    bound_shape_caches()
     import torch
 
     from hnet_core.training.distributed import processes
@@ -67,8 +65,8 @@ def _train(args: argparse.Namespace, group) -> int:
     from hnet_core.training.divergence import DivergedError
 
     try:
-        training = prepare(args, group)
-        with StopOnSignal() as stop:
+        with ExitStack() as held, StopOnSignal() as stop:
+            training = prepare(args, group, held)
             finished = training.run(stop)
     except DivergedError as err:
         return _failed(str(err), group)
@@ -91,10 +89,14 @@ def _failed(message: str, group) -> int:
     return FAILED
 
 
-def prepare(args: argparse.Namespace, group):
-    """The training that the call describes, ready to run in this process of `group`: new, or at its last checkpoint."""
+def prepare(args: argparse.Namespace, group, held: ExitStack):
+    """The training that the call describes, ready to run in this process of `group`: new, or at its last checkpoint.
+
+    held  keeps its folder for it until closed
+    """
     from hnet_core.training.checkpoints import FILE, read_progress
     from hnet_core.training.corpus import open_corpus
+    from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
     from hnet_core.training.packing import RowStream
@@ -104,12 +106,13 @@ def prepare(args: argparse.Namespace, group):
     if args.bytes is not None:
         recipe = recipe.with_options(bytes=args.bytes)
     out, options = Path(args.out), recipe.training
+    _check_out(out)
+    group.by_first(lambda: held.enter_context(sole_writer(out)))
     found = (out / FILE).exists()
     if found and not args.resume:
         raise InputError(f"{out}: already holds a training; give --resume to continue it, or another --out")
     progress = read_progress(out / FILE) if found else None
     seeds = _seeds(args, progress)
-    _check_out(out)
 
     def corpus():
         return open_corpus(
@@ -186,8 +189,7 @@ def _check_out(out: Path) -> None:
 
 def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     """The validation documents, and for DNA the genes on them."""
-    from hnet_core.evaluate import middle_parts
-    from hnet_core.training.documents import read_documents
+    from hnet_core.training.documents import middle_parts, read_documents
     from hnet_core.training.landmarks import read_coding_parts
 
     dna = recipe.domain == "dna"

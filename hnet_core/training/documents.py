@@ -67,6 +67,17 @@ def read_documents(
         )
 
 
+def middle_parts(documents: Sequence[Document], n_bytes: int) -> list[Document]:
+    """About n_bytes of the documents: of each the same share, from its middle."""
+    share = min(1.0, n_bytes / max(1, sum(len(d.data) for d in documents)))
+    parts = []
+    for document in documents:
+        keep = max(1, round(len(document.data) * share))
+        low = (len(document.data) - keep) // 2
+        parts.append(Document(document.name, document.start + low, document.data[low : low + keep]))
+    return parts
+
+
 def suffix_of(path: Path) -> str:
     """The suffix that tells the format, below .gz or .xz: 'a.fa.gz' -> '.fa'."""
     return Path(path.stem).suffix.lower() if path.suffix.lower() in _OPENERS else path.suffix.lower()

@@ -1,9 +1,12 @@
 """Places in a document at which boundaries are counted: words, characters, codon positions."""
 
+import io
 import re
+import tokenize
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,12 @@ from hnet_core.training.documents import Document, open_data
 # Bytes above 127 belong to letters nearly always; both markers are left out.
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xfd]+")
 _AMBIGUOUS = 7
+# A definition in the first column is hardly ever inside a string, so the tokenizer may start there.
+_DEFINITION = re.compile(rb"^(?:class|def) \w+.*:$", re.MULTILINE)
+_LAYOUT = (
+    *(tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT),
+    *(tokenize.COMMENT, tokenize.ENDMARKER),
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,23 @@ class CodingPart:
     end: int
     forward: bool
     phase: int
+
+
+def landmarks(
+    document: Document, domain: str, annotation: Mapping[str, list[CodingPart]] | None
+) -> dict[str, np.ndarray]:
+    """The sites of a document: codon positions where an annotation is given, else words, for code Python tokens too."""
+    if annotation is not None:
+        return dna_landmarks(document, annotation)
+    return text_landmarks(document.data) | (python_landmarks(document.data) if domain == "code" else {})
+
+
+def followed(domain: str) -> tuple[str, ...]:
+    """The sites whose shares tell how the boundaries of a training develop."""
+    if domain == "dna":
+        return "codon_1", "codon_2", "codon_3"
+    more = {"chinese": ("inside_character",), "code": ("space_or_token_start",)}
+    return "space_or_first_letter", "inside_word", *more.get(domain, ())
 
 
 def text_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
@@ -50,6 +76,32 @@ def text_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
         "character_start": leads[:, None],
         "inside_character": np.flatnonzero(trailing)[:, None],
     }
+
+
+def python_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
+    """Where Python tokens start (the standard tokenizer's; comments and layout are none), shapes as in text_landmarks.
+
+    Counted from the first definition in column 0 up to the first line that is not Python, so a piece of a file will do;
+    a document without such a definition has no site.
+    """
+    raw, starts = data.tobytes(), []
+    first = _DEFINITION.search(raw)
+    if first:
+        lines = list(io.StringIO(raw[first.start() :].decode("utf-8", errors="replace"), newline=""))
+        begin = first.start() + np.cumsum([0, *(len(line.encode()) for line in lines)])
+        try:
+            for token in tokenize.generate_tokens(partial(next, iter(lines), "")):
+                if token.type == tokenize.ERRORTOKEN:
+                    break
+                if token.type not in _LAYOUT:
+                    row, column = token.start
+                    starts.append(begin[row - 1] + len(lines[row - 1][:column].encode()))
+        except (tokenize.TokenError, SyntaxError):
+            pass  # A piece ends where it was cut.
+    at = np.array([start for start in starts if start < len(data)], dtype=np.int64)
+    # The white space before a token may be its start as well; after none, the token's own byte stands twice.
+    before = np.where((at > 0) & np.isin(data[at - 1], list(b" \t\n\r")), at - 1, at)
+    return {"token_start": at[:, None], "space_or_token_start": np.stack((before, at), axis=1)}
 
 
 def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]) -> dict[str, np.ndarray]:

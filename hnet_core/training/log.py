@@ -2,20 +2,24 @@
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from hnet_core.errors import InputError
 
 
-def columns(n_stages: int) -> list[str]:
-    """Names of training.csv, in order. Losses are in nats, bpb in bits a byte, times in seconds."""
+def columns(n_stages: int, followed: Sequence[str] = ()) -> list[str]:
+    """Names of training.csv, in order. Losses are in nats, bpb in bits a byte, times in seconds.
+
+    followed  kinds of sites (landmarks); their columns hold the share that has a boundary, on lines with valid_bpb
+    """
     return [
         *("step", "bytes", "loss", "bpb", "ratio_loss", "valid_bpb"),
         *(f"bytes_per_chunk_{s}" for s in range(n_stages)),
         *(f"boundary_rate_{s}" for s in range(n_stages)),
         *("grad_norm", "lr", "kb_per_s", "seconds"),
+        *(f"{kind}_{s}" for s in range(n_stages) for kind in followed),
     ]
 
 
@@ -40,9 +44,16 @@ def tensorboard(folder: Path) -> Board:
 class TrainingLog:
     """Writes training.csv. What it has gathered since the last line is part of a checkpoint (`state`)."""
 
-    def __init__(self, path: Path, n_stages: int, every: int, board: Board | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        n_stages: int,
+        every: int,
+        board: Board | None = None,
+        followed: Sequence[str] = (),
+    ) -> None:
         self._path, self._every, self._board = path, every, board
-        self._columns = columns(n_stages)
+        self._columns = columns(n_stages, followed)
         self._sums: dict[str, float] = {}
         self._steps = 0
         self.last: dict[str, float] = {}

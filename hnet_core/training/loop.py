@@ -14,14 +14,14 @@ import torch
 from tqdm import tqdm
 
 from hnet_core.checkpoint import TOKENIZER, save_model
-from hnet_core.evaluate import Evaluation, evaluate
+from hnet_core.evaluate import evaluate
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training import checkpoints
 from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DivergedError, DivergenceGuard
 from hnet_core.training.documents import Document
-from hnet_core.training.landmarks import CodingPart
+from hnet_core.training.landmarks import CodingPart, followed
 from hnet_core.training.log import Board, TrainingLog, bits
 from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate
 from hnet_core.training.packing import Position, RowStream
@@ -71,7 +71,9 @@ class Training:
         )
         self.schedule = WarmupStableDecay(options.warmup, options.decay)
         self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
-        self.log = TrainingLog(out / LOG, recipe.model.n_stages, options.log_steps, board)
+        self.log = TrainingLog(
+            out / LOG, recipe.model.n_stages, options.log_steps, board, followed(recipe.domain)
+        )
         self.step, self.bytes_seen, self.seconds = 0, 0, 0.0
         self.figures: dict[str, Any] = {}
 
@@ -175,7 +177,7 @@ class Training:
         exact = {"lr": lr, "seconds": round(self.seconds, 1)}
         done = self.bytes_seen >= options.bytes
         if self.valid and (done or before // options.valid_every < self.bytes_seen // options.valid_every):
-            exact["valid_bpb"] = self._validate().bits_per_byte
+            exact |= self._validate()
         if self.log.add(self.step, self.bytes_seen, values, exact, last=done):
             self.group.by_first(self.log.write)
         return data.n_bytes
@@ -199,7 +201,8 @@ class Training:
         )
         return f"step {self.step + 1}: {what}; {last}; try a lower learning_rate or clip"
 
-    def _validate(self) -> Evaluation:
+    def _validate(self) -> dict[str, float]:
+        """Score the validation documents; returns the columns of training.csv that this gives."""
         self.model.eval()
         result = evaluate(
             self.model,
@@ -207,10 +210,17 @@ class Training:
             context=self.recipe.training.row_bytes,
             annotation=self.annotation,
             tokenizer=self.tokenizer,
+            domain=self.recipe.domain,
         )
         self.model.train()
         self.figures = result.info(self.recipe.domain)
-        return result
+        # Starts of BPE tokens are no stage of the model's own.
+        stages = result.shares[: self.recipe.model.n_stages]
+        kinds = followed(self.recipe.domain)
+        shares = {
+            f"{kind}_{s}": found[kind] for s, found in enumerate(stages) for kind in kinds if kind in found
+        }
+        return {"valid_bpb": result.bits_per_byte, **shares}
 
     def _info(self) -> dict[str, Any]:
         """The content of model.json."""

@@ -10,11 +10,11 @@ import torch
 from hnet_core import evaluate as module
 from hnet_core.checkpoint import read_info, save_model
 from hnet_core.encoding import encode
-from hnet_core.evaluate import boundaries_by_byte, evaluate, main, middle_parts, robustness, score
+from hnet_core.evaluate import boundaries_by_byte, evaluate, main, robustness, score
 from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
 from hnet_core.perturbations import PERTURBATIONS, perturb
-from hnet_core.training.documents import Document
+from hnet_core.training.documents import Document, middle_parts
 from hnet_core.training.landmarks import CodingPart
 from hnet_core.training.recipe import read_recipe
 from tests.tiny import random_bytes, tiny_model

@@ -8,8 +8,11 @@ from hnet_core.training.documents import Document
 from hnet_core.training.landmarks import (
     CodingPart,
     dna_landmarks,
+    followed,
     how_far,
     in_words,
+    landmarks,
+    python_landmarks,
     read_coding_parts,
     text_landmarks,
 )
@@ -32,6 +35,30 @@ def test_characters_of_several_bytes():
     marks = text_landmarks(np.frombuffer("é中".encode(), dtype=np.uint8))
     assert positions(marks, "character_start") == [[0], [2]]
     assert positions(marks, "inside_character") == [[1], [3], [4]]
+
+
+def test_python_tokens_from_the_first_definition_to_where_the_piece_is_cut():
+    source = 'in a string\nx = "\n"""\nclass A:\n    é = f(1)  # note\ny = "cut'
+    begin = source.encode().index(b"class")
+    marks = python_landmarks(np.frombuffer(source.encode(), dtype=np.uint8))
+    # class A : é = f ( 1 ) y =; é has two bytes. The string that does not end ends the count.
+    starts = [0, 6, 7, 13, 16, 18, 19, 20, 21, 31, 33]
+    assert positions(marks, "token_start") == [[begin + s] for s in starts]
+    pairs = positions(marks, "space_or_token_start")
+    assert pairs[:3] == [[begin - 1, begin], [begin + 5, begin + 6], [begin + 7, begin + 7]]
+
+
+def test_text_without_a_definition_has_no_token():
+    for text in (b"", b"function f() { return 1 }\n", b"  def f():\n"):
+        assert not len(python_landmarks(np.frombuffer(text, dtype=np.uint8))["token_start"])
+
+
+@pytest.mark.parametrize("domain", ["text", "english", "chinese", "code", "dna"])
+def test_what_a_training_follows_is_among_the_sites(domain):
+    document = Document("x", 0, np.frombuffer(b"def f(a):\n    return a\n", dtype=np.uint8))
+    genes = {"x": [CodingPart(0, 6, True, 0)]} if domain == "dna" else None
+    assert set(followed(domain)) <= set(landmarks(document, domain, genes))
+    assert ("token_start" in landmarks(document, domain, genes)) == (domain == "code")
 
 
 def test_codon_positions_follow_strand_phase_and_region():

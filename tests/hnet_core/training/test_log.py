@@ -77,3 +77,19 @@ def test_tensorboard_that_is_not_installed_is_said_in_one_line(tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match="--tensorboard: the package tensorboard is not installed"):
         tensorboard(tmp_path)
+
+
+def test_shares_are_columns_that_an_older_file_gets_when_it_goes_on(tmp_path):
+    path = tmp_path / "training.csv"
+    old = TrainingLog(path, 1, 1)
+    old.start()
+    step(old, 1, 4.0)
+    log = TrainingLog(path, 1, 1, followed=("inside_word", "token_start"))
+    log.resume(old.state)
+    log.cut(1)
+    log.add(2, 200, {"loss": 3.0}, {"valid_bpb": 2.0, "inside_word_0": 0.25}, last=False)
+    log.write()
+    first, second = lines(path)
+    assert list(first)[-2:] == ["inside_word_0", "token_start_0"]
+    assert (first["loss"], first["inside_word_0"]) == ("4", "")
+    assert (second["loss"], second["inside_word_0"], second["token_start_0"]) == ("3", "0.25", "")

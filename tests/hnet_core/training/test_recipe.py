@@ -26,16 +26,22 @@ def test_bundled_recipes(path):
     assert json.loads(path.read_text())["model"] == recipe.model.to_dict()
     with torch.device("meta"):
         model = HNetForCausalLM(recipe.model)
-    assert 0.2e6 < sum(p.numel() for p in model.parameters()) < 2.5e6
+    assert 0.2e6 < sum(p.numel() for p in model.parameters()) < 3e6
 
 
-HNETS = {"english_1stage", "english_2stage", "code_1stage", "dna_1stage"}
+HNETS = {
+    *("english_1stage", "english_2stage", "chinese_1stage", "code_1stage", "code_2stage"),
+    *("dna_1stage", "dna_2stage"),
+}
 BASELINES = {
     "english_isotropic_transformer",
     "english_isotropic_mamba",
     "english_fixed_stride",
     "english_space_like",
     "english_bpe_transformer",
+    "english_windowed_transformer",
+    "dna_isotropic_transformer",
+    "dna_isotropic_mamba",
 }
 LAYOUTS = {
     "english_transformer_encoders": ("T2", "T3", "T2"),
@@ -50,6 +56,33 @@ def test_all_are_bundled():
     assert {path.stem for path in BUNDLED} == HNETS | BASELINES | set(LAYOUTS)
 
 
+MODELS_OF_THE_FAMILIES = {
+    "english_1stage": ((5,), 0.03, 1.6),
+    "english_2stage": ((2.5, 2.5), 0.03, 2.1),
+    "chinese_1stage": ((5,), 0.03, 1.6),
+    "code_1stage": ((5,), 0.03, 1.6),
+    "code_2stage": ((2.5, 2.5), 0.03, 2.1),
+    "dna_1stage": ((3,), 0.02, 1.1),
+    "dna_2stage": ((3, 3), 0.015, 2.7),
+}
+"""Recipe -> target, alpha, millions of parameters."""
+
+
+@pytest.mark.parametrize("name", sorted(HNETS))
+def test_families_are_the_size_and_aim_at_the_chunks_that_are_said(name):
+    recipe = read_recipe(BUNDLED[0].parent / f"{name}.json")
+    target, alpha, millions = MODELS_OF_THE_FAMILIES[name]
+    assert (recipe.training.target, recipe.training.alpha) == (target, alpha)
+    assert recipe.domain == name.split("_")[0]
+    with torch.device("meta"):
+        n_parameters = sum(p.numel() for p in HNetForCausalLM(recipe.model).parameters())
+    assert round(n_parameters / 1e6, 1) == millions
+    if recipe.domain == "dna":
+        # Half of the rows are read on the other strand; no relative of the test genome may be read.
+        assert recipe.training.reverse_complement == 0.5
+        assert {"NC_000913.3", "NC_002695.1", "NC_001147.6"} <= set(recipe.training.exclude)
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layout_ablations_differ_from_the_1_stage_recipe_in_the_model_alone(name):
     folder = BUNDLED[0].parent
@@ -60,8 +93,8 @@ def test_layout_ablations_differ_from_the_1_stage_recipe_in_the_model_alone(name
     assert ours.training.target == ((2.0,) * 4 if name == "english_4stage" else (5,))
 
 
-@pytest.mark.parametrize("name", sorted(BASELINES | set(LAYOUTS)))
-def test_baselines_and_ablations_learn_from_a_step(name):
+@pytest.mark.parametrize("name", sorted(HNETS | BASELINES | set(LAYOUTS)))
+def test_all_learn_from_a_step(name):
     recipe = read_recipe(BUNDLED[0].parent / f"{name}.json")
     model, ids = (
         HNetForCausalLM(recipe.model).init_weights(0),

@@ -1,0 +1,1 @@
+"""docs/results.md: measured figures of trained models, as tables and plots."""
