@@ -159,7 +159,8 @@ def _genbank_features(data: bytes, shown: str) -> pd.DataFrame:
                 phases = coding_phases([len(part) for part in parts], skip)
             for part, phase in zip(parts, phases, strict=True):
                 where = (int(part.start), int(part.end), _STRANDS.get(part.strand, "."))
-                about = (phase, f"{record.id}:{number}", circular, 0)
+                tag = feature.qualifiers.get("locus_tag", [""])[0]
+                about = (phase, f"{record.id}:{number}", circular, 0, tag)
                 rows.append((record.id, feature.type, _genbank_name(feature), *where, *about))
     return pd.DataFrame(rows, columns=list(schema.FEATURES))
 

@@ -1,6 +1,6 @@
 """Byte pairs as reference units: a vocabulary learned from a text, cut as a language model would read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,17 @@ def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]
             "give a longer text"
         )
 
+    return _cut(tokenizer)
+
+
+def learned_units(texts: Iterable[str], vocabulary: int) -> Callable[[bytes], np.ndarray]:
+    """The same, learned from the texts; of fewer entries than `vocabulary` where they hold no more pairs."""
+    from hnet_core.training.tokens import BpeTokenizer
+
+    return _cut(BpeTokenizer.train(texts, vocabulary))
+
+
+def _cut(tokenizer) -> Callable[[bytes], np.ndarray]:
     def cut(data: bytes) -> np.ndarray:
         sizes = tokenizer.lengths[tokenizer.encode(data)]
         return np.cumsum(sizes) - sizes

@@ -3,27 +3,24 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
-from analysis import (
-    commands_boundaries,
-    commands_compare,
-    commands_enrich,
-    commands_evaluate,
-    commands_meaning,
-    commands_query,
-)
 from hnet_core.errors import HNetError
 
-COMMANDS = (
-    commands_boundaries,
-    commands_compare,
-    commands_enrich,
-    commands_evaluate,
-    commands_meaning,
-    commands_query,
-)
-"""Each has add_parser(commands), which adds a command whose default `run` is called with its arguments."""
+COMMANDS = {
+    "boundaries": "commands_boundaries",
+    "compare": "commands_compare",
+    "enrich": "commands_enrich",
+    "evaluate": "commands_evaluate",
+    "surprisal": "commands_meaning",
+    "dictionary": "commands_meaning",
+    "stability": "commands_meaning",
+    "account": "commands_meaning",
+    "findings": "commands_findings",
+    "query": "commands_query",
+}
+"""Command -> its module, whose add_parser(commands) adds it with a default `run` that is called with the arguments."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +32,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 the work failed, 2 the call or its input was wrong."""
-    args = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else list(argv)
+    args = _parser(argv[0] if argv else "").parse_args(argv)
     try:
         args.run(args)
     except HNetError as err:
@@ -52,10 +50,11 @@ def _failed(message: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:
+    """Of this command; of all where it is none. What other commands need (statistics, SQL) is not imported: 80 MB."""
     parser = _Parser(prog="python -m analysis", description="Chunk boundaries of H-Net models, as tables.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_parser(commands)
-    commands.metavar = "|".join(commands.choices)
+    commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
+    chosen = [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for module in chosen:
+        import_module(f"analysis.{module}").add_parser(commands)
     return parser

@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.annotations import features_of, fit_features, read_features
-from analysis.codon_phase import codon_map
+from analysis.codon_phase import CodonMap, codon_map
 from analysis.inputs import read_input
 from analysis.segmenters import Cut, known_units
 
@@ -20,11 +20,16 @@ def annotated_codons(annotation: str, genome: str = "") -> Cut:
     known = {}
     for sequence in sequences:
         codons = codon_map(features_of(features, sequence.name, kinds=None), len(sequence.data))
-        leftmost = codons.base[codons.position == np.where(codons.reverse, 2, 0)]
-        coding = np.zeros(len(sequence.data) + 1, bool)
-        coding[codons.base] = True
-        behind = np.flatnonzero(coding[:-1] & ~coding[1:]) + 1
-        known[sequence.data] = np.union1d(leftmost, behind[behind < len(sequence.data)])
+        known[sequence.data] = codon_starts(codons, len(sequence.data))
 
     unknown = f"ref:codons:{annotation} knows no genes of this input: it is not of that genome"
     return known_units(known, unknown)
+
+
+def codon_starts(codons: CodonMap, length: int) -> np.ndarray:
+    """Where codons and what lies between genes start in a sequence of `length` bases: rising offsets."""
+    leftmost = codons.base[codons.position == np.where(codons.reverse, 2, 0)]
+    coding = np.zeros(length + 1, bool)
+    coding[codons.base] = True
+    behind = np.flatnonzero(coding[:-1] & ~coding[1:]) + 1
+    return np.union1d(leftmost, behind[behind < length])

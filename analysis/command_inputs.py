@@ -99,11 +99,19 @@ def check_output(out: str, inputs: Sequence[str]) -> None:
             raise InputError(f"--out {out} is an input; write to another file")
 
 
-def check_tables(outs: Sequence[str], inputs: Sequence[str]) -> None:
-    """InputError where one of several output tables cannot be written, or two would be one file."""
+def is_track(path: str) -> bool:
+    """Whether the file's format is one of genome browsers."""
+    return Path(path).suffix.lower() in TRACK_SUFFIXES
+
+
+def check_tables(outs: Sequence[str], inputs: Sequence[str], with_positions: Sequence[str] = ()) -> None:
+    """InputError where one of several output tables cannot be written, or two would be one file.
+
+    with_positions  those of `outs` that may be tracks
+    """
     for path in outs:
         check_output(path, inputs)
-        if Path(path).suffix.lower() in TRACK_SUFFIXES:
+        if is_track(path) and path not in with_positions:
             raise InputError(f"{path}: this table has no positions; write it to .csv or .parquet")
     if len(set(map(Path, outs))) < len(outs):
         raise InputError("two tables would be written to one file; give each its own")

@@ -14,7 +14,7 @@ from analysis.controls import MAX_WORD, periodic_like, random_like, shuffled
 from analysis.export import write_table
 from analysis.extract import BoundaryModel
 from analysis.groups import KEYS, cluster_order, consensus, group_labels, group_table
-from analysis.provenance import provenance
+from analysis.provenance import Provenance, provenance
 from analysis.segmentations import Segmentation, cut
 from analysis.segmenters import is_reference
 from hnet_core.errors import InputError
@@ -40,7 +40,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--by", default="domain,depth", help=f"what groups share, of {','.join(KEYS)} (default domain,depth)"
     )
     command.add_argument(
-        "--consensus", metavar="FILE", help="a table of how many models of a group cut where"
+        "--consensus",
+        metavar="FILE",
+        help="a table, or of DNA a track, of the share of a group's models that cut at each position",
     )
     command.add_argument(
         "--density", metavar="FILE", help="a table of agreement at equal numbers of boundaries"
@@ -66,11 +68,16 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
     models = [command_inputs.load_model(name, args.models) for name in args.model]
+    mixed = _mixed_domains(models)
     command_inputs.print_warnings(sequences, models)
+    if mixed:
+        print(f"warning: {mixed}", file=sys.stderr)
     labels = command_inputs.labels_of(args.model, models)
     groups = group_labels(
         {label: model.info for label, model in zip(labels, models, strict=True)}, args.by.split(",")
     )
+    tracks = {(groups[name], s) for name, m in zip(labels, models, strict=True) for s in range(m.n_stages)}
+    _check_consensus(args.consensus, sequences, tracks)
     with command_inputs.progress_bar(sequences, len(models)) as bar:
         cuts = [
             [replace(stage, name=label) for stage in cut(sequences, model, command_inputs.reporter(bar))]
@@ -79,12 +86,9 @@ def run(args: argparse.Namespace) -> None:
     options = {"tolerance": args.tolerance, "shifts": args.shifts, "seed": args.seed}
     table = compare_pairs(cuts, **options)
     stages = [stage for model in cuts for stage in model]
-    names = [sequence.name for sequence in sequences]
     tables = {args.out: table}
     if args.groups:
         tables[args.groups] = group_table(table, stages, groups, seed=args.seed)
-    if args.consensus:
-        tables[args.consensus] = _consensus(stages, groups, names)
     if args.density:
         tables[args.density] = _density(cuts)
     if args.controls:
@@ -94,13 +98,16 @@ def run(args: argparse.Namespace) -> None:
     about = provenance("compare", sequences, dict(zip(labels, models, strict=True)), given)
     for path, each in tables.items():
         write_table(each, path, about)
+    if args.consensus:
+        found = _consensus(stages, groups, [sequence.name for sequence in sequences])
+        _write_consensus(found, args.consensus, about, sequences)
     _print(table, stages)
-    print(f"wrote {', '.join(tables)}")
+    print(f"wrote {', '.join([*tables, *filter(None, [args.consensus])])}")
 
 
 def _check(args: argparse.Namespace) -> None:
     paths = [getattr(args, name) for name in _FILES if getattr(args, name)]
-    command_inputs.check_tables(paths, [args.input])
+    command_inputs.check_tables(paths, [args.input], with_positions=[args.consensus])
     if len(args.model) < 2:
         raise InputError("compare needs at least two models; give --model once more")
     if args.tolerance < 0 or args.shifts < 1 or args.seed < 0:
@@ -123,6 +130,40 @@ def _consensus(stages: Sequence[Segmentation], groups: dict[str, str], names: li
         part.insert(1, "stage", pd.Series(number, index=part.index, dtype="int16"))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def _mixed_domains(models: Sequence[BoundaryModel]) -> str:
+    """What to say where models learned from different domains; InputError where no input suits all of them."""
+    names = {model.info["domain"]: model.name for model in models if model.info.get("domain")}
+    if len(names) < 2:
+        return ""
+    each = ", ".join(f"{name} on {domain}" for domain, name in sorted(names.items()))
+    if "dna" in names:
+        raise InputError(f"models were trained on DNA and on text ({each}); compare models of one kind")
+    return f"models were trained on different domains ({each}); where they differ that may be why"
+
+
+def _check_consensus(
+    path: str | None, sequences: Sequence[sources.Sequence], tracks: set[tuple[str, int]]
+) -> None:
+    if not path or not command_inputs.is_track(path):
+        return
+    if any(sequence.kind != "dna" for sequence in sequences):
+        raise InputError(f"{path}: tracks are for DNA; write the consensus over a text to .csv or .parquet")
+    if path.lower().endswith(".bw") and len(tracks) > 1:
+        raise InputError(
+            f"{path}: a bigWig holds one track, and groups and stages here make {len(tracks)}; "
+            "group otherwise with --by, or write .bedgraph"
+        )
+
+
+def _write_consensus(
+    table: pd.DataFrame, path: str, about: Provenance, sequences: Sequence[sources.Sequence]
+) -> None:
+    """As the table it is, or as a track a group and stage whose value is the share."""
+    if command_inputs.is_track(path):
+        table = table.rename(columns={"group": "model", "share": "prob"})
+    write_table(table, path, about, {each.name: len(each.data) for each in sequences})
 
 
 def _density(cuts: Sequence[Sequence[Segmentation]]) -> pd.DataFrame:

@@ -98,9 +98,14 @@ def check_out(path: str | Path) -> None:
         raise InputError(f"{path}: the folder {path.parent} cannot be written to; choose another")
 
 
-def write_table(table: pd.DataFrame, path: str | Path, about: Provenance | None = None) -> None:
-    """One table in the format that the suffix names."""
-    with open_writer(path, about) as writer:
+def write_table(
+    table: pd.DataFrame,
+    path: str | Path,
+    about: Provenance | None = None,
+    lengths: Mapping[str, int] | None = None,
+) -> None:
+    """One table in the format that the suffix names; see open_writer."""
+    with open_writer(path, about, lengths) as writer:
         writer.write(table)
 
 

@@ -14,6 +14,7 @@ from hnet_core.errors import InputError
 
 _GFF_NAMES = ("Name", "gene", "locus_tag", "ID")
 _GTF_NAMES = ("gene_name", "gene_id", "transcript_id")
+_GFF_TAGS, _GTF_TAGS = ("locus_tag", "ID"), ("gene_id",)
 _STRANDS = ("+", "-", ".", "?")
 
 
@@ -99,6 +100,7 @@ def _gff(fields: pd.DataFrame, shown: str) -> pd.DataFrame:
     is_gtf = about.str.match(r'\s*\w+ "').iloc[0]
     value = _gtf_value if is_gtf else _gff_value
     names = [value(about, key) for key in (_GTF_NAMES if is_gtf else _GFF_NAMES)]
+    tags = [value(about, key) for key in (_GTF_TAGS if is_gtf else _GFF_TAGS)]
     parents = ("transcript_id", "gene_id") if is_gtf else ("Parent", "ID")
     table = pd.DataFrame(
         {
@@ -112,6 +114,7 @@ def _gff(fields: pd.DataFrame, shown: str) -> pd.DataFrame:
             "parent": _first_of([value(about, key) for key in parents]),
             "circular": False,
             "line": fields.index,
+            "tag": _first_of(tags),
         }
     )
     rings = set(table["sequence"][about.str.contains("Is_circular=true", regex=False)])
@@ -171,6 +174,7 @@ def _bed(fields: pd.DataFrame, shown: str) -> pd.DataFrame:
             "parent": fields[3],
             "circular": False,
             "line": fields.index,
+            "tag": "",
         }
     )
     blocks = [part for line, row in fields[fields[11] != ""].iterrows() for part in _blocks(line, row, shown)]
@@ -194,4 +198,6 @@ def _blocks(line: int, row: pd.Series, shown: str) -> list[tuple]:
     coding = [(max(a, thick[0]), min(b, thick[1])) for a, b in exons]
     strand = row[5] if row[5] in ("+", "-") else "."
     parts = [("exon", a, b) for a, b in exons] + [("CDS", a, b) for a, b in coding if a < b]
-    return [(row[0], kind, row[3], a, b, strand, -1, f"{row[3]}@{line}", False, line) for kind, a, b in parts]
+    return [
+        (row[0], kind, row[3], a, b, strand, -1, f"{row[3]}@{line}", False, line, "") for kind, a, b in parts
+    ]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.fft
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ def circular_sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     a, b (n,) float   returns (n,) float64; entry 0 is the plain product
     """
+    import scipy.fft  # here, as it takes a second and 20 MB that reading a reverse strand should not
+
     # A circular cross-correlation: one product in the frequency domain instead of n x n multiplications.
     # A length with large prime factors is slow to transform: then without the ring, which is closed afterwards.
     length = size = len(a)

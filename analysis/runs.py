@@ -28,9 +28,13 @@ TABLES = ("bytes", "chunks")
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that is being written: its folder to be, and a writer for each of its tables."""
+    """A run that is being written: its folder to be, and a writer for each of its tables.
+
+    part  where it is written meanwhile; a file that is put there becomes part of the run
+    """
 
     folder: Path
+    part: Path
     tables: dict[str, Writer]
 
 
@@ -69,11 +73,12 @@ def open_run(runs: str | Path, about: Provenance) -> Iterator[OpenRun]:
                 kind: _Counting(stack.enter_context(open_writer(part / f"{kind}.parquet", about)))
                 for kind in TABLES
             }
-            yield OpenRun(runs / name, tables)
+            yield OpenRun(runs / name, part, tables)
         files = {
             f"{kind}.parquet": {"rows": each.rows, "sha256": file_hash(part / f"{kind}.parquet")}
             for kind, each in tables.items()
         }
+        files |= {file.name: {"sha256": file_hash(file)} for file in part.iterdir() if file.name not in files}
         text = json.dumps({"run": name, **about, "files": files}, indent=1)
         (part / MANIFEST).write_text(text + "\n", encoding="utf-8")
         for file in part.iterdir():

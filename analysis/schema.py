@@ -211,6 +211,7 @@ FEATURES = {
     "parent": "str",  # what the parts of one feature share: its transcript or gene; several between commas
     "circular": "bool",  # the file says that this sequence is a ring
     "line": "int64",  # of the file, from 1; 0 in GenBank records
+    "tag": "str",  # locus tag, gene_id or ID: a second name; "" where the file gives none
 }
 ENRICHMENT = {
     "model": "str",

@@ -51,6 +51,15 @@ def test_gff3_features_are_the_same_intervals():
     ]
 
 
+def test_a_locus_tag_is_a_second_name():
+    assert read_features(gff3("s x gene 1 20 . + . ID=a;Name=n;locus_tag=t_1"))["tag"].tolist() == ["t_1"]
+    assert read_features(gff3("s x gene 1 20 . + . ID=a;Name=n"))["tag"].tolist() == ["a"]
+    gtf = b's\tx\tgene\t1\t20\t.\t+\t.\tgene_id "g1"; gene_name "abc";\n'
+    assert read_features(gtf)[["name", "tag"]].values.tolist() == [["abc", "g1"]]
+    tagged = RECORD.replace('/gene="abc"', '/gene="abc"\n                     /locus_tag="t_2"', 1)
+    assert tagged != RECORD and "t_2" in read_features(tagged.encode())["tag"].tolist()
+
+
 def test_features_of_a_region():
     table = read_features(RECORD.encode())
     assert features_of(table, "TOY1.2", 2, 4)["name"].tolist() == ["abc"]  # wrap ends at 2, abc begins at 3

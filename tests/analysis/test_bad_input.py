@@ -62,6 +62,32 @@ def test_boundaries_of_every_awkward_file(root, tmp_path, capsys):
     assert found == REFUSED
 
 
+def test_compare_and_enrich_of_every_awkward_file(root, tmp_path, capsys):
+    (tmp_path / "genes.gff3").write_text("other\tx\tCDS\t1\t9\t.\t+\t0\tID=a\n")
+    found = set()
+    for path in sorted((root / AWKWARD).iterdir()):
+        if path.stat().st_size > 50_000 or path.suffix == ".xz" or "many_records" in path.name:
+            continue
+        out = ("--out", tmp_path / "out.csv")
+        code = exit_code(["compare", path, "--model", "m", "--model", "n", "--shifts", "3", *out])
+        captured = capsys.readouterr()
+        if code:
+            found.add(path.name)
+            assert code == 2 and captured.out == "" and captured.err.count("\n") == 1, path.name
+            assert captured.err.startswith("error: ")
+        else:
+            for made in ("out.csv", "out.csv.json"):
+                (tmp_path / made).unlink()
+        assert [each.name for each in tmp_path.iterdir()] == ["genes.gff3"], path.name
+        code = exit_code(
+            ["enrich", path, "--annotation", tmp_path / "genes.gff3", "--model", "m", "--shifts", "3", *out]
+        )
+        captured = capsys.readouterr()
+        assert code == 2 and captured.err.startswith("error: ") and captured.err.count("\n") == 1, path.name
+        assert [each.name for each in tmp_path.iterdir()] == ["genes.gff3"], path.name
+    assert found == REFUSED
+
+
 def test_an_awkward_file_is_no_annotation(root, tmp_path, capsys):
     (tmp_path / "g.fa").write_text(">s\nACGTACGT\n")
     for path in sorted((root / AWKWARD).iterdir()):

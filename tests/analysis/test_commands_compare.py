@@ -2,6 +2,7 @@
 
 import json
 
+import oxbow
 import pandas as pd
 import pytest
 
@@ -84,3 +85,93 @@ def test_wrong_options_say_so_and_nothing_is_written(options, message, call, tmp
     code, shown = call(*options)
     assert code == 2 and message in shown.err and shown.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+DNA = ">one\nACGTACGTACGTTTAACCGG\n>two\nGGGATTACAGATTACA\n"
+
+
+@pytest.fixture
+def call_dna(tmp_path, capsys, monkeypatch):
+    """compare of three models over two records; what each cuts at is known letter by letter."""
+    found = {
+        name: FakeModel(name, cuts=(letters,), info={"domain": "dna", "n_stages": 1, "seed": seed})
+        for seed, (name, letters) in enumerate({"a": b"A", "b": b"AC", "c": b"G"}.items())
+    }
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, _: found[name])
+    path = tmp_path / "g.fa"
+    path.write_text(DNA)
+
+    def run(*arguments):
+        models = [part for name in found for part in ("--model", name)]
+        out = ["--out", str(tmp_path / "o.csv")]
+        code = cli.main(["compare", str(path), *models, *out, "--shifts", "20", *arguments])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def shares():
+    """(sequence, byte) -> share of the models a, b, c of call_dna that cut there: behind their letters."""
+    by_letter = {"A": 2 / 3, "C": 1 / 3, "G": 1 / 3}
+    records = [part.split("\n")[:2] for part in DNA.split(">")[1:]]
+    return {
+        (name, i): by_letter[letter]
+        for name, bases in records
+        for i, letter in enumerate(bases[:-1], 1)
+        if letter in by_letter
+    }
+
+
+def test_the_consensus_as_bedgraph_is_read_back_by_another_library(call_dna, tmp_path):
+    out = tmp_path / "consensus.bedgraph"
+    assert call_dna("--consensus", str(out))[0] == 0
+    comment, track, *lines = out.read_text().splitlines()
+    about = json.loads(comment.removeprefix("# hnet_chunks "))
+    assert about["command"] == "compare" and set(about["models"]) == {"a", "b", "c"}
+    assert track == 'track type=bedGraph name="domain dna, depth 1 stage 0" viewLimits=0:1'
+    (tmp_path / "plain.bedgraph").write_text("\n".join(lines) + "\n")
+    back = oxbow.from_bed(str(tmp_path / "plain.bedgraph"), bed_schema="bedgraph").pd()
+    # Of an interval of one base the end, which counts alike from 0 and from 1, says which base it is.
+    got = {(row.chrom, row.end - 1): row.value for row in back.itertuples()}
+    assert got == pytest.approx(shares(), rel=1e-5)
+
+
+def test_the_consensus_as_bigwig_is_read_back_by_another_library(call_dna, tmp_path):
+    out = tmp_path / "consensus.bw"
+    assert call_dna("--consensus", str(out))[0] == 0
+    assert json.loads((tmp_path / "consensus.bw.json").read_text())["command"] == "compare"
+    back = oxbow.from_bigwig(str(out)).pd()
+    got = {(row.chrom, row.end - 1): row.value for row in back.itertuples()}
+    assert got == pytest.approx(shares(), rel=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_consensus_as_a_table(call_dna, tmp_path, suffix):
+    out = tmp_path / f"consensus.{suffix}"
+    assert call_dna("--consensus", str(out))[0] == 0
+    table = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    got = {(r.sequence, r.byte): r.share for r in table.itertuples()}
+    assert got == pytest.approx(shares())
+
+
+def test_a_consensus_track_of_a_text_is_refused_before_any_work(call, tmp_path):
+    code, shown = call("--consensus", "@c.bedgraph")
+    assert code == 2 and "tracks are for DNA" in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+def test_a_bigwig_of_several_groups_is_refused_before_any_work(call_dna, tmp_path):
+    code, shown = call_dna("--consensus", str(tmp_path / "c.bw"), "--by", "seed")
+    assert code == 2 and "groups and stages here make 3" in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["g.fa"]
+
+
+@pytest.mark.parametrize(("other", "code"), [("dna", 2), ("code", 0)])
+def test_models_of_different_domains(call, monkeypatch, tmp_path, other, code):
+    monkeypatch.setitem(MODELS, "words", FakeModel("words", info={"domain": other, "n_stages": 2}))
+    got, shown = call("--shifts", "20")
+    assert got == code and "english" in shown.err and f"words on {other}" in shown.err
+    assert (tmp_path / "out.csv").exists() == (code == 0)
+    if code:
+        assert shown.err.startswith("error: models were trained on DNA and on text") and not shown.out
+        assert shown.err.count("\n") == 1
