@@ -1,58 +1,112 @@
-"""What the DNA tab calls: records and regions in, the viewer and tables over them out."""
+"""What the DNA tab calls to read, analyse and move: records, an annotation and a place in; the views over them out."""
 
+import functools
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import gradio as gr
 import pandas as pd
 
-from analysis.annotations import features_of, read_features
+from analysis.annotations import fit_features, read_features
 from analysis.extract import Analysis
 from analysis.inputs import Sequence
 from app import files, view
 from app import session as limits
+from app.bases import check_region, region_value, shown_part
+from app.genome import Opened, TrackFolder, write_tracks
 from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
 from app.job import Job
 from app.session import Session
-from hnet_core.errors import InputError
+from hnet_core.errors import HNetError, InputError
+
+MOST_MODELS = 6
+FIRST_VIEW = 6000
+"""Bases of a new record that are shown first."""
+_AROUND = 30
+"""Bases before and after a gene that was asked for."""
+_REGION = re.compile(r"(?:.*[:\s\[])?\s*([\d,]+)\s*(?:-|\.\.|,\s|\s)\s*([\d,]+)\s*[)\]]?")
+_GENBANK = (".gb", ".gbk", ".gbff", ".genbank")
 
 
 @dataclass(frozen=True)
 class Records:
-    """The DNA that a person brought: records, the genes of an annotation or None, and where both were read."""
+    """The DNA that a person brought, what its annotation says of it or None, and where both were read."""
 
     sequences: tuple[Sequence, ...]
     features: pd.DataFrame | None
+    """Of all records, as analysis.annotations.fit_features returns them."""
+    notes: tuple[str, ...]
+    """What of the annotation was left out."""
+    problem: str
+    """Why there is no annotation although one was given, or ""."""
     origin: tuple[str | None, ...]
 
-    def named(self, name: str) -> Sequence:
+    def named(self, name: str | None) -> Sequence:
         """The record of that name."""
         for sequence in self.sequences:
             if sequence.name == name:
                 return sequence
         raise InputError(f"there is no record {name!r} any more; pick one from the list")
 
+    def features_of(self, name: str) -> pd.DataFrame | None:
+        """The features of one record; None without an annotation."""
+        if self.features is None:
+            return None
+        return self.features[self.features["sequence"] == name].reset_index(drop=True)
 
-@told
+
+def beside(outputs: int) -> Callable[[Callable], Callable]:
+    """What is wrong with a control goes into the sentence beside it, the last output; the others stay as they are.
+
+    outputs: how many others
+    """
+
+    def wrap(handler: Callable) -> Callable:
+        @functools.wraps(handler)
+        def call(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+            try:
+                return handler(*args, **kwargs)
+            except HNetError as err:
+                return *[gr.skip()] * outputs, str(err)
+
+        return told(call)
+
+    return wrap
+
+
+@beside(5)
 def on_records(
     session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
 ):
-    """DNA and perhaps its annotation in; the records to pick from, the first one's genes and region out."""
+    """DNA and perhaps its annotation in.
+
+    Out: records, the list to pick from, the first one's region, what is wrong with the annotation, and with the DNA.
+    """
     if (source == "paste" and not text) or (source == "upload" and not upload):
-        return None, gr.update(choices=[], value=None), gr.update(choices=[], value=None), 0, 0
-    return _offer(_read(session, source, text, upload, sample, annotation))
+        return None, gr.update(choices=[], value=None), 0, 0, "", ""
+    records = _read(session, source, text, upload, sample, annotation)
+    return *_offer(records), records.problem, ""
 
 
 def _read(
     session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
 ) -> Records:
     sequences = read_source(session, source, text, upload, sample, "dna", limits.MAX_DNA_BYTES)
-    if annotation:
-        genes = read_features(annotation, Path(annotation).name)
-    else:
-        genes = _own_features(session, source, upload, sample)
-    return Records(tuple(sequences), genes, _origin(source, text, upload, sample, annotation))
+    given = annotation or _own_annotation(session, source, upload, sample)
+    features, notes, problem = None, (), ""
+    try:
+        if given:
+            features, notes = fit_features(
+                read_features(given, Path(given).name), sequences, Path(given).name
+            )
+    except HNetError as err:
+        problem = str(err) if annotation else ""  # a record that brings no features of its own needs no word
+    origin = _origin(source, text, upload, sample, annotation)
+    return Records(tuple(sequences), features, notes, problem, origin)
 
 
 def _origin(
@@ -62,49 +116,82 @@ def _origin(
     return source, {"paste": text, "upload": upload, "sample": sample}[source], annotation
 
 
-def _offer(records: Records):
-    """The records to pick from, the first one's genes and its region."""
-    names = [(f"{each.name}  ({len(each.data):,} bases)", each.name) for each in records.sequences]
-    first = records.sequences[0].name
-    return records, gr.update(choices=names, value=first), *_region_of(records, first)
-
-
-def _own_features(session: Session, source: str, upload: str | None, sample: str) -> pd.DataFrame | None:
+def _own_annotation(session: Session, source: str, upload: str | None, sample: str) -> str | Path | None:
     """The annotation that comes with a sample, or inside an uploaded GenBank file."""
-    if source == "sample" and session.sample(sample).annotation:
-        return read_features(session.sample(sample).annotation)
-    if (
-        source == "upload"
-        and upload
-        and Path(upload).name.lower().removesuffix(".gz").endswith((".gb", ".gbk", ".gbff", ".genbank"))
-    ):
-        return read_features(Path(upload), Path(upload).name)
+    if source == "sample":
+        return session.sample(sample).annotation
+    if source == "upload" and Path(upload).name.lower().removesuffix(".gz").endswith(_GENBANK):
+        return upload
     return None
 
 
-def _region_of(records: Records, record: str) -> tuple[dict[str, Any], int, int]:
-    sequence, genes = records.named(record), []
-    if records.features is not None:
-        for each in features_of(records.features, record).itertuples():
-            genes.append(
-                (f"{each.name}  [{each.start:,}, {each.end:,}) {each.strand}", f"{each.start}-{each.end}")
-            )
-    return gr.update(choices=genes, value=None), 0, min(len(sequence.data), limits.MAX_SHOWN)
+def _offer(records: Records):
+    """The records, the list to pick from, and the first one's region."""
+    names = [(f"{each.name}  ({len(each.data):,} bases)", each.name) for each in records.sequences]
+    first = records.sequences[0]
+    return records, gr.update(choices=names, value=first.name), *_first_region(first)
 
 
-@told
+def _first_region(sequence: Sequence) -> tuple[int, int]:
+    return 0, min(len(sequence.data), FIRST_VIEW)
+
+
+@beside(2)
 def on_record(records: Records | None, record: str | None):
-    """Another record: its genes, and the region back to its start."""
-    return _region_of(records, record) if records and record else (gr.update(choices=[]), 0, 0)
+    """Another record: the region back to its start."""
+    return (*_first_region(records.named(record)), "") if records and record else (0, 0, "")
 
 
-@told
-def on_gene(gene: str | None):
-    """The region of a gene, with 30 bases before and after it as far as there are any."""
-    if not gene:
-        return gr.skip(), gr.skip()
-    first, last = (int(part) for part in gene.split("-"))
-    return max(0, first - 30), last + 30
+@beside(2)
+def on_find(records: Records | None, record: str | None, text: str, start: float, end: float):
+    """A gene's name, its locus tag or a region in; start and end of it out, and what was found.
+
+    A name that is asked for again leads to the next feature of that name.
+    """
+    if records is None or not record:
+        raise InputError("there is no record yet; pick a sample, paste FASTA or upload a file")
+    sequence, text = records.named(record), text.strip()
+    if not text:
+        raise InputError("write a gene, a locus tag or a region such as 1000-2000, then press Enter")
+    match = _REGION.fullmatch(text)
+    if match:
+        first, last = (int(part.replace(",", "")) for part in match.groups())
+        if last > len(sequence.data):
+            raise InputError(
+                f"region [{first:,}, {last:,}) reaches beyond the {len(sequence.data):,} bases of {record}; "
+                "choose one that ends there or before"
+            )
+        return *check_region(len(sequence.data), first, last), ""
+    found = named_features(records.features_of(record), text)
+    if found.empty:
+        without = " (no annotation was given)" if records.features is None else ""
+        raise InputError(f"no feature of {record} is named {text!r}{without}; try another name or a region")
+    places = list(dict.fromkeys(zip(found["start"], found["end"], strict=True)))
+    around = [(max(0, a - _AROUND), min(len(sequence.data), b + _AROUND)) for a, b in places]
+    at = (around.index((start, end)) + 1) % len(around) if (start, end) in around else 0
+    row = found[(found["start"] == places[at][0]) & (found["end"] == places[at][1])].iloc[0]
+    more = f", {at + 1} of {len(places)}; Enter again for the next" if len(places) > 1 else ""
+    return *around[
+        at
+    ], f"{row['kind']} {row['name']} [{row['start']:,}, {row['end']:,}) {row['strand']}{more}"
+
+
+def named_features(features: pd.DataFrame | None, text: str) -> pd.DataFrame:
+    """Features whose name or tag is `text`, else starts with it, else holds it; case does not count; genes first."""
+    if features is None:
+        return pd.DataFrame(columns=["start", "end"])
+    names = [features[column].str.lower() for column in ("name", "tag")]
+    text = text.lower()
+    for test in ("eq", "startswith", "contains"):
+        hit = [n.eq(text) if test == "eq" else _test(n, test, text) for n in names]
+        found = features[hit[0] | hit[1]]
+        if len(found):
+            return found.sort_values("kind", key=lambda kind: kind.astype(str) != "gene", kind="stable")
+    return features.iloc[:0]
+
+
+def _test(names: pd.Series, test: str, text: str) -> pd.Series:
+    return names.str.startswith(text) if test == "startswith" else names.str.contains(text, regex=False)
 
 
 @told
@@ -118,98 +205,77 @@ def on_dna(
     annotation: str | None,
     records: Records | None,
     record: str | None,
-    model: str,
+    models: list[str],
     start: float,
     end: float,
     per_row: int,
     group: int,
     progress: gr.Progress = PROGRESS,
 ):
-    """An input, a record, a region and a model in.
+    """An input, a record, a region and some models in.
 
-    Out: what on_records gives, then the record's analysis, the viewer over the region, stages and first page of
-    the table. What was pasted a moment ago may not have been read yet; then it is read here, from its start.
+    Out: records, their list, the problem of the annotation, start, end, what is open now, the first model's analysis,
+    genome view, base view, stages and first page of the table. What was pasted a moment ago may not have been read
+    yet; then it is read here, from its start.
     """
-    if records is None or records.origin != _origin(source, text, upload, sample, annotation):
-        records = _read(session, source, text, upload, sample, annotation)
-        record = None
     offered = (gr.skip(), gr.skip(), gr.skip())
+    if records is None or records.origin != _origin(source, text, upload, sample, annotation):
+        records, record = _read(session, source, text, upload, sample, annotation), None
     if record not in [each.name for each in records.sequences]:
-        records, *lists, start, end = _offer(records)
-        offered, record = (records, *lists), records.sequences[0].name
+        *lists, start, end = _offer(records)
+        offered, record = (*lists, records.problem), records.sequences[0].name
     sequence = records.named(record)
     if len(sequence.data) > limits.MAX_RECORD:
         raise InputError(
             f"record {record!r}: {len(sequence.data):,} bases, the page takes {limits.MAX_RECORD:,}; "
             "use python -m analysis boundaries"
         )
-    _region(sequence, start, end)
-    name = session.model_for("dna") if model == AUTO else model
-    done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
-    value, first, last = _show_region(done, records, start, end, per_row, group)
-    return *offered, first, last, done, value, stage_choices(done), 1
+    first, last = check_region(len(sequence.data), start, end)
+    analyses = _analyses(session, job, sequence, models, progress)
+    progress(1, desc="drawing the tracks")
+    opened = Opened(analyses, records.features_of(record), records.notes, TrackFolder())
+    tracks = {**write_tracks(opened), "start": first, "end": last}
+    value = region_value(opened, first, last, int(per_row), int(group))
+    return *offered, first, last, opened, analyses[0], tracks, value, stage_choices(analyses[0]), 1
 
 
-@told
-def on_region(
-    done: Analysis | None,
-    records: Records | None,
-    record: str | None,
-    start: float,
-    end: float,
-    per_row: int,
-    group: int,
-):
-    """Another region of the record already analysed: nothing runs again."""
-    if done is None or records is None or not record or records.named(record) != done.sequences[0]:
-        raise InputError(f"record {record or '(none)'} has not been analysed yet; press Analyse first")
-    return _show_region(done, records, start, end, per_row, group)
-
-
-@told
-def on_look(
-    done: Analysis | None,
-    records: Records | None,
-    record: str | None,
-    start: float,
-    end: float,
-    per_row: int,
-    group: int,
-):
-    """on_region after a choice that may come before the first analysis; then nothing changes."""
-    if done is None or records is None or not record or records.named(record) != done.sequences[0]:
-        return gr.skip(), gr.skip(), gr.skip()
-    return _show_region(done, records, start, end, per_row, group)
-
-
-def _show_region(done: Analysis, records: Records, start: float, end: float, per_row: int, group: int):
-    first, last = _region(done.sequences[0], start, end)
-    return view.region_value(done, records.features, first, last, int(per_row), int(group)), first, last
-
-
-def _region(sequence: Sequence, start: float, end: float) -> tuple[int, int]:
-    """The region asked for, cut at the record's end."""
-    n = len(sequence.data)
-    if start is None or end is None or not 0 <= start < min(end, n):
-        raise InputError(
-            f"region [{start}, {end}): it must lie inside [0, {n:,}) and hold at least one base; "
-            "0-based, end not included"
+def _analyses(
+    session: Session, job: Job, sequence: Sequence, models: list[str], progress: gr.Progress
+) -> tuple[Analysis, ...]:
+    if not 1 <= len(models or []) <= MOST_MODELS:
+        raise InputError(f"{len(models or [])} models picked: the DNA tab takes one to {MOST_MODELS}")
+    names = dict.fromkeys(session.model_for("dna") if name == AUTO else name for name in models)
+    out = []
+    for letter, name in zip(ascii_uppercase, names, strict=False):
+        words = (
+            f"model {letter} of {len(names)}: finding boundaries" if len(names) > 1 else "finding boundaries"
         )
-    if min(end, n) - start > limits.MAX_SHOWN:
-        raise InputError(
-            f"region of {int(min(end, n) - start):,} bases: at most {limits.MAX_SHOWN:,} are shown at once; "
-            "choose a shorter one"
-        )
-    return int(start), int(min(end, n))
+        out.append(session.analyse([sequence], name, job.report(progress, words)))
+    return tuple(out)
+
+
+@beside(3)
+def on_place(opened: Opened | None, record: str | None, start: float, end: float, per_row: int, group: int):
+    """The base view over a region of the record that is open: nothing runs again. Before the first run: nothing."""
+    if opened is None or opened.record.name != record:
+        return gr.skip(), gr.skip(), gr.skip(), ""
+    first, last = check_region(opened.length, start, end)
+    return region_value(opened, first, last, int(per_row), int(group)), first, last, ""
+
+
+def on_locus(opened: Opened | None, record: str | None, per_row: int, group: int, event: gr.EventData):
+    """on_place for the bases that the genome view shows now."""
+    return on_place(opened, record, int(event.start), int(event.end), per_row, group)
 
 
 @told
-def on_region_files(session: Session, done: Analysis | None, start: float, end: float):
-    """The CSV of all chunks that overlap the region, at every stage."""
-    if done is None:
+def on_region_files(session: Session, opened: Opened | None, start: float, end: float):
+    """The CSV of all chunks that overlap the bases shown, at every stage of every model."""
+    if opened is None:
         return gr.skip()
-    first, last = _region(done.sequences[0], start, end)
-    return download(session, view.all_chunks(done, first, last), "chunks_region.csv")
+    first, last = shown_part(*check_region(opened.length, start, end))
+    parts = [files.named(each, view.all_chunks(each, first, last)) for each in opened.analyses]
+    return download(session, pd.concat(parts, ignore_index=True), "chunks_region.csv")
 
 
 @told
@@ -217,7 +283,7 @@ def on_region_picture(
     session: Session,
     done: Analysis | None,
     key: str | None,
-    records: Records | None,
+    opened: Opened | None,
     start: float,
     end: float,
     per_row: int,
@@ -226,13 +292,6 @@ def on_region_picture(
     """The file that was picked from the list: tables of the whole record, the picture of the region shown."""
     if done is None or not key:
         return gr.skip()
-    features = records.features if records else None
-    made = files.make(
-        session,
-        done,
-        key,
-        lambda: view.region_value(
-            done, features, *_region(done.sequences[0], start, end), int(per_row), int(group)
-        ),
-    )
+    place = functools.partial(check_region, opened.length, start, end)
+    made = files.make(session, done, key, lambda: region_value(opened, *place(), int(per_row), int(group)))
     return gr.update(value=made, interactive=True)

@@ -1,18 +1,20 @@
 """What can be taken away from an analysis: its tables in every format that fits, and the picture as one HTML file."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from analysis.export import write_table
 from analysis.extract import Analysis
+from analysis.provenance import Provenance, provenance
 from app import view
 from app.session import Session
 from app.standalone import standalone
 from hnet_core.errors import InputError
 
-HTML = "html"
+HTML, PROVENANCE = "html", "provenance.json"
 _TABLES: dict[str, tuple[str, Callable[[Analysis], pd.DataFrame], str]] = {
     "chunks.csv": ("chunks, all stages: CSV", lambda done: view.all_chunks(done), ""),
     "chunks.parquet": ("chunks, all stages: Parquet", lambda done: view.all_chunks(done), ""),
@@ -23,11 +25,19 @@ _TABLES: dict[str, tuple[str, Callable[[Analysis], pd.DataFrame], str]] = {
     "chunks.gff3": ("chunks: GFF3", lambda done: named(done, done.chunks), "dna"),
 }
 """File name -> what the list says, the table, and the kind of input it needs ("" is any)."""
+_STAGE_TRACK = "p_stage{}.bw"
+"""A bigWig holds one track: one file a stage."""
 
 
 def named(done: Analysis, table: pd.DataFrame) -> pd.DataFrame:
     """The table with the model's name, which the formats of genome browsers show."""
     return table.assign(model=done.model.name)
+
+
+def about(command: str, *analyses: Analysis, **options: Any) -> Provenance:
+    """Where a file of these analyses of one input comes from."""
+    models = {each.model.name: each.model for each in analyses}
+    return provenance(command, analyses[0].sequences, models, options)
 
 
 def choices(done: Analysis | None) -> list[tuple[str, str]]:
@@ -36,20 +46,51 @@ def choices(done: Analysis | None) -> list[tuple[str, str]]:
         return []
     kind = done.sequences[0].kind
     tables = [(words, key) for key, (words, _, needs) in _TABLES.items() if needs in ("", kind)]
-    return [*tables, ("the picture: one HTML file, works without network", HTML)]
+    stages = range(done.model.n_stages) if kind == "dna" else ()
+    tracks = [(f"p of stage {stage}: bigWig", _STAGE_TRACK.format(stage)) for stage in stages]
+    last = [
+        ("the picture: one HTML file, works without network", HTML),
+        ("where all this comes from: JSON", PROVENANCE),
+    ]
+    return [*tables, *tracks, *last]
 
 
 def make(session: Session, done: Analysis, key: str, value: Callable[[], dict[str, Any]]) -> str:
     """Path of the file; value: makes the viewer's JSON for the picture."""
     if key not in [each for _, each in choices(done)]:
         raise InputError(f"there is no file {key!r} of this input; pick one from the list")
+    facts = about("page: analyse", done)
     if key == HTML:
-        return session.keep_file(standalone(value()), "segmentation.html")
-    return write(session, _TABLES[key][1](done), key)
+        return session.keep_file(standalone(value(), facts), "segmentation.html")
+    if key == PROVENANCE:
+        return keep_provenance(session, facts)
+    lengths = {each.name: len(each.data) for each in done.sequences}
+    return write(session, _table(done, key), key, facts, lengths)
 
 
-def write(session: Session, table: pd.DataFrame, name: str) -> str:
-    """A table in the format of the name's suffix; the path of the file."""
+def _table(done: Analysis, key: str) -> pd.DataFrame:
+    if key in _TABLES:
+        return _TABLES[key][1](done)
+    stage = next(s for s in range(done.model.n_stages) if key == _STAGE_TRACK.format(s))
+    return named(done, done.boundaries[done.boundaries["stage"] == stage])
+
+
+def write(
+    session: Session,
+    table: pd.DataFrame,
+    name: str,
+    facts: Provenance | None = None,
+    lengths: Mapping[str, int] | None = None,
+) -> str:
+    """A table in the format of the name's suffix; the path of the file.
+
+    facts  go into the file; CSV and bigWig have no place for them, so the list of files has PROVENANCE as well
+    """
     path = session.new_file(name)
-    write_table(table, path)
+    write_table(table, path, facts, lengths)
     return str(path)
+
+
+def keep_provenance(session: Session, facts: Provenance) -> str:
+    """The facts as a file of their own."""
+    return session.keep_file(json.dumps(facts, indent=2, sort_keys=True).encode() + b"\n", PROVENANCE)

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.inputs import Sequence
 from app import view
 from app.handlers import stage_choices, told
-from app.job import Job
+from app.job import Job, Stopped
 from app.session import Session
 from app.viewer import Group, Track, viewer_value
 from hnet_core.errors import InputError
@@ -108,8 +108,11 @@ def on_generate(
     ended = False
     while not ended and not job.stopped:
         # The model is given back before each picture: a visitor who leaves must not keep it from the others.
-        with session.turn(lambda *_: None):
-            ended = _write(draft, source, job)
+        try:
+            with session.turn(lambda *_: job.check()):
+                ended = _write(draft, source, job)
+        except Stopped:
+            break
         yield gr.skip(), value_of(draft, title, []), gr.skip(), gr.skip()
     if not draft.data:
         raise InputError("nothing was written: the model ended at once or was stopped; give it a prompt")

@@ -6,7 +6,6 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,20 @@ import pandas as pd
 from analysis.export import csv_bytes
 from analysis.extract import Analysis
 from analysis.inputs import Sequence, read_input
+from analysis.json_lines import read_json_lines
 from app import dictionary, files, view
 from app import session as limits
-from app.domain import DOMAINS, guess_domain
+from app.domain import DOMAINS
 from app.job import Job
 from app.plots import figures
 from app.session import Session
+from hnet_core.checkpoint import model_folder
 from hnet_core.errors import HNetError, InputError
 
 PROGRESS = gr.Progress()
 AUTO = "auto"
+_CURVE_POINTS = 120
+_CURVES = {"bpb": "bits per byte, training", "valid_bpb": "bits per byte, held out"}
 NO_FILES = [("other files", "")]
 """The list of files before one is picked."""
 
@@ -91,50 +94,16 @@ def read_source(
     if source == "upload":
         if not upload:
             raise InputError("no file has been uploaded yet; choose one, paste a text or pick a sample")
-        return read_input(Path(upload), kind, Path(upload).name, max_bytes)
+        return _read_file(Path(upload), kind, max_bytes)
     path = session.sample(sample).path
     return read_input(path, kind, path.name, max_bytes)
 
 
-def _first(sequences: list[Sequence]) -> Sequence:
-    """The first sequence; says so when there are more."""
-    if len(sequences) == 1:
-        return sequences[0]
-    note = f"the first of {len(sequences):,} records; the DNA tab shows the others"
-    return replace(sequences[0], warnings=(*sequences[0].warnings, note))
-
-
-def _pick(session: Session, model: str, domain: str, sequence: Sequence) -> tuple[str, str]:
-    """(model name, domain in words), from what the person chose or left to be guessed."""
-    guessed = domain == "guess" or sequence.kind == "dna"
-    if guessed:
-        domain = "dna" if sequence.kind == "dna" else guess_domain(sequence.data, sequence.name)
-        domain = "text" if domain == "dna" and sequence.kind == "text" else domain
-    return (session.model_for(domain) if model == AUTO else model), view.domain_line(domain, guessed)
-
-
-@told
-def on_analyse(
-    session: Session,
-    job: Job,
-    source: str,
-    text: str,
-    upload: str | None,
-    sample: str,
-    domain: str,
-    model: str,
-    progress: gr.Progress = PROGRESS,
-) -> tuple[Analysis, dict[str, Any], dict[str, Any], int]:
-    """An input and a model in; analysis, the viewer's value, the stages of the table, its first page out."""
-    progress(0, desc="reading the input")
-    sequence = _first(read_source(session, source, text, upload, sample))
-    name, words = _pick(session, model, domain, sequence)
-    job.check()
-    progress(0, desc="loading the model")
-    session.model(name)
-    done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
-    progress(1, desc="drawing")
-    return done, view.text_value(done, words), stage_choices(done), 1
+def _read_file(path: Path, kind: str, max_bytes: int) -> list[Sequence]:
+    """An uploaded file; one of JSON lines holds a text a line."""
+    if [suffix for suffix in path.suffixes if suffix not in (".gz", ".xz")][-1:] == [".jsonl"]:
+        return read_json_lines(path, path.name, max_bytes)
+    return read_input(path, kind, path.name, max_bytes)
 
 
 def on_begin(job: Job) -> tuple[dict[str, Any], str]:
@@ -221,4 +190,28 @@ def download(session: Session, table: pd.DataFrame, name: str) -> dict[str, Any]
 
 def model_cards(session: Session) -> dict[str, Any]:
     """The Models tab's value: title, domain, and what model.json says, in reading order."""
-    return {"cards": [view.card(card, DOMAINS) for card in session.cards()]}
+    return {
+        "cards": [
+            {**view.card(card, DOMAINS), "curves": curves(session, card["name"])} for card in session.cards()
+        ]
+    }
+
+
+def curves(session: Session, model: str) -> list[dict[str, Any]]:
+    """What training.csv of a model tells over bytes seen, at most _CURVE_POINTS a curve; [] where there is none.
+
+    returns  {"name", "points": [(bytes seen, value)]} of bits per byte and of bytes per chunk of every stage
+    """
+    try:
+        table = pd.read_csv(model_folder(model, session.models_dir) / "training.csv")
+        columns = ["bpb", "valid_bpb", *(name for name in table if name.startswith("bytes_per_chunk_"))]
+        found = []
+        for column in columns:
+            part = table[["bytes", column]].dropna() if column in table else table.iloc[:0]
+            part = part.iloc[:: max(1, -(-len(part) // _CURVE_POINTS))]
+            if len(part) > 1:
+                points = [[float(x), float(y)] for x, y in part.to_numpy()]
+                found.append({"name": _CURVES.get(column, column.replace("_", " ")), "points": points})
+        return found
+    except (OSError, ValueError, KeyError):
+        return []

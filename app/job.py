@@ -11,6 +11,7 @@ from hnet_core.errors import HNetError
 
 _EVERY = 0.25
 """Seconds between two updates on the page; each of them travels to the browser and is drawn there."""
+WAITING = "waiting for the run before this one"
 
 
 class Stopped(HNetError):
@@ -49,8 +50,10 @@ class Job:
             raise Stopped("Stopped; what was shown before stays, and the next request starts afresh.")
 
     def report(self, progress: gr.Progress, words: str) -> Callable[[int, int], None]:
-        """A progress callback for the models, which names the stage of the work and is where a stop takes effect."""
+        """A progress callback for the models, which names the stage of the work and is where a stop takes effect.
 
+        Of nothing in all (0, 0), the work waits for its turn.
+        """
         told = 0.0
 
         def tell(done: int, total: int) -> None:
@@ -58,6 +61,9 @@ class Job:
             self.check()
             if time.monotonic() - told > _EVERY:
                 told = time.monotonic()
-                progress((done, total), desc=words, unit="bytes")
+                if total:
+                    progress((done, total), desc=words, unit="bytes")
+                else:
+                    progress(0, desc=WAITING)
 
         return tell

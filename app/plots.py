@@ -4,19 +4,26 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.extract import Analysis
+from analysis.provenance import KEY, as_text, provenance
 
 _HUES = ("#3f7fc4", "#8a94a3", "#1d3f66", "#b9c3cf")
 """One a stage: blue first, then greys and dark blue."""
 _BINS = 400
 _LONGEST = 40
+_POINTS = 4_000
 
 
 def figures(analysis: Analysis) -> tuple[go.Figure, go.Figure, go.Figure]:
     """p of all positions, chunk lengths, boundary rate along the input; all stages in each."""
-    return _probabilities(analysis), _lengths(analysis), _rates(analysis)
+    drawn = _probabilities(analysis), _lengths(analysis), _rates(analysis)
+    about = provenance("page: figure", analysis.sequences, {analysis.model.name: analysis.model}, {})
+    for figure in drawn:
+        figure.update_layout(meta={KEY: as_text(about)})  # static/figures.js writes it into the file
+    return drawn
 
 
-def _figure(title: str, x: str, y: str) -> go.Figure:
+def quiet_figure(title: str, x: str, y: str) -> go.Figure:
+    """An empty small figure in the page's look: title, what x and y are."""
     grid = {"gridcolor": "rgba(128,128,128,.22)", "zeroline": False}
     return go.Figure(
         layout={
@@ -41,7 +48,7 @@ def _stages(analysis: Analysis) -> list[int]:
 
 
 def _probabilities(analysis: Analysis) -> go.Figure:
-    figure = _figure("Boundary probability", "p", "share of positions")
+    figure = quiet_figure("Boundary probability", "p", "share of positions")
     name = analysis.sequences[0].name
     edges = np.linspace(0, 1, 41)
     for stage in _stages(analysis):
@@ -53,7 +60,7 @@ def _probabilities(analysis: Analysis) -> go.Figure:
 
 
 def _lengths(analysis: Analysis) -> go.Figure:
-    figure = _figure("Chunk lengths", f"bytes (the last bar: {_LONGEST} and more)", "share of chunks")
+    figure = quiet_figure("Chunk lengths", f"bytes (the last bar: {_LONGEST} and more)", "share of chunks")
     name = analysis.sequences[0].name
     for stage in _stages(analysis):
         lengths = analysis.chunks_of(name, stage)["n_bytes"].to_numpy()
@@ -63,7 +70,7 @@ def _lengths(analysis: Analysis) -> go.Figure:
 
 
 def _rates(analysis: Analysis) -> go.Figure:
-    figure = _figure("Boundary rate along the input", "byte", "chunks a byte")
+    figure = quiet_figure("Boundary rate along the input", "byte", "chunks a byte")
     sequence = analysis.sequences[0]
     n = len(sequence.data)
     edges = np.linspace(0, n, min(_BINS, max(1, n // 16)) + 1)
@@ -72,5 +79,28 @@ def _rates(analysis: Analysis) -> go.Figure:
         counts, _ = np.histogram(starts, edges)
         figure.add_scatter(
             x=edges[:-1], y=counts / np.diff(edges), name=f"stage {stage}", mode="lines", line={"width": 1.3}
+        )
+    return figure
+
+
+def surprisal(analysis: Analysis, bits: np.ndarray) -> go.Figure:
+    """p of a position against the bits of its byte; of many positions every k-th, so that _POINTS are drawn at most.
+
+    bits  (n,) surprise at each byte of the first sequence; customdata of a point is its byte
+    """
+    figure = quiet_figure("p against surprisal", "bits of the byte", "p")
+    name = analysis.sequences[0].name
+    for stage in _stages(analysis):
+        table = analysis.boundaries_of(name, stage)
+        table = table.iloc[:: max(1, -(-len(table) * analysis.model.n_stages // _POINTS))]
+        byte = table["byte"].to_numpy()
+        figure.add_scatter(
+            x=bits[byte],
+            y=table["prob"],
+            customdata=byte,
+            name=f"stage {stage}",
+            mode="markers",
+            marker={"size": 4, "opacity": 0.45},
+            hovertemplate="byte %{customdata}<br>%{x:.2f} bits, p %{y:.4f}<extra></extra>",
         )
     return figure

@@ -15,6 +15,8 @@ import torch
 
 from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
+from analysis.provenance import file_hash
+from analysis.runs import check_runs
 from app.domain import DOMAINS
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import (
@@ -40,8 +42,6 @@ MAX_DNA_BYTES = 256_000_000
 """A FASTA or GenBank file after decompression; one record at a time is analysed."""
 MAX_RECORD = 16_000_000
 """Bases of one record."""
-MAX_SHOWN = 1_000_000
-"""Bases in one view; the tables hold the whole record."""
 MAX_WAITING = 16
 """Requests in the queue."""
 _KEPT_MODELS = 12
@@ -65,12 +65,20 @@ class Sample:
 class Session:
     """Shared by everybody who has the page open; holds nothing that a person brought."""
 
-    def __init__(self, models_dir: str | Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        models_dir: str | Path | None = None,
+        device: str = "auto",
+        runs_dir: str | Path | None = None,
+    ) -> None:
+        """runs_dir: where the page saves runs; None: nowhere."""
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigError(
                 "--device cuda: this machine has no CUDA device that torch can use; say auto or cpu"
             )
-        self.models_dir = models_dir
+        if runs_dir is not None:
+            check_runs(runs_dir)
+        self.models_dir, self.runs_dir = models_dir, runs_dir
         self.device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self._models: OrderedDict[str, BoundaryModel] = OrderedDict()
         self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
@@ -116,7 +124,8 @@ class Session:
                     raise CheckpointError(
                         f"no model named {name!r} with whole weights; pick one from the list"
                     )
-                self._whole[name] = load_model(name, self.device, self.models_dir)
+                with _of_model(name):
+                    self._whole[name] = load_model(name, self.device, self.models_dir)
                 while len(self._whole) > _KEPT_WHOLE:
                     self._whole.popitem(last=False)
             return self._whole[name]
@@ -162,7 +171,10 @@ class Session:
                 if name not in model_names(self.models_dir):
                     known = ", ".join(model_names(self.models_dir)) or "none"
                     raise CheckpointError(f"no model named {name!r}; there are {known}")
-                self._models[name] = load_boundary_model(name, self.device, self.models_dir)
+                with _of_model(name):
+                    model = load_boundary_model(name, self.device, self.models_dir)
+                model.info["weights_sha256"] = file_hash(model_folder(name, self.models_dir) / WEIGHTS)
+                self._models[name] = model
                 while len(self._models) > _KEPT_MODELS:
                     self._models.popitem(last=False)
             self._models.move_to_end(name)
@@ -181,10 +193,10 @@ class Session:
 
     @contextmanager
     def turn(self, progress: Progress | None = None) -> Iterator[None]:
-        """The one place for work with a model."""
+        """The one place for work with a model; progress(0, 0) says that it is waited for."""
         while not self._running.acquire(timeout=_WAIT):
             if progress:
-                progress(0, 1)
+                progress(0, 0)
         try:
             if progress:
                 progress(0, 1)
@@ -229,6 +241,15 @@ class Session:
         path = self.new_file(name)
         path.write_bytes(content)
         return str(path)
+
+
+@contextmanager
+def _of_model(name: str) -> Iterator[None]:
+    """What is wrong with a configuration, with the name of the model that has it."""
+    try:
+        yield
+    except ConfigError as err:
+        raise CheckpointError(f"model {name}: its config.json cannot be used: {err}") from err
 
 
 def domain_choices() -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from analysis.provenance import Provenance
 from app.viewer import STATIC, script_tag, viewer_scripts
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'"
@@ -18,12 +19,14 @@ body { margin: 16px; background: #ffffff; } body.dark { background: #10161d; }
 """
 
 
-def standalone(value: dict[str, Any]) -> bytes:
+def standalone(value: dict[str, Any], about: Provenance) -> bytes:
     """The page as UTF-8. value: the viewer's JSON; its texts reach the page by textContent, as in the app.
+
+    about  where the picture comes from; a second block of JSON, for whoever reads the file
 
     Inside <script> only `<` could end the data, so it travels escaped; bytes of the input travel as base64.
     """
-    data = json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
+    data, facts = (json.dumps(each, ensure_ascii=True).replace("<", "\\u003c") for each in (value, about))
     css = (STATIC / "viewer.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -32,5 +35,6 @@ def standalone(value: dict[str, Any]) -> bytes:
         f"<title>H-Net chunks</title>\n<style>{css}{_STYLE}</style></head>\n"
         '<body><button id="theme" type="button">light / dark</button><main id="viewer"></main>\n'
         f'<script type="application/json" id="value">{data}</script>\n'
+        f'<script type="application/json" id="provenance">{facts}</script>\n'
         f"{script_tag(viewer_scripts())}\n<script>{_START}</script></body></html>\n"
     ).encode()

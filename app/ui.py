@@ -3,13 +3,23 @@
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from app import api
+from app.policy import Policy
 from app.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
-from app.tabs import compare, dna, explore, generate, models
-from app.viewer import STATIC
+from app.tabs import compare, dna, explore, generate, models, runs
+from app.viewer import STATIC, script_tag
 
 TITLE = "H-Net chunks"
-_TABS = {"Explore": explore, "Compare": compare, "DNA": dna, "Generate": generate, "Models": models}
+_TABS = {
+    "Explore": explore,
+    "Compare": compare,
+    "DNA": dna,
+    "Generate": generate,
+    "Runs": runs,
+    "Models": models,
+}
 _TOGGLE = "() => { document.body.classList.toggle('dark'); }"
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -30,11 +40,16 @@ def build(session: Session) -> gr.Blocks:
             for name, tab in _TABS.items():
                 with gr.Tab(name, id=name.lower(), render_children=True):
                     tab.build(session)
+        api.build(session)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
 
 
-def launch_options() -> dict[str, Any]:
-    """Arguments of Blocks.launch that keep everything on this machine: local fonts, no sharing, no history."""
+def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False) -> dict[str, Any]:
+    """Arguments of Blocks.launch that keep everything on this machine: local fonts, no sharing, no history.
+
+    users  (name, password) of who may open the page; None is everybody
+    mcp    serve the API's functions as MCP tools too
+    """
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["DejaVu Sans Mono", "Cascadia Mono", "Menlo", "Consolas", "monospace"]
     theme = gr.themes.Base(
@@ -46,12 +61,19 @@ def launch_options() -> dict[str, Any]:
         font=fonts,
         font_mono=mono,
     )
-    # Gradio's subdued greys are below 4.5:1 on white.
-    theme = theme.set(body_text_color_subdued="#566270", body_text_color_subdued_dark="#a9b6c6")
+    # Gradio's subdued greys on white, and white on its primary blue, are below 4.5:1.
+    theme = theme.set(
+        body_text_color_subdued="#566270",
+        body_text_color_subdued_dark="#a9b6c6",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_700",
+    )
     return {
         "theme": theme,
-        "css_paths": [str(STATIC / "page.css"), str(STATIC / "viewer.css")],
-        "head": f'<link rel="icon" href="{_ICON}">',
+        "css_paths": [str(STATIC / f"{name}.css") for name in ("page", "viewer", "genome")],
+        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js",))}',
         "footer_links": [],
         "run_history": False,
         "share": False,
@@ -61,4 +83,9 @@ def launch_options() -> dict[str, Any]:
         "show_error": True,
         "quiet": True,
         "inbrowser": False,
+        # Gradio asks itself for the page and gives up after 3 s: a busy machine takes longer.
+        "_frontend": False,
+        "auth": users,
+        "mcp_server": mcp,
+        "app_kwargs": {"middleware": [Middleware(Policy)]},
     }

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.annotations import features_of
+from analysis.edits import Moves, moves, shared_bytes
 from analysis.extract import Analysis
+from analysis.provenance import input_hash
 from app.domain import DOMAINS
-from app.viewer import Group, Track, viewer_value
+from app.syntax import syntax
+from app.viewer import Group, Track, encoded, viewer_value
 
 PAGE = 100
 """Rows of the chunk table on one page."""
@@ -49,53 +51,66 @@ def _data(analysis: Analysis, sequence: str) -> bytes:
     return next(each.data for each in analysis.sequences if each.name == sequence)
 
 
-def text_value(analysis: Analysis, kind: str) -> dict[str, Any]:
-    """The viewer over a whole text; kind: how its domain came about, for the facts."""
+def key(analysis: Analysis) -> str:
+    """What an analysis is of: the model and a hash of its input."""
+    return f"{analysis.model.name} {input_hash(analysis.sequences)}"
+
+
+def text_value(
+    analysis: Analysis, kind: str, link: dict[str, str] | None = None, before: Analysis | None = None
+) -> dict[str, Any]:
+    """The viewer over a whole text.
+
+    kind    how its domain came about, for the facts
+    link    what an address must say to lead here again
+    before  the run before this one, of the same model: what moved since is marked
+    """
     sequence = analysis.sequences[0]
     n = len(sequence.data)
     group = Group("", analysis.model.title, tracks(analysis, sequence.name, 0, n))
     unit = "bases" if sequence.kind == "dna" else "bytes"
     facts = [("model", analysis.model.title), ("input", kind), (unit, f"{n:,}"), *stage_facts(analysis)]
-    return viewer_value(sequence.data, [group], facts=facts, notes=notes(analysis), **rows(sequence.kind))
+    options: dict[str, Any] = {"key": key(analysis), "link": link or {}}
+    moved = moved_since(before, analysis) if before else []
+    if moved:
+        facts += moved_facts(moved)
+        options["moved"] = [{"added": m.added.tolist(), "removed": m.removed.tolist()} for m in moved]
+    colours = syntax(sequence.data, sequence.name) if sequence.kind == "text" else None
+    if colours is not None:
+        options["syntax"] = encoded(colours)
+    return viewer_value(
+        sequence.data, [group], facts=facts, notes=notes(analysis), **options, **rows(sequence.kind)
+    )
+
+
+def moved_since(before: Analysis, now: Analysis) -> list[Moves]:
+    """What moved at every stage, where `now` is an edited text of the same model: half of its bytes stayed."""
+    old, new = before.sequences[0], now.sequences[0]
+    if before.model.name != now.model.name or old.data == new.data:
+        return []
+    place = shared_bytes(old.data, new.data)
+    if 2 * (place >= 0).sum() < max(len(old.data), len(new.data)):
+        return []
+    return [
+        moves(place, before.chunks_of(old.name, stage)["start"], now.chunks_of(new.name, stage)["start"])
+        for stage in range(now.model.n_stages)
+    ]
+
+
+def moved_facts(moved: list[Moves]) -> list[tuple[str, str]]:
+    """Counts of what moved in the part of the text that both runs share."""
+    return [
+        (
+            f"moved since the last run, stage {stage}",
+            f"{len(each.added):,} added, {len(each.removed):,} gone, {each.stayed:,} stayed",
+        )
+        for stage, each in enumerate(moved)
+    ]
 
 
 def rows(kind: str) -> dict[str, Any]:
     """DNA goes in rows of a fixed number of bases; text as it fits."""
     return {"bases": {"perRow": 90, "group": 10}} if kind == "dna" else {}
-
-
-def region_value(
-    analysis: Analysis, features: pd.DataFrame | None, start: int, end: int, per_row: int, group: int
-) -> dict[str, Any]:
-    """The viewer over bases [start, end) of the one record analysed, its genes above the bases."""
-    sequence = analysis.sequences[0]
-    shown = []
-    if features is not None:
-        for each in features_of(features, sequence.name, start, end).itertuples():
-            shown.append(
-                {
-                    "start": max(0, each.start - start),
-                    "end": min(end, each.end) - start,
-                    "strand": each.strand,
-                    "name": str(each.name),
-                }
-            )
-    facts = [
-        ("model", analysis.model.title),
-        ("record", sequence.name),
-        ("bases", f"{len(sequence.data):,}"),
-        ("shown", f"[{start:,}, {end:,})"),
-        *stage_facts(analysis),
-    ]
-    return viewer_value(
-        sequence.data[start:end],
-        [Group("", analysis.model.title, tracks(analysis, sequence.name, start, end))],
-        origin=start,
-        bases={"perRow": per_row, "group": group},
-        features=shown,
-        facts=facts,
-        notes=notes(analysis),
-    )
 
 
 def stage_facts(analysis: Analysis) -> list[tuple[str, str]]:

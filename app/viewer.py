@@ -19,11 +19,14 @@ _SCRIPTS = (
     "unsure.js",
     "whatif.js",
     "keys.js",
+    "rows.js",
+    "linked.js",
+    "address.js",
     "viewer.js",
 )
 _ON_LOAD = """
-const viewer = new window.hnet.Viewer(element);
-window.hnet.viewers[element.closest("[id$='-viewer']").id] = viewer;
+const id = element.closest("[id$='-viewer']").id;
+const viewer = (window.hnet.viewers[id] = new window.hnet.Viewer(element, id));
 viewer.load(props.value);
 watch('value', () => viewer.load(props.value));
 """
@@ -56,15 +59,16 @@ class Group:
     tracks: tuple[Track, ...]
 
 
-def _base64(array: np.ndarray) -> str:
+def encoded(array: np.ndarray) -> str:
+    """An array's bytes as base64."""
     return base64.b64encode(array.tobytes()).decode("ascii")
 
 
 def _track_json(track: Track) -> dict[str, Any]:
     prob = np.clip(np.rint(np.asarray(track.prob, np.float64) * 65535), 0, 65535).astype("<u2")
     return {
-        "prob": _base64(prob),
-        "bits": _base64(np.packbits(np.asarray(track.is_boundary, bool))),
+        "prob": encoded(prob),
+        "bits": encoded(np.packbits(np.asarray(track.is_boundary, bool))),
         "lead": {"start": track.lead_start, "prob": track.lead_prob, "index": track.lead_index},
         "tail": track.tail_end,
     }
@@ -75,7 +79,8 @@ def viewer_value(data: bytes, groups: list[Group], **options: Any) -> dict[str, 
 
     Stage s + 1 sees exactly the chunk starts of stage s, so no offsets travel.
     options: origin (offset of data[0]), bases {"perRow", "group"}, features [{start, end, strand, name}] relative
-    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence]
+    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence], key (what this is), link
+    {name: text} of the address that leads here, syntax (a class a byte, base64), moved [{added, removed}] a stage
     """
     stages = [
         {"label": g.label, "name": g.name, "stages": [_track_json(track) for track in g.tracks]}
@@ -92,6 +97,16 @@ def viewer_scripts() -> tuple[str, ...]:
 def follow(name: str) -> str:
     """JavaScript of an event whose one input is where to go: {start, end} in the sequence, or {hex} to look for."""
     return f"at => window.hnet.follow({name!r}, at)"
+
+
+def attach(name: str) -> str:
+    """JavaScript of an event whose one input is {key, bits}: surprisal for the viewer's inspector."""
+    return f"found => window.hnet.attach({name!r}, found)"
+
+
+def goto() -> str:
+    """JavaScript of an event whose one input is what a link asks for (app.explore.goal)."""
+    return "asked => window.hnet.goto(asked)"
 
 
 class SegmentViewer(gr.HTML):

@@ -9,6 +9,23 @@
     parent.appendChild(node);
     return node;
   };
+  /* One curve over the bytes seen: a line, its range in words beside it. A long chunk early on is cut off at the top. */
+  const NS = "http://www.w3.org/2000/svg", WIDTH = 250, HEIGHT = 46;
+  const addCurve = (parent, { name, points }) => {
+    const sorted = points.map(([, y]) => y).sort((a, b) => a - b), low = sorted[0], high = sorted[Math.floor(0.95 * (sorted.length - 1))];
+    const last = points[points.length - 1], figure = add(parent, "figure", "");
+    const svg = document.createElementNS(NS, "svg"), line = document.createElementNS(NS, "polyline");
+    const words = `${name}: ${last[1].toFixed(2)} after ${(last[0] / 1e6).toFixed(1)} MB`;
+    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+    svg.setAttribute("preserveAspectRatio", "none");
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", words);
+    const at = ([x, y]) => `${((x / last[0]) * WIDTH).toFixed(1)},${(2 + (HEIGHT - 4) * (1 - (Math.min(y, high) - low) / (high - low || 1))).toFixed(1)}`;
+    line.setAttribute("points", points.map(at).join(" "));
+    svg.appendChild(line);
+    figure.appendChild(svg);
+    add(figure, "figcaption", `${words} (from ${low.toFixed(2)} to ${high.toFixed(2)})`);
+  };
   hnet.showCards = (element, value) => {
     const list = document.createElement("div");
     list.className = "cards";
@@ -18,6 +35,11 @@
       if (card.early) add(heading, "span", "early", "cards-early");
       if (card.note) add(article, "p", card.note);
       const facts = add(article, "dl", "");
+      if (card.curves && card.curves.length) {
+        const details = add(article, "details", "");
+        add(details, "summary", "training curves");
+        for (const curve of card.curves) addCurve(details, curve);
+      }
       for (const [name, text] of card.facts) { add(facts, "dt", name); add(facts, "dd", text); }
     }
     if (!list.children.length) add(list, "p", "No model was found. Start the app with --models DIR, or put model folders into assets/models.");

@@ -61,6 +61,7 @@
       const genes = featureLine(segments, byte);
       if (genes) out.push(["gene", genes]);
       if (segments.votes) out.push(["cut by", `${segments.votes[byte]} of ${segments.groups.length} models`]);
+      if (segments.bits) out.push(["surprisal", `${(segments.bits[byte] / segments.steps).toFixed(2)} bits`]);
       for (const group of segments.groups) {
         const label = many ? ` ${group.label}` : "";
         out.push([`p${label}`, probLine(group, byte)]);

@@ -46,11 +46,13 @@
 
   function fit(canvas, width, height) {
     const ratio = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d"), wide = Math.round(width * ratio), high = Math.round(height * ratio);
+    if (canvas.width !== wide || canvas.height !== high) { // a new size costs a new buffer
+      canvas.width = wide;
+      canvas.height = high;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     return context;
@@ -169,6 +171,28 @@
     }
   }
 
+  /* What the pointer means in a plot or the table. */
+  function drawLit(context, view, row) {
+    context.fillStyle = view.colours.match;
+    context.globalAlpha = 0.3;
+    for (const [start, end] of hnet.within(view.lit, row.start, row.end)) {
+      const x = row.edges.left[Math.max(start, row.start) - row.start];
+      context.fillRect(x, view.shape.text, row.edges.right[Math.min(end, row.end) - 1 - row.start] - x, TEXT);
+    }
+    context.globalAlpha = 1;
+  }
+
+  /* Since the run before: a full mark where a cut is new, a hollow one where it is gone. */
+  function drawMoved(context, view, row) {
+    context.fillStyle = context.strokeStyle = view.colours.differ;
+    context.lineWidth = 1.5;
+    view.segments.moved.forEach(({ added, removed }, s) => {
+      const top = view.shape.lanes[0][s], inRow = (byte) => byte >= row.start && byte < row.end;
+      for (const byte of added.filter(inRow)) context.fillRect(row.edges.left[byte - row.start], top, 4, LANE);
+      for (const byte of removed.filter(inRow)) context.strokeRect(row.edges.left[byte - row.start] + 0.75, top + 0.75, 3, LANE - 1.5);
+    });
+  }
+
   function drawDots(context, view, row) {
     context.fillStyle = view.colours.dot;
     for (const cell of row.cells) {
@@ -191,7 +215,9 @@
     }));
     if (segments.differs) { drawDifferences(context, view, row); drawVotes(context, view, row); }
     if (shape.feature !== null) drawFeatures(context, view, row);
+    if (segments.moved) drawMoved(context, view, row);
     drawDots(context, view, row);
+    if (view.lit.length) drawLit(context, view, row);
     drawMatches(context, view, row);
   }
 
@@ -215,7 +241,7 @@
 
   function drawMapMatches(context, view, n, width, height) {
     context.fillStyle = view.colours.match;
-    const { found } = view.search, columns = new Uint8Array(Math.ceil(width) + 1);
+    const found = view.lit.length ? view.lit : view.search.found, columns = new Uint8Array(Math.ceil(width) + 1);
     for (let i = 0; i < found.length; i += 2) columns[Math.floor((found[i] / n) * width)] = 1;
     columns.forEach((hit, x) => { if (hit) context.fillRect(x, height - 5, 2, 5); });
   }

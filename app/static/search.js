@@ -92,6 +92,7 @@
     clear() {
       this.stop();
       this.asked = null;
+      this.words = ""; // what the places found are, where nobody searched
       this.found = new Int32Array(0); // start, end, start, end, ...: rising, not overlapping
       this.at = -1;
       this.say("");
@@ -111,9 +112,18 @@
     step(by) {
       const { segments } = this.viewer, query = this.query.value, kind = this.kind.value;
       if (!segments) return;
+      if (!query && this.words) { this.go(by); return; }
       if (!query) { this.clear(); this.viewer.redraw(); this.say("type what to search for", true); return; }
       if (this.asked !== `${kind} ${query}`) this.ask(segments, kind, query, by);
       else this.go(by);
+    }
+    /* Places that another part of the page found, to be walked through like matches. */
+    take(found, words) {
+      this.clear();
+      Object.assign(this, { found, words });
+      this.query.value = "";
+      this.asked = `${this.kind.value} `;
+      this.go(1);
     }
     ask(segments, kind, query, by) {
       this.clear();
@@ -141,7 +151,7 @@
       if (this.at < 0) this.at = by > 0 ? this.firstFrom(viewer.caret) : this.firstFrom(viewer.caret) - 1;
       else this.at += by;
       this.at = ((this.at % count) + count) % count;
-      this.say(`${(this.at + 1).toLocaleString("en")} of ${count.toLocaleString("en")}${count === MOST ? " or more" : ""}`);
+      this.say(`${(this.at + 1).toLocaleString("en")} of ${count.toLocaleString("en")}${count === MOST ? " or more" : ""}${this.words ? `: ${this.words}` : ""}`);
       viewer.select(found[2 * this.at], found[2 * this.at + 1]);
       viewer.redraw();
     }
@@ -152,12 +162,15 @@
     }
     /* (start, end) of the matches that overlap bytes [start, end), with whether it is the current one. */
     *within(start, end) {
-      const { found } = this;
-      if (!found.length) return;
-      let low = 0, high = found.length / 2;
-      while (low < high) { const middle = (low + high) >> 1; if (found[2 * middle + 1] <= start) low = middle + 1; else high = middle; }
-      for (; 2 * low < found.length && found[2 * low] < end; low++) yield [found[2 * low], found[2 * low + 1], low === this.at];
+      for (const [from, to, i] of within(this.found, start, end)) yield [from, to, i === this.at];
     }
   }
+  /* (start, end, index) of those of the places start, end, start, end, ... that overlap bytes [start, end). */
+  function* within(places, start, end) {
+    let low = 0, high = places.length / 2;
+    while (low < high) { const middle = (low + high) >> 1; if (places[2 * middle + 1] <= start) low = middle + 1; else high = middle; }
+    for (; 2 * low < places.length && places[2 * low] < end; low++) yield [places[2 * low], places[2 * low + 1], low];
+  }
+  hnet.within = within;
   hnet.Search = Search;
 })();

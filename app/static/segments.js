@@ -133,6 +133,7 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       this.origin = value.origin || 0;
       this.bases = value.bases || null; // {perRow, group}: fixed rows of bases
       this.unit = this.bases ? "base" : "byte";
+      this.gaps = this.bases && this.bases.gaps ? bitsOf(this.bases.gaps, this.data.length) : null; // before a codon
       this.features = value.features || [];
       this.groups = value.groups.map((group) => {
         let positions = null;
@@ -143,8 +144,11 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
         });
         return { label: group.label, name: group.name, stages };
       });
+      this.key = value.key;
+      this.syntax = value.syntax ? bytesOf(value.syntax) : null; // a colour a byte
+      this.moved = value.moved || null; // {added, removed} a stage, since the run before
+      this.bits = null; // surprisal, where it has come
       this.compared = value.compared || null; // the stage of each model that is compared
-      this.plain = this.data.every((byte) => byte < 0x80); // then no boundary can split a character
       this.recut([]);
     }
     /* Every model's chunks at other thresholds, one a stage; null is the trained rule. */
@@ -156,6 +160,15 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
         group.stages.forEach((stage, s) => { stage.recut(thresholds[s] ?? null, outer); outer = stage; });
       }
       this.markStarts();
+      this.splits = this.splitHash();
+    }
+    /* Which characters are split, as one number: equal cuts of characters give equal rows. */
+    splitHash() {
+      let hash = 0;
+      for (const { stages } of this.groups) {
+        if (stages.length) for (const byte of stages[0].cut) if ((this.data[byte] & 0xc0) === 0x80) hash = (Math.imul(hash, 31) + byte + 1) | 0;
+      }
+      return hash;
     }
     get whatIf() { return this.thresholds.some((each) => each !== null); }
     /* starts: byte begins a chunk of any model; votes: how many of the compared stages cut there; differs: not all or none. */
@@ -234,13 +247,24 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       }
       return rows.slice(0, count);
     }
+    /* Columns of the widest row of bases. */
+    get baseColumns() {
+      const { perRow, group } = this.bases;
+      let most = this.gaps ? 0 : Math.ceil(perRow / group - 1);
+      for (let row = 0, at = 0; this.gaps && row < this.data.length; row += perRow) {
+        let count = 0;
+        for (at = row + 1; at < Math.min(row + perRow, this.data.length); at++) count += this.gaps[at];
+        most = Math.max(most, count);
+      }
+      return perRow + most * 0.5;
+    }
     /* Cells of bytes [start, end), each with its column; groups of bases are half a cell apart. */
     cells(start, end) {
       const out = [];
       let column = 0;
       for (let at = start; at < end; ) {
         const cell = this.cellAt(at);
-        if (this.bases && at > start && (at - start) % this.bases.group === 0) { column += 0.5; cell.gap = true; }
+        if (this.bases && at > start && (this.gaps ? this.gaps[at] : (at - start) % this.bases.group === 0)) { column += 0.5; cell.gap = true; }
         cell.column = column;
         column += cell.width;
         at += cell.length;

@@ -28,6 +28,7 @@
       const many = segments.groups.length > 1;
       this.lead.textContent = many ? "go through" : "least sure";
       if (segments.differs) this.make("option", "", this.which, "disagreement, widest first").value = "differs";
+      if (segments.moved) this.make("option", "", this.which, "moved since the last run").value = "moved";
       segments.groups.forEach((group, g) => group.stages.forEach((_, s) => {
         this.make("option", "", this.which, `${many ? `least sure of ${group.label}, ` : ""}stage ${s}`).value = `${g} ${s}`;
       }));
@@ -57,7 +58,14 @@
       };
       return { keys: Float64Array.from(keys).sort(), shown };
     }
+    /* Bytes of the cuts that moved since the last run, from the beginning on. */
+    moved({ moved }) {
+      const added = new Set(moved.flatMap((stage) => stage.added));
+      const keys = Float64Array.from(new Set(moved.flatMap((stage) => [...stage.added, ...stage.removed]))).sort();
+      return { keys, shown: (byte) => [byte, added.has(byte) ? "added" : "gone"] };
+    }
     rank(segments) {
+      if (this.which.value === "moved") return this.moved(segments);
       if (this.which.value === "differs") return this.disagreement(segments);
       const [g, s] = this.which.value.split(" ").map(Number);
       return this.leastSure(segments.groups[g].stages[s]);

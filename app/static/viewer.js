@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const OVERSCAN = 5, TALLEST = 12000000; // browsers clip taller elements; beyond it one pixel stands for several
+  const OVERSCAN = 2, TALLEST = 12000000; // browsers clip taller elements; beyond it one pixel stands for several
 
   function make(tag, className, parent, text) {
     const node = document.createElement(tag);
@@ -13,7 +13,9 @@
   }
 
   class Viewer {
-    constructor(element) {
+    /* id: of its component on the page, whose plots and table it is linked with. */
+    constructor(element, id = "") {
+      this.id = id;
       this.root = make("div", "seg", element);
       this.facts = make("dl", "seg-facts", this.root);
       this.note = make("p", "seg-note", this.root);
@@ -21,6 +23,7 @@
       this.tools = make("div", "seg-tools", this.root);
       this.search = new hnet.Search(this, make, this.tools);
       this.unsure = new hnet.Unsure(this, make, this.tools);
+      this.address = new hnet.Address(this, make, this.tools);
       this.whatIf = new hnet.WhatIf(this, make, this.root);
       this.map = new hnet.Minimap(this, make, this.root);
       this.scroller = make("div", "seg-scroll", this.root);
@@ -30,9 +33,11 @@
       this.empty = make("p", "seg-empty", this.root);
       this.probe = make("span", "seg-probe", this.root, "0".repeat(100));
       this.help = hnet.helpDialog(make, this.root);
-      this.rows = new Map();
+      this.rows = new hnet.Rows(this, make);
+      this.lit = new Int32Array(0); // start, end, start, end, ...: what the pointer means elsewhere on the page
       this.hovered = [];
       this.marked = [];
+      this.linked = new hnet.Linked(this, id);
       this.describe();
       this.listen();
     }
@@ -66,9 +71,11 @@
       const bare = !value || !value.groups;
       this.root.classList.toggle("seg-is-empty", bare);
       this.empty.textContent = bare ? (value && value.hint) || "" : "";
-      if (bare) { this.segments = null; this.clear(); return; }
+      if (bare) { this.segments = null; this.rows.clear(true); return; }
+      this.rows.clear(true);
       this.segments = new hnet.Segments(value);
       this.shape = hnet.paint.geometry(this.segments);
+      this.splits = this.segments.splits;
       this.caret = 0;
       this.anchor = this.hover = null;
       this.search.clear();
@@ -76,10 +83,13 @@
       this.whatIf.load(this.segments);
       this.whatIf.tell(this.segments);
       hnet.showFacts(this, make, value);
+      this.address.load(value.link);
+      this.linked.unmark();
       this.scroller.scrollTop = this.firstRow = this.width = 0;
       this.onResize(true);
       if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
       this.inspect();
+      this.address.arrive();
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
       this.root.dataset.openMs = (performance.now() - began).toFixed(1);
     }
@@ -87,14 +97,15 @@
     onResize(force = false) {
       if (!this.segments) return;
       const width = this.scroller.clientWidth;
-      if (!width || (!force && width === this.width)) return;
+      if (!width) return;
+      if (!force && width === this.width) { this.schedule(); return; } // higher or lower: other rows are on screen
       const keep = this.rowStarts && this.firstRow ? this.rowStarts[this.firstRow] : 0;
       this.width = width;
       this.cellWidth = this.probe.getBoundingClientRect().width / 100;
       const digits = String(this.segments.origin + this.segments.data.length).length;
       this.gutter = Math.ceil((Math.max(4, digits) + 1.5) * this.cellWidth * 0.86) + (this.segments.groups.length > 1 ? 12 : 0);
       const room = width - this.gutter - 10, { bases } = this.segments;
-      this.columns = bases ? bases.perRow + Math.ceil(bases.perRow / bases.group - 1) * 0.5 : Math.max(8, Math.min(120, Math.floor(room / this.cellWidth)));
+      this.columns = bases ? this.segments.baseColumns : Math.max(8, Math.min(120, Math.floor(room / this.cellWidth)));
       this.rowWidth = Math.ceil(this.columns * this.cellWidth) + 2;
       this.rowStarts = this.segments.layOut(this.columns);
       this.place(keep);
@@ -111,20 +122,20 @@
       this.rebuild();
     }
 
-    clear() { for (const row of this.rows.values()) row.node.remove(); this.rows.clear(); }
-    rebuild() { if (this.segments && this.rowStarts) { this.clear(); this.redraw(); } }
+    rebuild() { if (this.segments && this.rowStarts) { this.rows.clear(); this.redraw(); } }
     /* Other colours or marks on the same rows. */
     redraw() {
       if (!this.segments || !this.width) return;
       this.colours = this.colours || hnet.paint.palette(this.root);
-      for (const row of this.rows.values()) hnet.paint.drawRow(row.canvas, this, row);
+      this.rows.redraw();
       this.map.draw();
       this.render();
     }
-    /* Other boundaries: they move cells only where one splits a character. */
+    /* Other boundaries: they move cells only where one splits a character, or no longer does. */
     onRecut() {
-      if (this.segments.plain) this.redraw();
+      if (this.segments.splits === this.splits) this.redraw();
       else this.onResize(true);
+      this.splits = this.segments.splits;
       this.inspect();
     }
     schedule() { if (!this.pending) this.pending = requestAnimationFrame(() => { this.pending = 0; this.render(); }); }
@@ -137,50 +148,10 @@
       this.firstRow = Math.max(0, Math.floor(exact));
       this.shift = this.scale === 1 ? 0 : top - exact * height;
       const from = Math.max(0, this.firstRow - OVERSCAN), to = Math.min(this.rowStarts.length, Math.ceil(exact + view / height) + OVERSCAN);
-      for (const [index, row] of this.rows) if (index < from || index >= to) { row.node.remove(); this.rows.delete(index); }
-      for (let index = from; index < to; index++) {
-        if (!this.rows.has(index)) this.rows.set(index, this.build(index));
-        this.rows.get(index).node.style.top = `${index * height + this.shift}px`;
-      }
+      this.rows.show(from, to);
+      for (const row of this.rows) row.node.style.top = `${row.index * height + this.shift}px`;
       this.showMarks();
       this.map.showWindow(exact, view / height);
-    }
-
-    rowOf(index) {
-      const start = this.rowStarts[index];
-      const end = index + 1 < this.rowStarts.length ? this.rowStarts[index + 1] : this.segments.data.length;
-      return { index, start, end, cells: this.segments.cells(start, end) };
-    }
-
-    build(index) {
-      const row = this.rowOf(index);
-      row.node = make("div", "seg-row", this.spacer);
-      row.node.style.height = `${this.shape.height}px`;
-      const ruler = make("span", "seg-ruler", row.node, String(row.start + this.segments.origin).padStart(4, "0"));
-      ruler.style.top = `${this.shape.text}px`;
-      if (this.segments.groups.length > 1) this.segments.groups.forEach((group, g) => {
-        make("span", "seg-label", row.node, group.label).style.top = `${this.shape.lanes[g][0] - 2}px`;
-      });
-      row.canvas = make("canvas", "", row.node);
-      row.canvas.setAttribute("aria-hidden", "true");
-      hnet.paint.drawRow(row.canvas, this, row);
-      const line = make("div", "seg-text", row.node);
-      line.style.top = `${this.shape.text}px`;
-      this.fill(line, row.cells);
-      return row;
-    }
-
-    /* Plain characters share text nodes; whatever could move its neighbours gets a box of exactly its cells. */
-    fill(line, cells) {
-      let plain = "";
-      const flush = () => { if (plain) line.append(plain); plain = ""; };
-      for (const cell of cells) {
-        if (cell.gap) { flush(); make("span", "seg-gap", line); }
-        if (cell.kind === "text" || cell.kind === "space") { plain += cell.text; continue; }
-        flush();
-        make("span", `seg-${cell.kind}`, line, cell.text).style.width = `${cell.width * this.cellWidth}px`;
-      }
-      flush();
     }
 
     scrollToRow(index, centre) {
@@ -192,7 +163,7 @@
 
     cellUnder(event) {
       const node = event.target.closest && event.target.closest(".seg-row");
-      const row = node && [...this.rows.values()].find((each) => each.node === node);
+      const row = this.rows.of(node);
       if (!row || !row.cells.length) return null;
       const x = (event.clientX - node.getBoundingClientRect().left - this.gutter) / this.cellWidth;
       if (x < 0) return null;
@@ -206,6 +177,7 @@
       if (press) this.anchor = event.shiftKey ? this.anchor ?? this.caret : null;
       else if (event.buttons & 1) this.anchor = this.anchor ?? this.caret;
       if (press || event.buttons & 1) this.caret = cell.at;
+      if (press) this.linked.mark();
       this.hover = cell.at;
       this.showMarks();
       this.inspect();
@@ -219,6 +191,7 @@
       const index = hnet.floorIndex(this.rowStarts, this.caret), rows = this.scroller.clientHeight / this.shape.height;
       if (index < this.firstRow + 1 || index > this.firstRow + rows - 2) this.scrollToRow(index, true);
       this.hover = null;
+      if (speak) this.linked.mark();
       this.render();
       this.inspect(speak);
     }
@@ -240,6 +213,7 @@
 
     inspect(speak = false) {
       if (!this.segments) return;
+      this.linked.here(this.hover ?? this.caret);
       this.inspector.show(this.segments, this.hover ?? this.caret, this.anchor === null ? null : this.range, speak);
     }
 
@@ -256,14 +230,14 @@
     /* Boxes of the pool over bytes [from, to) in the rows on screen; how many there are. */
     cover(pool, from, to, className) {
       let used = 0;
-      for (const [index, row] of this.rows) {
+      for (const row of this.rows) {
         if (row.end <= from || row.start >= to || !row.cells.length) continue;
         const first = row.cells.findLast((each) => each.at <= Math.max(from, row.start));
         const last = row.cells.findLast((each) => each.at < to);
         const box = pool[used] || (pool[used] = make("div", className, this.spacer));
         used++;
         box.hidden = false;
-        box.style.top = `${index * this.shape.height + this.shift + this.shape.text}px`;
+        box.style.top = `${row.index * this.shape.height + this.shift + this.shape.text}px`;
         box.style.left = `${this.gutter + first.column * this.cellWidth}px`;
         box.style.width = `${(last.column + last.width - first.column) * this.cellWidth}px`;
       }

@@ -41,6 +41,14 @@
       each.shown.textContent = Number(each.input.value).toFixed(2);
       this.schedule();
     }
+    /* Thresholds from a link, one a stage; null is the trained rule. */
+    set(thresholds) {
+      this.sliders.forEach(({ input, shown }, s) => {
+        input.value = thresholds[s] ?? TRAINED;
+        shown.textContent = Number(input.value).toFixed(2);
+      });
+      this.apply();
+    }
     toTrained() {
       for (const { input, shown } of this.sliders) { input.value = TRAINED; shown.textContent = TRAINED.toFixed(2); }
       this.schedule();

@@ -5,23 +5,29 @@ from functools import partial
 
 import gradio as gr
 
-from app import compare, handlers
+from app import agreement, compare, compare_files, handlers, references
 from app.session import Session
 from app.tabs import evidence, source
+from app.tabs.quiet import QUIET
 from app.viewer import SegmentViewer, follow
 
 HINT = (
-    "Pick an input and two or more models, then press Compare: all cut the same text, one under the other, "
-    "the line on top says how many of them cut where, and orange marks where they disagree."
+    "Pick an input and two or more models or references, then press Compare: all cut the same text, one under the "
+    "other, the line on top says how many of them cut where, and orange marks where they disagree."
 )
 HELP = (
     "A1 is stage 1 of model A. F1 counts the cuts both make; in brackets what two models with these rates would "
     "have by chance; F1* is 0 there and 1 at the best their rates allow. 1st in 2nd is the share of the first "
     "one's cuts that the second makes too: the fair measure between a deeper and a shallower stage. p comes from "
-    "circular shifts, q is p after Benjamini-Hochberg over these rows. Click a cell to see these two alone, "
-    "and where they differ most."
+    "circular shifts, q is p after Benjamini-Hochberg over these rows; \\* marks q below 0.05, \\*\\* below 0.01, "
+    "\\*\\*\\* below 0.001. Rows and columns stand in the order of a clustering (average linkage over 1 - kappa): "
+    "alike beside alike. Click a cell to see these two alone, where they differ most."
 )
-_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+GROUP_HELP = (
+    "The mean over pairs of different models inside a group, and between two groups, each stage by itself. The "
+    "interval covers 95 % of resamples of the training runs; it takes three runs in a group, or two on either side. "
+    "Fleiss' kappa is the agreement of all runs of a group at once, 0 at chance."
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Results:
     measure: gr.Dropdown
     matrix: gr.Dataframe
     table: gr.Dataframe
+    by: gr.Dropdown
+    groups: gr.Dataframe
     file: gr.DownloadButton
     kind: gr.Dropdown
     made: gr.DownloadButton
@@ -40,27 +48,26 @@ class Results:
 
 @dataclass(frozen=True)
 class States:
-    """What one person has compared, the table of agreement, and where a click in a table leads."""
+    """What one person has compared, how far it agrees, the matrix's order, and where a click in a table leads."""
 
     comparison: gr.State
     agreement: gr.State
+    order: gr.State
     jump: gr.JSON
 
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    states = States(
-        gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600), gr.JSON(visible=False)
-    )
+    states = States(*(gr.State(None, time_to_live=3600) for _ in range(3)), gr.JSON(visible=False))
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
             models = gr.Dropdown(
-                session.choices(),
+                [*session.choices(), *references.choices()],
                 value=[name for name in session.pair() if name],
                 multiselect=True,
                 max_choices=compare.MOST_MODELS,
-                label="Models (2 to 12)",
+                label="Models and references (2 to 12)",
                 elem_id="compare-models",
             )
             run = source.run_buttons("Compare", "compare")
@@ -78,28 +85,29 @@ def build(session: Session) -> None:
         "outputs": [states.comparison, results.viewer, results.windows],
     }
     for event in (stage.input, record.input, whole.click):
-        event(compare.on_view, **view, **_QUIET)
+        event(compare.on_view, **view, **QUIET)
     _connect_results(session, states, results)
 
 
 def _results() -> Results:
     viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
     windows = gr.Dataframe(
-        label="Where these two differ most (click a row to go there)",
+        label="Where the models shown differ most (click a row to go there)",
         interactive=False,
         visible=False,
+        max_height=220,
         elem_id="compare-windows",
         buttons=[],
     )
-    words = [(words, key) for key, (words, *_) in compare.MEASURES.items()]
+    words = [(words, key) for key, (words, *_) in agreement.MEASURES.items()]
     measure = gr.Dropdown(words, value="f1", label="Agreement of every pair, by", elem_id="compare-measure")
     matrix = gr.Dataframe(
         interactive=False, elem_id="compare-matrix", buttons=[], label="Agreement matrix", show_label=False
     )
     gr.Markdown(HELP, elem_classes="help")
     table = gr.Dataframe(
-        headers=["1st", "2nd", *compare.SHOWN.values()],
-        datatype=["str", "str", *["number"] * len(compare.SHOWN)],
+        headers=["1st", "2nd", *agreement.SHOWN.values()],
+        datatype=["str", "str", *["number"] * len(agreement.SHOWN)],
         interactive=False,
         max_height=300,
         elem_id="compare-table",
@@ -107,10 +115,11 @@ def _results() -> Results:
         label="Agreement",
         show_label=False,
     )
+    by, groups = _groups()
     with gr.Row(elem_classes="files"):
         file = evidence.download("CSV: agreement, all measures", "compare-csv")
         kind = gr.Dropdown(
-            [("other files", ""), *compare.FILES],
+            handlers.NO_FILES,
             value="",
             label="Other files",
             elem_classes="other",
@@ -120,7 +129,24 @@ def _results() -> Results:
             elem_id="compare-kind",
         )
         made = evidence.download("Save file", "compare-file")
-    return Results(viewer, windows, measure, matrix, table, file, kind, made)
+    return Results(viewer, windows, measure, matrix, table, by, groups, file, kind, made)
+
+
+def _groups() -> tuple[gr.Dropdown, gr.Dataframe]:
+    with gr.Accordion("Groups of models", open=False, elem_id="compare-grouped"):
+        by = gr.Dropdown(
+            list(agreement.GROUPS), value="domain and depth", label="Models grouped by", elem_id="compare-by"
+        )
+        gr.Markdown(GROUP_HELP, elem_classes="help")
+        table = gr.Dataframe(
+            interactive=False,
+            max_height=300,
+            elem_id="compare-groups",
+            buttons=[],
+            label="Agreement in and between groups",
+            show_label=False,
+        )
+    return by, table
 
 
 def _connect_run(session, states: States, panel, models, run, stage, record, results: Results) -> None:
@@ -131,30 +157,44 @@ def _connect_run(session, states: States, panel, models, run, stage, record, res
         inputs=[*panel.values, models, stage],
         outputs=[states.comparison, results.viewer, record, results.windows],
     )
+    ran.success(compare_files.file_choices, states.comparison, [results.kind, results.made], **QUIET)
     agreed = ran.success(
-        partial(compare.on_agreement, session),
+        agreement.on_agreement,
         [run.job, states.comparison],
-        [states.agreement, results.table, results.file],
+        [states.agreement, results.table, states.order],
         show_progress="full",
         show_progress_on=run.status,
         api_visibility="private",
     )
-    filled = [states.comparison, states.agreement, results.measure]
-    agreed.success(compare.on_matrix, filled, results.matrix, **_QUIET)
-    results.measure.input(compare.on_matrix, filled, results.matrix, **_QUIET)
+    _connect_agreement(session, states, agreed, results)
     source.on_failure(run, agreed)
-    agreed.success(handlers.on_end, None, run.stop, queue=False, **_QUIET)
+    agreed.success(handlers.on_end, None, run.stop, queue=False, **QUIET)
+
+
+def _connect_agreement(session: Session, states: States, agreed, results: Results) -> None:
+    """Matrix, groups and file follow the agreement, and the choice of a measure or of groups."""
+    both = [states.comparison, states.agreement]
+    in_matrix = {"inputs": [*both, results.measure], "outputs": results.matrix, **QUIET}
+    in_groups = {"inputs": [*both, results.measure, results.by], "outputs": results.groups, **QUIET}
+    for event in (agreed.success, results.measure.input):
+        event(agreement.on_matrix, **in_matrix).success(agreement.on_groups, **in_groups)
+    results.by.input(agreement.on_groups, **in_groups)
+    agreed.success(partial(compare_files.on_csv, session), both, results.file, **QUIET)
 
 
 def _connect_results(session: Session, states: States, results: Results) -> None:
-    results.matrix.select(
-        compare.on_cell, states.comparison, [states.comparison, results.viewer, results.windows], **_QUIET
+    clicked = results.matrix.select(
+        compare.on_cell,
+        [states.comparison, states.order],
+        [states.comparison, results.viewer, results.windows, states.jump],
+        **QUIET,
     )
-    picked = results.windows.select(compare.on_window, None, states.jump, queue=False, **_QUIET)
-    picked.success(None, states.jump, None, js=follow("compare-viewer"), **_QUIET)
+    clicked.success(None, states.jump, None, js=follow("compare-viewer"), **QUIET)
+    picked = results.windows.select(compare.on_window, None, states.jump, queue=False, **QUIET)
+    picked.success(None, states.jump, None, js=follow("compare-viewer"), **QUIET)
     results.kind.input(
-        partial(compare.on_file, session),
-        [states.comparison, states.agreement, results.kind],
+        partial(compare_files.on_file, session),
+        [states.comparison, states.agreement, results.measure, results.by, results.kind],
         results.made,
         show_progress="minimal",
         api_visibility="private",

@@ -1,152 +1,195 @@
-"""DNA: a record of a FASTA or GenBank file, a region of it, its genes above the bases."""
+"""DNA: a record of a FASTA or GenBank file as tracks, the bases below them, and what the cuts have to do with genes."""
 
 from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
 
-from app import dna, handlers
+from app import dna, handlers, meaning
+from app.genome_view import GenomeView, go_to
 from app.session import Session
-from app.tabs import evidence, source
+from app.tabs import evidence, genome, source
+from app.tabs.genome import note
+from app.tabs.quiet import QUIET
 from app.viewer import SegmentViewer
 
 HINT = (
-    "Pick the phage or upload a FASTA or GenBank file (.gz too), then press Analyse: "
-    "the bases appear here, cut where the model cuts them."
+    "Pick the phage or upload a FASTA or GenBank file (.gz too), then press Analyse: the genes, the boundary "
+    "probability p and the chunks appear here as tracks, and the bases on screen below them."
+)
+BASES = "The bases of the tracks' region appear here, cut where the model cuts them."
+HELP = (
+    "p is the boundary probability at each base, its mean where a pixel is many bases; chunks are drawn below 12,000 "
+    "bases; with several models the share of them that cut stands above. Drag to move, or use the arrow keys, plus and "
+    "minus: the bases below follow. The table under them and its files are those of the first model."
 )
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The left column."""
+    """The left column. Each note stands below the control that it speaks of."""
 
     panel: source.SourcePanel
+    panel_note: gr.Textbox
     annotation: gr.File
+    annotation_note: gr.Textbox
     record: gr.Dropdown
-    gene: gr.Dropdown
+    models: gr.Dropdown
+    run: source.Run
+    find: gr.Textbox
     start: gr.Number
     end: gr.Number
+    show: gr.Button
+    place_note: gr.Textbox
     per_row: gr.Dropdown
     group: gr.Dropdown
-    model: gr.Dropdown
-    run: source.Run
-    show: gr.Button
 
 
 @dataclass(frozen=True)
 class States:
-    """What one person has open: the records read, the analysis of one of them."""
+    """What one person has open: the records read, one of them under some models, and the first model's analysis."""
 
     records: gr.State
+    opened: gr.State
     done: gr.State
+
+
+@dataclass(frozen=True)
+class Views:
+    """The genome view and the bases below it."""
+
+    tracks: GenomeView
+    bases: SegmentViewer
 
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    states = States(gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600))
+    states = States(*(gr.State(None, time_to_live=3600) for _ in range(3)))
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             controls = _controls(session)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            viewer = SegmentViewer({"hint": HINT}, elem_id="dna-viewer")
+            tracks = GenomeView({"hint": HINT}, elem_id="dna-genome")
+            gr.Markdown(HELP, elem_classes="help")
+            views = Views(tracks, SegmentViewer({"hint": BASES}, elem_id="dna-viewer"))
+            sections = genome.build()
             below = evidence.build("dna", (controls.start, controls.end))
     _connect_records(session, controls, states)
-    ran = _connect_run(session, controls, states, viewer, below)
-    _connect_region(session, controls, states, viewer, below, ran)
+    ran = _connect_run(session, controls, states, views, below)
+    genome.connect(session, sections, states.opened, ran)
+    _connect_place(session, controls, states, views, below, (ran, sections.motif.table))
 
 
 def _controls(session: Session) -> Controls:
     hint = "Paste FASTA: a line with > and a name, then the bases"
     panel = source.build(session, "dna", "lambda", hint, dna=True)
-    label = "Annotation (GFF3 or GenBank, optional)"
+    panel_note = note("dna-panel-note")
     annotation = gr.File(
-        label=label, type="filepath", height=130, elem_id="dna-annotation", elem_classes="file"
+        label="Annotation: GFF3, GTF, BED or GenBank (optional)",
+        type="filepath",
+        height=130,
+        elem_id="dna-annotation",
+        elem_classes="file",
     )
+    annotation_note = note("dna-annotation-note")
     # Any value passes: what was picked may belong to the records before these; the handler says so.
     record = gr.Dropdown([], label="Record", elem_id="dna-record", allow_custom_value=True)
-    gene = gr.Dropdown([], label="Go to gene", elem_id="dna-gene")
+    others = session.choices(dna=False)
+    models = gr.Dropdown(
+        [("the best for DNA", handlers.AUTO), *session.choices(dna=True), *others],
+        value=[handlers.AUTO],
+        multiselect=True,
+        max_choices=dna.MOST_MODELS,
+        label=f"Models (1 to {dna.MOST_MODELS})",
+        elem_id="dna-model",
+    )
+    run = source.run_buttons("Analyse", "dna")
+    place = _place()
+    return Controls(
+        panel, panel_note, annotation, annotation_note, record, models, run, *place, *_rows_of_bases()
+    )
+
+
+def _place() -> tuple[gr.Textbox, gr.Number, gr.Number, gr.Button, gr.Textbox]:
+    find = gr.Textbox(
+        label="Go to",
+        placeholder="gene, locus tag or 1000-2000, then Enter",
+        elem_id="dna-find",
+        lines=1,
+        max_lines=1,
+    )
     half = {"min_width": 110}
     with gr.Row(elem_classes="bar"):
         start = gr.Number(0, label="From (0-based)", precision=0, minimum=0, elem_id="dna-start", **half)
         end = gr.Number(0, label="to (not included)", precision=0, minimum=0, elem_id="dna-end", **half)
+    show = gr.Button("Show region", elem_id="dna-show")
+    return find, start, end, show, note("dna-place-note")
+
+
+def _rows_of_bases() -> tuple[gr.Dropdown, gr.Dropdown]:
+    half = {"min_width": 110}
+    groups = [("tens", 10), ("codons, in frame", 3)]
     with gr.Row(elem_classes="bar"):
         per_row = gr.Dropdown([30, 60, 90, 120], value=90, label="Bases a row", elem_id="dna-per-row", **half)
-        groups = [("tens", 10), ("codons", 3)]
         group = gr.Dropdown(groups, value=10, label="Grouped in", elem_id="dna-group", **half)
-    models = [("the best for DNA", handlers.AUTO), *session.choices(dna=True)]
-    model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="dna-model")
-    run = source.run_buttons("Analyse", "dna")
-    show = gr.Button("Show region", elem_id="dna-show")
-    return Controls(panel, annotation, record, gene, start, end, per_row, group, model, run, show)
-
-
-_QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+    return per_row, group
 
 
 def _connect_records(session: Session, c: Controls, states: States) -> None:
-    """Whatever brings other DNA fills the record list; picking a record fills its genes and region."""
+    """Whatever brings other DNA fills the record list; picking a record puts the region at its start."""
     page, panel = gr.context.Context.root_block, c.panel
     loads = [page.load, panel.sample.input, panel.source.change, panel.upload.upload, panel.text.blur]
     gr.on(
         [*loads, c.annotation.upload, c.annotation.clear],
         partial(dna.on_records, session),
         [*panel.values, c.annotation],
-        [states.records, c.record, c.gene, c.start, c.end],
-        **_QUIET,
+        [states.records, c.record, c.start, c.end, c.annotation_note, c.panel_note],
+        **QUIET,
     )
-    c.record.input(dna.on_record, [states.records, c.record], [c.gene, c.start, c.end], **_QUIET)
+    c.record.input(dna.on_record, [states.records, c.record], [c.start, c.end, c.place_note], **QUIET)
 
 
-def _connect_run(
-    session: Session, c: Controls, states: States, viewer: SegmentViewer, below: evidence.Evidence
-):
+def _connect_run(session: Session, c: Controls, states: States, views: Views, below: evidence.Evidence):
+    inputs = [*c.panel.values, c.annotation, states.records, c.record, c.models]
+    drawn = [states.opened, states.done, views.tracks, views.bases, below.stage, below.page]
     ran = source.connect_run(
         c.run,
         fn=partial(dna.on_dna, session),
-        inputs=[
-            *c.panel.values,
-            c.annotation,
-            states.records,
-            c.record,
-            c.model,
-            c.start,
-            c.end,
-            c.per_row,
-            c.group,
-        ],
-        outputs=[
-            states.records,
-            c.record,
-            c.gene,
-            c.start,
-            c.end,
-            states.done,
-            viewer,
-            below.stage,
-            below.page,
-        ],
+        inputs=[*inputs, c.start, c.end, c.per_row, c.group],
+        outputs=[states.records, c.record, c.annotation_note, c.start, c.end, *drawn],
     )
-    shown = (states.records, c.start, c.end, c.per_row, c.group)
+    shown = (states.opened, c.start, c.end, c.per_row, c.group)
     evidence.connect(session, below, states.done, "dna-viewer", (dna.on_region_picture, shown))
     evidence.after(session, below, states.done, ran)
     return ran
 
 
-def _connect_region(
-    session: Session, c: Controls, states: States, viewer, below: evidence.Evidence, ran
+def _connect_place(
+    session: Session, c: Controls, states: States, views: Views, below: evidence.Evidence, others: tuple
 ) -> None:
-    """A new region is drawn from the analysis at hand; its table and file follow."""
-    place = [states.done, states.records, c.record, c.start, c.end, c.per_row, c.group]
-    region = {"inputs": place, "outputs": [viewer, c.start, c.end], **_QUIET}
-    chosen = c.gene.input(dna.on_gene, c.gene, [c.start, c.end], **_QUIET)
-    events = [
-        c.show.click(dna.on_region, **region),
-        chosen.success(dna.on_look, **region),
-        *(each.input(dna.on_look, **region) for each in (c.per_row, c.group)),
+    """Another place is drawn from the analyses at hand; the genome view, the table and the region's file follow.
+
+    others: the event of a new analysis, and the table of a motif's places
+    """
+    (ran, places), rows = others, [c.per_row, c.group]
+    outputs = [views.bases, c.start, c.end, c.place_note]
+    place = {"inputs": [states.opened, c.record, c.start, c.end, *rows], "outputs": outputs, **QUIET}
+    seek = [states.records, c.record, c.find, c.start, c.end]
+    found = c.find.submit(dna.on_find, seek, [c.start, c.end, c.place_note], **QUIET)
+    named = {**place, "outputs": outputs[:3]}  # the note says what was found
+    picked = places.select(meaning.on_hit, None, [c.start, c.end], queue=False, **QUIET)
+    asked = [
+        picked.success(dna.on_place, **place),
+        c.show.click(dna.on_place, **place),
+        found.success(lambda *values: dna.on_place(*values)[:3], **named),
     ]
+    for event in asked:
+        event.success(None, [c.start, c.end], None, js=go_to("dna-genome"), **QUIET)
+    moved = views.tracks.locus(dna.on_locus, [states.opened, c.record, *rows], outputs, **QUIET)
+    events = [*asked, moved, *(each.input(dna.on_place, **place) for each in rows)]
     for drawn in events:
         evidence.page_after(session, below, states.done, drawn)
     for drawn in (ran, *events):
         drawn.success(
-            partial(dna.on_region_files, session), [states.done, c.start, c.end], below.part, **_QUIET
+            partial(dna.on_region_files, session), [states.opened, c.start, c.end], below.part, **QUIET
         )

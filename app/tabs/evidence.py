@@ -7,10 +7,8 @@ import gradio as gr
 
 from app import handlers
 from app.session import Session
+from app.tabs.quiet import QUIET
 from app.viewer import follow
-
-_PRIVATE = {"api_visibility": "private"}
-_HIDDEN = {"show_progress": "hidden", **_PRIVATE}
 
 
 @dataclass(frozen=True)
@@ -147,20 +145,20 @@ def connect(session: Session, evidence: Evidence, done: gr.State, viewer: str, p
         [done, evidence.kind, *inputs],
         evidence.file,
         show_progress="minimal",
-        **_PRIVATE,
+        api_visibility="private",
     )
     picks = ((evidence.table, handlers.on_chunk), (evidence.words, handlers.on_word))
     for table, handler in picks:
-        picked = table.select(handler, None, evidence.jump, queue=False, **_HIDDEN)
-        picked.success(None, evidence.jump, None, js=follow(viewer), **_HIDDEN)
+        picked = table.select(handler, None, evidence.jump, queue=False, **QUIET)
+        picked.success(None, evidence.jump, None, js=follow(viewer), **QUIET)
 
 
 def after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
     """Fill table, files, plots and dictionary once `event` (an analysis, drawn already) has succeeded."""
     filled = event.success(**_page(session, evidence, done))
-    event.success(handlers.file_choices, done, [evidence.kind, evidence.file], **_HIDDEN)
+    event.success(handlers.file_choices, done, [evidence.kind, evidence.file], **QUIET)
     drawn = filled.success(
-        partial(handlers.on_everything, session), done, [evidence.everything, *evidence.plots], **_HIDDEN
+        partial(handlers.on_everything, session), done, [evidence.everything, *evidence.plots], **QUIET
     )
     drawn.success(**_words(session, evidence, done))
 
@@ -175,7 +173,7 @@ def _page(session: Session, evidence: Evidence, done: gr.State) -> dict:
         "fn": partial(handlers.on_page, session),
         "inputs": [done, evidence.stage, evidence.page, *evidence.region],
         "outputs": [evidence.table, evidence.page, evidence.line, evidence.shown],
-        **_HIDDEN,
+        **QUIET,
     }
 
 
@@ -184,5 +182,5 @@ def _words(session: Session, evidence: Evidence, done: gr.State) -> dict:
         "fn": partial(handlers.on_dictionary, session),
         "inputs": [done, evidence.stage],
         "outputs": [evidence.words, evidence.words_line, evidence.words_file],
-        **_HIDDEN,
+        **QUIET,
     }

@@ -1,14 +1,19 @@
-"""Comparisons as functions: all models over all records, the matrix, a pair and where it differs."""
+"""Comparisons as functions: all models over all records, references, the matrix, groups, where models differ."""
+
+import json
 
 import gradio as gr
 import numpy as np
 import pandas as pd
+import pyBigWig
 import pytest
 
-from analysis.agreement import compare as agreement
+from analysis.agreement import compare as pair_of
 from analysis.inputs import Sequence
-from app import compare
+from analysis.provenance import file_hash
+from app import agreement, compare, compare_files, references
 from app.job import Job
+from hnet_core.errors import InputError
 
 TEXT = "It was the best of times, it was the worst of times. " * 12
 MODELS = ["english_a", "english_b", "code_a"]
@@ -24,8 +29,8 @@ def comparison(session):
 
 
 @pytest.fixture(scope="module")
-def table(session, comparison):
-    return compare.on_agreement(session, Job(), comparison)
+def agreed(comparison):
+    return agreement.on_agreement(Job(), comparison)
 
 
 def test_all_models_are_drawn_with_the_stage_compared(session):
@@ -48,58 +53,159 @@ def test_every_record_can_be_shown(session):
     assert compare.on_view(None, None, 0) == (gr.skip(),) * 3
 
 
-def test_agreement_holds_every_pair_of_stages(comparison, table):
-    whole, shown, file = table
+def test_agreement_holds_every_pair_of_stages(session, comparison, agreed):
+    whole, shown, order = agreed
     assert shown[["1st", "2nd"]].agg("".join, axis=1).tolist() == ["A0B0", "A0B1", "A0C0", "B0C0", "B1C0"]
-    want = agreement(comparison.analyses[1], comparison.analyses[2], 1, 0)
-    assert whole["f1"].iloc[4] == want["f1"] and (whole["q_value"] >= whole["p_value"]).all()
-    assert len(pd.read_csv(file["value"])) == 5
+    want = pair_of(comparison.analyses[1], comparison.analyses[2], 1, 0)
+    assert whole.table["f1"].iloc[4] == want["f1"]
+    assert (whole.table["q_value"] >= whole.table["p_value"]).all()
+    assert sorted(order) == comparison.sides
+    made = compare_files.on_csv(session, comparison, whole)["value"]
+    assert len(pd.read_csv(made)) == 5
 
 
-def test_matrix_reads_from_row_to_column(comparison, table):
-    cells = compare.on_matrix(comparison, table[0], "containment_ab").set_index("")
-    row = table[0].iloc[1]
-    assert cells.loc["A0", "B1"] == f"{row['containment_ab']:.3f} ({row['containment_ab_chance']:.3f})"
-    assert cells.loc["B1", "A0"] == f"{row['containment_ba']:.3f} ({row['containment_ba_chance']:.3f})"
+def test_matrix_reads_from_row_to_column_in_the_order_of_the_clusters(comparison, agreed):
+    whole = agreed[0]
+    cells = agreement.on_matrix(comparison, whole, "containment_ab").set_index("")
+    assert list(cells.columns) == list(cells.index) == [compare.label(*side) for side in whole.order]
+    row = whole.table.iloc[1]
+    ab = f"{row['containment_ab']:.3f} ({row['containment_ab_chance']:.3f})"
+    ba = f"{row['containment_ba']:.3f} ({row['containment_ba_chance']:.3f})"
+    assert cells.loc["A0", "B1"].startswith(ab) and cells.loc["B1", "A0"].startswith(ba)
     assert cells.loc["B0", "B1"] == cells.loc["A0", "A0"] == ""
-    assert set(compare.MEASURES) <= set(table[0].columns)
-    for measure in compare.MEASURES:
-        compare.on_matrix(comparison, table[0], measure)
+    assert set(agreement.MEASURES) <= set(whole.table.columns)
+    for measure in agreement.MEASURES:
+        agreement.on_matrix(comparison, whole, measure)
+
+
+@pytest.mark.parametrize(("q", "mark"), [(0.0009, " ***"), (0.009, " **"), (0.049, " *"), (0.05, "")])
+def test_a_cell_carries_the_mark_of_its_q(comparison, agreed, q, mark):
+    table = agreed[0].table.assign(q_value=q, kappa=0.25)
+    cells = agreement.matrix(comparison, agreement.Agreement(table, agreed[2]), "kappa").set_index("")
+    assert cells.loc["A0", "C0"] == "0.250" + mark
+
+
+def test_alike_stand_beside_alike(session):
+    """Words and white space cut alike in English: they are neighbours, whatever was picked between them."""
+    done = run(session, models=["ref:words", "ref:fixed:5", "english_a", "ref:spaces"])[0]
+    order = agreement.on_agreement(Job(), done)[2]
+    assert abs(order.index((0, 0)) - order.index((3, 0))) == 1
+
+
+def test_groups_have_means_and_intervals(comparison, agreed):
+    shown = agreement.on_groups(comparison, agreed[0], "f1", "depth")
+    row = shown[(shown["group"] == "depth 1, stage 0") & (shown["with"] == "depth 1, stage 0")]
+    f1 = row[row["measure"] == "F1"]
+    assert f1["mean"].item() == round(float(agreed[0].table["f1"].iloc[2]), 4)
+    assert f1["models"].item() == "2 and 2" and f1["95 % interval"].item() == "too few runs"
+    assert "Fleiss' kappa" in set(row["measure"])
+    with pytest.raises(gr.Error, match="no means of groups"):
+        agreement.on_groups(comparison, agreed[0], "pk", "depth")
+    with pytest.raises(gr.Error, match="pick one of depth"):
+        agreement.on_groups(comparison, agreed[0], "f1", "colour")
+
+
+def test_references_stand_beside_models(session):
+    done, value, *_ = run(session, models=["english_a", "ref:spaces", "ref:byte-pairs", "ref:random:0.2"])
+    starts = done.analyses[1].chunks_of("pasted text", 0)["start"].tolist()
+    spaces = [at for at, char in enumerate(TEXT) if char == " "]
+    assert starts == [0, *spaces]
+    assert value["groups"][1]["name"] == "white space"
+    pairs = done.analyses[2].chunks_of("pasted text", 0)
+    assert pairs["n_bytes"].sum() == len(TEXT) and pairs["n_bytes"].max() > 3
+
+
+@pytest.mark.parametrize("name", ["ref:gold:/etc/passwd", "ref:bpe:300:/etc/passwd", "ref:nothing", "ref:"])
+def test_only_listed_references_can_be_asked_for(session, name):
+    with pytest.raises(InputError, match="no reference named"):
+        references.reference(name, [Sequence("t", b"abc")])
+
+
+def test_what_a_reference_refuses_is_one_sentence(session):
+    with pytest.raises(gr.Error, match="Python"):
+        run(session, text="def f(:\n  (", models=["english_a", "ref:python-tokens"])
 
 
 def select(index, row=()):
     return gr.SelectData(None, {"index": index, "value": "", "row_value": list(row)})
 
 
-def test_a_cell_shows_its_two_models_and_where_they_differ(comparison):
-    pair, value, update = compare.on_cell(comparison, select([2, 1]))
+def test_a_cell_shows_its_two_models_and_where_they_differ(comparison, agreed):
+    order = agreed[2]
+    row, column = order.index((1, 1)), order.index((0, 0)) + 1
+    pair, value, update, place = compare.on_cell(comparison, order, select([row, column]))
     assert pair.pair == (0, 0, 1, 1) and [g["label"] for g in value["groups"]] == ["A", "B"]
     found = update["value"]
     a, b = (set(comparison.analyses[i].chunks_of("pasted text", s)["start"]) for i, s in ((0, 0), (1, 1)))
     first = found.iloc[0]
     assert first["differing"] == sum(first["start"] <= at < first["end"] for at in a ^ b)
+    assert place == {"start": first["start"], "end": first["end"]}
     counts = np.bincount(np.array(sorted(a ^ b)) // 64)
     assert first["differing"] == counts.max()
     with pytest.raises(gr.Error, match="two different models"):
-        compare.on_cell(comparison, select([1, 3]))
+        compare.on_cell(comparison, order, select([row, order.index((1, 0)) + 1]))
 
 
-@pytest.mark.parametrize("key", [key for _, key in compare.FILES])
-def test_files(session, comparison, table, key):
-    made = compare.on_file(session, comparison, table[0], key)["value"]
-    if key == "chunks.parquet":
-        assert set(pd.read_parquet(made)["model"]) == set(MODELS)
-    if key == "agreement.parquet":
-        assert len(pd.read_parquet(made)) == 5
-    with open(made, "rb") as file:
-        assert file.read(4)
+def test_the_widest_disagreement_of_all_models_comes_first(comparison):
+    starts = [set(each.chunks_of("pasted text", 0)["start"]) for each in comparison.analyses]
+    apart = set.union(*starts) - set.intersection(*starts)
+    table = compare.windows(comparison)
+    assert table["differing"].iloc[0] == np.bincount(np.array(sorted(apart)) // 64).max()
+    assert table["differing"].is_monotonic_decreasing
 
 
-def test_a_stop_reaches_the_agreement(session, comparison):
+def save(session, comparison, whole, key, measure="f1", by="depth"):
+    return compare_files.on_file(session, comparison, whole, measure, by, key)["value"]
+
+
+@pytest.fixture(scope="module")
+def dna(session):
+    done = run(session, ">one\nACGTACGTTTACGGAT\n>two\nGGGGCCCCAAAA\n", ["dna_a", "ref:codons"])[0]
+    return done, agreement.on_agreement(Job(), done)[0]
+
+
+def test_every_file_of_a_comparison(session, dna):
+    done, whole = dna
+    keys = [key for _, key in compare_files.choices(done)]
+    assert {"chunks.bed", "chunks.gff3", "p.bedgraph", "consensus.bw", "groups.parquet"} <= set(keys)
+    for key in keys:
+        with open(save(session, done, whole, key), "rb") as file:
+            content = file.read()
+        assert content and (key.endswith((".csv", ".bw")) or b"weights_sha256" in content), key
+
+
+def test_the_consensus_track_is_the_share_of_models(session, dna):
+    shares = pd.read_csv(save(session, *dna, "consensus.csv"))
+    with pyBigWig.open(save(session, *dna, "consensus.bw")) as track:
+        assert track.chroms() == {"one": 16, "two": 12}
+        for name, byte, share in shares[["sequence", "byte", "share"]].itertuples(index=False):
+            assert track.values(name, byte, byte + 1) == [pytest.approx(share)]
+
+
+def test_a_file_says_which_weights_made_it(session, models_dir, dna):
+    with open(save(session, *dna, "provenance.json"), encoding="utf-8") as file:
+        facts = json.load(file)
+    want = file_hash(models_dir / "dna_a" / "model.safetensors")
+    assert facts["models"]["dna_a"]["weights_sha256"] == want and facts["code_version"]
+    assert facts["options"]["compared"] == ["dna_a, stage 0", "ref:codons, stage 0"]
+    assert facts["input"]["bytes"] == 28
+
+
+def test_files_of_a_text_have_no_tracks(session, comparison, agreed):
+    assert not [key for _, key in compare_files.choices(comparison) if key.endswith((".bed", ".bw", ".gff3"))]
+    chunks = pd.read_parquet(save(session, comparison, agreed[0], "chunks.parquet"))
+    assert set(chunks["model"]) == set(MODELS)
+    with pytest.raises(gr.Error, match="no such file"):
+        save(session, comparison, agreed[0], "chunks.bed")
+    with pytest.raises(gr.Error, match="no agreement"):
+        save(session, comparison, None, "matrix.csv")
+
+
+def test_a_stop_reaches_the_agreement(comparison):
     job = Job()
     job.stop()
     with pytest.raises(gr.Error, match="Stopped"):
-        compare.on_agreement(session, job, comparison)
+        agreement.on_agreement(job, comparison)
 
 
 def test_hostile_record_name_is_data(session):
@@ -107,6 +213,5 @@ def test_hostile_record_name_is_data(session):
         tuple(session.analyse([Sequence("</script><b>", b"abc abc")], name) for name in MODELS[:2]),
         "</script><b>",
     )
-    made = compare.on_file(session, done, None, "html")["value"]
-    with open(made, encoding="utf-8") as file:
+    with open(save(session, done, None, "html"), encoding="utf-8") as file:
         assert "</script><b>" not in file.read()

@@ -1,95 +1,178 @@
-"""The DNA tab's handlers."""
+"""The DNA tab's handlers: records, annotations, places, the base view."""
+
+from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 import pytest
 
-from app import dna
+from app import bases, dna
 from app import session as limits
 from app.job import Job
 
 FASTA = ">one first\n" + "ACGTTGCA" * 20 + "\n>two\n" + "GGGATTTACA" * 30 + "\n"
+GFF = (
+    "##gff-version 3\n{0}\t.\tgene\t11\t70\t.\t+\t.\tID=g1;Name=abc;locus_tag=b0001\n"
+    "{0}\t.\tCDS\t11\t70\t.\t+\t0\tID=c1;Name=P1;Parent=g1\n"
+)
+GENBANK = """LOCUS       REC1                  60 bp    DNA     linear   BCT 01-JAN-2000
+ACCESSION   REC1
+VERSION     REC1.1
+FEATURES             Location/Qualifiers
+     gene            complement(4..33)
+                     /gene="xyz"
+                     /locus_tag="T_01"
+     CDS             complement(4..33)
+                     /gene="xyz"
+ORIGIN
+        1 acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt
+//
+"""
 
 
-def records_of(session, text=FASTA):
-    return dna.on_records(session, "paste", text, None, "lambda", None)
+def records_of(session, text=FASTA, annotation=None):
+    return dna.on_records(session, "paste", text, None, "lambda", annotation)
 
 
-def run(session, records, record, start=0, end=100, text=FASTA, model="auto", per_row=60):
+def run(session, records, record, start=0, end=100, text=FASTA, models=("auto",), annotation=None):
+    place = (start, end, 60, 10)
     return dna.on_dna(
-        session, Job(), "paste", text, None, "lambda", None, records, record, model, start, end, per_row, 10
+        session, Job(), "paste", text, None, "lambda", annotation, records, record, list(models), *place
     )
 
 
+@pytest.fixture
+def gff(tmp_path):
+    path = tmp_path / "two.gff3"
+    path.write_text(GFF.format("two"))
+    return str(path)
+
+
+@pytest.fixture
+def opened(session, gff):
+    records = records_of(session, annotation=gff)[0]
+    return run(session, records, "two", annotation=gff)[5]
+
+
 def test_records_are_offered_with_their_lengths(session):
-    records, names, genes, start, end = records_of(session)
+    records, names, start, end, about_annotation, about_dna = records_of(session)
     assert [name for _, name in names["choices"]] == ["one", "two"] and names["value"] == "one"
-    assert (genes["choices"], start, end) == ([], 0, 160)
-    assert dna.on_record(records, "two")[1:] == (0, 300)
+    assert (start, end, about_annotation, about_dna) == (0, 160, "", "")
+    assert dna.on_record(records, "two") == (0, 300, "")
 
 
 def test_lambda_comes_with_its_genes(session):
-    records, _, genes, _, end = dna.on_records(session, "sample", "", None, "lambda", None)
-    assert end == 48502 and any(label.startswith("cro ") for label, _ in genes["choices"])
-    spot = next(value for label, value in genes["choices"] if label.startswith("cro "))
-    first, last = dna.on_gene(spot)
-    assert f"{first + 30}-{last - 30}" == spot and len(records.features) > 70
+    records, _, _, end, *_ = dna.on_records(session, "sample", "", None, "lambda", None)
+    assert end == dna.FIRST_VIEW and len(records.features) > 70
+    start, end, words = dna.on_find(records, "NC_001416.1", "cro", 0, 100)
+    assert (start, end) == (38022 - 30, 38315 + 30) and words.startswith("gene cro [38,022, 38,315) +, 1 of ")
 
 
-def test_annotation_of_another_genome_shows_no_genes(session, tmp_path):
+def test_annotation_of_another_genome_is_told_beside_it_and_the_records_stay(session, tmp_path):
     path = tmp_path / "x.gff3"
-    path.write_text("##gff-version 3\nother\t.\tgene\t1\t9\t.\t+\t.\tID=g;Name=g\n")
-    genes = dna.on_records(session, "paste", FASTA, None, "lambda", str(path))[2]
-    assert genes["choices"] == []
+    path.write_text(GFF.format("other"))
+    records, *_, about_annotation, about_dna = records_of(session, annotation=str(path))
+    assert "x.gff3: is of another genome" in about_annotation and about_dna == ""
+    assert records.features is None and len(records.sequences) == 2
+    path.write_text("this is no annotation\n")
+    assert "x.gff3, line 1" in records_of(session, annotation=str(path))[4]
+
+
+def test_genbank_brings_its_own_annotation(session, tmp_path):
+    path = tmp_path / "r.gb"
+    path.write_text(GENBANK)
+    records, *_ = dna.on_records(session, "upload", "", str(path), "lambda", None)
+    found = [dna.on_find(records, "REC1.1", name, 0, 9) for name in ("xyz", "XYZ", "t_01")]
+    assert [(start, end) for start, end, _ in found] == [(0, 60)] * 3
+    path.write_text(GENBANK.split("ORIGIN")[0] + "ORIGIN\n//\n")
+    changed = dna.on_records(session, "upload", "", str(path), "lambda", None)
+    assert changed[:5] == (gr.skip(),) * 5 and "ORIGIN" in changed[5]
+
+
+def test_places_are_found_by_name_tag_part_and_region(session, gff):
+    records = records_of(session, annotation=gff)[0]
+    find = lambda text, start=0, end=9: dna.on_find(records, "two", text, start, end)  # noqa: E731
+    for text in ("abc", "ABC", "b0001", "ab", "000"):
+        assert find(text)[:2] == (0, 100), text
+    for text in ("20-50", "two:20..50", "20 50", "[20, 50)"):
+        assert find(text)[:2] == (20, 50), text
+    assert find("1,0-30")[:2] == (10, 30)
+    start, end, words = find("nothing")
+    assert (start, end) == (gr.skip(),) * 2 and "no feature of two is named 'nothing'" in words
+    assert "beyond the 300 bases of two" in find("200-301")[2] and "at least one base" in find("50-20")[2]
+    assert "write a gene" in find("  ")[2] and "no record yet" in dna.on_find(None, None, "a", 0, 1)[2]
+
+
+def test_asking_again_leads_to_the_next_of_that_name(session, tmp_path):
+    path = tmp_path / "two.gff3"
+    line = "two\t.\tgene\t{}\t{}\t.\t+\t.\tName=rep\n"
+    path.write_text("".join(line.format(a, a + 19) for a in (41, 101, 201)))
+    records, places, at = records_of(session, annotation=str(path))[0], [], (0, 10)
+    for _ in range(4):
+        *at, words = dna.on_find(records, "two", "rep", *at)
+        places.append(tuple(at))
+    assert places == [(10, 90), (70, 150), (170, 250), (10, 90)] and "1 of 3" in words
 
 
 def test_region_of_a_record(session):
-    records, *_ = records_of(session)
-    *_, first, last, done, value, stages, page = run(session, records, "two", 50, 1000)
+    records = records_of(session)[0]
+    out = run(session, records, "two", 50, 1000)
+    first, last, opened, done, tracks, value, stages, page = out[3:]
     assert (first, last, page) == (50, 300, 1) and done.sequences[0].name == "two"
-    assert value["origin"] == 50 and len(stages["choices"]) == 2
-    again, *_ = dna.on_region(done, records, "two", 10, 40, 30, 3)
-    assert again["origin"] == 10 and again["bases"] == {"perRow": 30, "group": 3}
+    assert (
+        value["origin"] == 50
+        and len(stages["choices"]) == 2
+        and (tracks["start"], tracks["end"]) == (50, 300)
+    )
+    again, start, end, words = dna.on_place(opened, "two", 10, 40, 30, 10)
+    assert again["origin"] == 10 and again["bases"] == {"perRow": 30, "group": 10}
+    assert (start, end, words) == (10, 40, "")
+    moved = dna.on_locus(opened, "two", 30, 10, SimpleNamespace(start=10, end=40))
+    assert moved == (again, 10, 40, "")
 
 
 def test_text_pasted_a_moment_ago_is_read_by_analyse(session):
     old, *_ = records_of(session)
     text = ">new\n" + "ACGT" * 30
-    records, names, _, first, last, done, *_ = run(session, old, "two", 7, 9, text)
-    assert done.sequences[0].name == names["value"] == "new" and (first, last) == (0, 120)
+    records, names, _, first, last, opened, *_ = run(session, old, "two", 7, 9, text)
+    assert opened.record.name == names["value"] == "new" and (first, last) == (0, 120)
     assert run(session, records, "new", 0, 9, text)[0] == gr.skip()
 
 
-def test_region_file_holds_what_overlaps(session):
+def test_region_file_holds_what_overlaps_of_every_model(session):
     records, *_ = records_of(session)
-    done = run(session, records, "two", 0, 300)[5]
-    table = pd.read_csv(dna.on_region_files(session, done, 101, 140)["value"], keep_default_na=False)
-    want = done.chunks[(done.chunks["end"] > 101) & (done.chunks["start"] < 140)]
-    assert table["start"].tolist() == want["start"].tolist() and set(table["stage"]) == {0, 1}
+    opened = run(session, records, "two", 0, 300, models=("dna_a", "english_a"))[5]
+    table = pd.read_csv(dna.on_region_files(session, opened, 101, 140)["value"], keep_default_na=False)
+    for each in opened.analyses:
+        want = each.chunks[(each.chunks["end"] > 101) & (each.chunks["start"] < 140)]
+        assert table[table["model"] == each.model.name]["start"].tolist() == want["start"].tolist()
+    assert set(table["model"]) == {"dna_a", "english_a"}
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 10), (20, 20), (300, 310), (None, 10), (50, 10)])
-def test_a_region_outside_is_refused(session, start, end):
+def test_a_region_outside_is_refused_and_what_was_there_stays(session, opened, start, end):
     records, *_ = records_of(session)
     with pytest.raises(gr.Error, match="region"):
         run(session, records, "two", start, end)
+    assert dna.on_place(opened, "two", start, end, 60, 10)[:3] == (gr.skip(),) * 3
+    assert "region" in dna.on_place(opened, "two", start, end, 60, 10)[3]
 
 
 def test_limits_are_told(session, monkeypatch):
     records, *_ = records_of(session)
-    monkeypatch.setattr(limits, "MAX_SHOWN", 99)
-    with pytest.raises(gr.Error, match="at most 99"):
-        run(session, records, "two", 0, 100)
+    for models in ([], ["dna_a"] * 7):
+        with pytest.raises(gr.Error, match="one to 6"):
+            run(session, records, "two", 0, 50, models=models)
     monkeypatch.setattr(limits, "MAX_RECORD", 200)
     with pytest.raises(gr.Error, match="the page takes 200"):
         run(session, records, "two", 0, 50)
 
 
 @pytest.mark.parametrize("text", ["MKVLAAGIVG", ">p\nMKVLAAGIVGLLLAQ\n", ">a\n>b\n"])
-def test_what_is_no_dna_is_one_sentence(session, text):
-    with pytest.raises(gr.Error) as raised:
-        records_of(session, text)
-    assert raised.value.message and "\n" not in raised.value.message
+def test_what_is_no_dna_is_one_sentence_and_changes_nothing(session, text):
+    *others, words = records_of(session, text)
+    assert others == [gr.skip()] * 5 and words and "\n" not in words
 
 
 def test_empty_panel_clears_the_lists(session):
@@ -98,20 +181,40 @@ def test_empty_panel_clears_the_lists(session):
         run(session, None, None, text="")
 
 
-def test_region_before_analysis_says_what_to_do(session):
-    records, *_ = records_of(session)
-    with pytest.raises(gr.Error, match="press Analyse"):
-        dna.on_region(None, records, "one", 0, 10, 60, 10)
-    assert dna.on_look(None, records, "one", 0, 10, 60, 10) == (gr.skip(),) * 3
+def test_a_place_before_the_first_run_changes_nothing(opened):
+    assert dna.on_place(None, "one", 0, 10, 60, 10) == (gr.skip(), gr.skip(), gr.skip(), "")
+    assert dna.on_place(opened, "one", 0, 10, 60, 10) == (gr.skip(), gr.skip(), gr.skip(), "")
 
 
-def test_picture_holds_the_region_shown_and_tables_the_whole_record(session):
-    records, *_ = records_of(session)
-    done = run(session, records, "two", 20, 80)[5]
-    place = (records, 20, 80, 60, 10)
-    picture = dna.on_region_picture(session, done, "html", *place)["value"]
+def test_picture_holds_the_region_shown_and_tables_the_whole_record(session, opened):
+    place = (opened, 20, 80, 60, 10)
+    picture = dna.on_region_picture(session, opened.analyses[0], "html", *place)["value"]
     with open(picture, encoding="utf-8") as file:
         assert '"origin": 20' in file.read()
-    table = dna.on_region_picture(session, done, "chunks.parquet", *place)["value"]
+    table = dna.on_region_picture(session, opened.analyses[0], "chunks.parquet", *place)["value"]
     assert pd.read_parquet(table)["end"].max() == 300
     assert dna.on_region_picture(session, None, "html", *place) == gr.skip()
+
+
+def test_a_wide_region_shows_its_middle_and_its_file_holds_just_that(session, opened, monkeypatch):
+    monkeypatch.setattr(bases, "MOST", 60)
+    value = bases.region_value(opened, 100, 300, 60, 10)
+    assert value["origin"] == 170 and value["notes"][-1].startswith("The middle 60 bases")
+    assert ("below", "[170, 230)") in value["facts"]
+    table = pd.read_csv(dna.on_region_files(session, opened, 100, 300)["value"], keep_default_na=False)
+    assert table["end"].min() > 170 and table["start"].max() < 230 and table["start"].min() <= 170
+
+
+def test_codons_stand_in_the_frame_of_their_gene(session, opened, tmp_path):
+    """The gene is [10, 70) forward: threes from 10 on inside, from 70 on behind, from the region's start before it."""
+    gaps = np.flatnonzero(bases.codon_gaps(opened, 2, 100)) + 2
+    assert gaps.tolist() == [2, 5, 8, *range(10, 70, 3), *range(70, 100, 3)]
+    path = tmp_path / "r.gff3"
+    path.write_text("two\t.\tCDS\t12\t31\t.\t-\t0\tID=c\n")
+    other = run(session, records_of(session, annotation=str(path))[0], "two", annotation=str(path))[5]
+    # Read from 31 (1-based) down: codons 29-31, 26-28, ..., 14-16, and 12-13 begin one.
+    assert np.flatnonzero(bases.codon_gaps(other, 11, 40))[:8].tolist() == [2, 5, 8, 11, 14, 17, 20, 23]
+    value = bases.region_value(opened, 2, 100, 30, 3)
+    assert value["bases"]["gaps"] and value["features"] == [
+        {"start": 8, "end": 68, "strand": "+", "name": "abc"}
+    ]

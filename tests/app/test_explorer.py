@@ -187,3 +187,65 @@ def test_a_region_that_begins_inside_a_chunk_keeps_it_at_any_threshold(bare, don
     )
     slide(page, 0, 0.99)
     assert page.evaluate(STAGES)[0][0] == 0
+
+
+def test_syntax_colours_lie_under_the_ribbons(bare, session):
+    code = b"def area(x):\n    return 'a b' + x  # why\n"
+    page = bare(view.text_value(session.analyse([Sequence("x.py", code)], "code_a"), ""))
+    shown = page.locator(".seg-text i").evaluate_all("nodes => nodes.map(n => [n.className, n.textContent])")
+    marks = {}
+    for name, text in shown:
+        marks[name] = marks.get(name, "") + text
+    assert marks == {
+        "seg-syntax-keyword": "defreturn",
+        "seg-syntax-name": "area",
+        "seg-syntax-string": "'a b'",
+        "seg-syntax-comment": "# why",
+    }
+    assert "".join(page.locator(".seg-text").all_inner_texts()) == code.decode().replace("\n", "↵")
+
+
+def test_moved_cuts_are_walked_through(bare, session):
+    before = session.analyse([Sequence("t", TEXT)], "english_b")
+    edited = session.analyse([Sequence("t", TEXT[:500] + b"xyzzy " + TEXT[500:])], "english_b")
+    value = view.text_value(edited, "", before=before)
+    places = sorted({at for stage in value["moved"] for at in stage["added"] + stage["removed"]})
+    assert places
+    page = bare(value)
+    assert "moved since the last run" in text_of(page, ".seg-legend")
+    page.locator(".seg-unsure select").select_option("moved")
+    page.get_by_role("button", name="next least sure boundary").click()
+    assert page.evaluate("viewer.caret") == places[0]
+    added = any(places[0] in stage["added"] for stage in value["moved"])
+    assert text_of(page, ".seg-unsure").endswith(f"1 of {len(places)}, {'added' if added else 'gone'}")
+
+
+def test_places_from_a_plot_are_walked_through_like_matches(bare, done):
+    page = bare(view.text_value(done, ""))
+    page.evaluate("viewer.search.take(Int32Array.from([5, 6, 40, 44]), 'stage 0, p high')")
+    assert selected(page) == [5, 6] and text_of(page, ".seg-search").endswith("1 of 2: stage 0, p high")
+    page.locator(".seg-scroll").focus()
+    page.keyboard.press("m")
+    assert selected(page) == [40, 44]
+    page.keyboard.press("Home")
+    assert search(page, "text", "worst", "1 of") == f"1 of {TEXT.count(b'worst')}"
+
+
+COUNT_MADE = """made = 0; element = viewer.rows.element.bind(viewer.rows);
+viewer.rows.element = () => { made++; return element(); }"""
+SCROLL_TO = "share => { viewer.scroller.scrollTop = share * viewer.scroller.scrollHeight; viewer.render(); }"
+ON_SCREEN = """() => {
+    const rows = [...viewer.rows].sort((a, b) => a.index - b.index);
+    return [rows[0].start, rows.map(row => row.line.textContent).join('')];
+}"""
+
+
+def test_rows_are_reused_and_hold_what_they_show(bare, session):
+    page = bare(view.text_value(session.analyse([Sequence("long", TEXT * 30)], "english_a"), ""))
+    page.evaluate(COUNT_MADE)
+    whole = (TEXT * 30).decode().replace("\n", "↵")
+    for share in (0.3, 0.7, 1, 0.2):
+        page.evaluate(SCROLL_TO, share)
+        first, text = page.evaluate(ON_SCREEN)
+        assert whole[first:].startswith(text) and len(text) > 300
+    assert page.evaluate("made") <= 4

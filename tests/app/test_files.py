@@ -3,7 +3,9 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
+import pyBigWig
 import pytest
 
 from analysis.inputs import Sequence
@@ -31,6 +33,13 @@ def make(session, done, key):
 def test_every_format_holds_the_analysis(session, dna):
     for _, key in files.choices(dna):
         path = make(session, dna, key)
+        with open(path, "rb") as file:
+            assert key.endswith((".csv", ".bw")) or b"weights_sha256" in file.read(), key
+        if key.endswith(".bw"):
+            p = dna.boundaries_of("r1", int(re.fullmatch(r"p_stage(\d+)\.bw", key).group(1)))
+            with pyBigWig.open(path) as track:
+                assert track.chroms() == {"r1": len(BASES)}
+                assert np.array(track.values("r1", 0, len(BASES)))[p["byte"]] == pytest.approx(p["prob"])
         if key.endswith("parquet"):
             assert len(pd.read_parquet(path)) == len(
                 dna.chunks if key.startswith("chunks") else dna.boundaries
@@ -44,7 +53,7 @@ def test_every_format_holds_the_analysis(session, dna):
 
 
 def test_tracks_of_browsers_are_for_dna(session, text):
-    assert not any(key.endswith(("bed", "bedgraph", "gff3")) for _, key in files.choices(text))
+    assert not any(key.endswith(("bed", "bedgraph", "gff3", "bw")) for _, key in files.choices(text))
     with pytest.raises(InputError, match="no file"):
         make(session, text, "chunks.bed")
     assert files.choices(None) == []
@@ -52,7 +61,7 @@ def test_tracks_of_browsers_are_for_dna(session, text):
 
 def test_html_carries_the_value_and_no_markup_of_the_input(session, text):
     value = view.text_value(text, text.sequences[0].name)
-    page = standalone(value).decode()
+    page = standalone(value, files.about("page", text, option="</script><script>x")).decode()
     data = re.search(r'id="value">(.*?)</script>', page).group(1)
     assert json.loads(data) == json.loads(json.dumps(value))
     assert "<script>x" not in page and "<b>${1}" not in page
@@ -67,8 +76,10 @@ def test_html_opens_without_a_server(browser, session, dna):
     page.on("request", lambda request: requests.append(request.url))
     path = make(session, dna, files.HTML)
     page.goto(f"file://{path}")
-    shown = page.locator(".seg-text").evaluate_all("rows => rows.map(row => row.textContent).join('')")
-    assert shown == BASES.decode()
+    rows = page.locator(".seg-row").evaluate_all(
+        "rows => rows.map(row => [parseFloat(row.style.top), row.querySelector('.seg-text').textContent])"
+    )
+    assert "".join(shown for _, shown in sorted(rows)) == BASES.decode()
     page.locator(".seg-search input").fill("GGAT")
     page.locator(".seg-search input").press("Enter")
     page.get_by_text("1 of 8", exact=True).wait_for()

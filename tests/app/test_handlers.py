@@ -1,18 +1,21 @@
 """Handlers as functions: values in, values out, failures as one escaped sentence."""
 
+import shutil
+
 import gradio as gr
 import pandas as pd
 import pytest
 
-from app import handlers, view
+from app import explore, handlers, view
 from app import session as limits
 from app.job import Job
+from app.session import Session
 
 TEXT = "It was the best of times, it was the worst of times."
 
 
 def analyse(session, text=TEXT, domain="guess", model="auto", source="paste", upload=None, sample="english"):
-    return handlers.on_analyse(session, Job(), source, text, upload, sample, domain, model)
+    return explore.on_analyse(session, Job(), None, source, text, upload, sample, domain, model)[2:]
 
 
 def test_text_in_analysis_out(session):
@@ -31,7 +34,7 @@ def test_chosen_model_and_domain_win(session):
 def test_pasted_fasta_record_is_read_as_dna(session):
     done, value, *_ = analyse(session, ">a\nACGTACGTACGT\n>b\nGGGGCCCC\n")
     assert done.model.name == "dna_a" and done.sequences[0].data == b"ACGTACGTACGT"
-    assert value["bases"]["group"] == 10 and "first of 2 records" in " ".join(value["notes"])
+    assert value["bases"]["group"] == 10
 
 
 def test_lone_surrogate_from_the_browser_becomes_bytes(session):
@@ -93,12 +96,10 @@ def test_a_stopped_run_gives_its_place_back(session):
     job.begin()
     job.stop()
     with pytest.raises(gr.Error, match="Stopped"):
-        handlers.on_analyse(session, job, "paste", TEXT, None, "english", "guess", "auto")
+        explore.on_analyse(session, job, None, "paste", TEXT, None, "english", "guess", "auto")
     job.begin()
-    assert (
-        handlers.on_analyse(session, job, "paste", TEXT, None, "english", "guess", "auto")[0].chunks
-        is not None
-    )
+    again = explore.on_analyse(session, job, None, "paste", TEXT, None, "english", "guess", "auto")
+    assert len(again[2].chunks)
 
 
 def test_dictionary_counts_every_chunk(session):
@@ -118,3 +119,17 @@ def test_model_cards_show_every_model(session):
     cards = handlers.model_cards(session)["cards"]
     assert [card["title"] for card in cards] == [view.card(c, {})["title"] for c in session.cards()]
     assert all(card["early"] for card in cards)
+    assert all(card["curves"] == [] for card in cards)
+
+
+def test_curves_are_those_of_training_csv(tmp_path, models_dir):
+    shutil.copytree(models_dir / "english_a", tmp_path / "m")
+    rows = "".join(f"{i},{1000 * i},{8 - i / 100},{4 + i / 50},{'' if i % 2 else 7}\n" for i in range(1, 301))
+    (tmp_path / "m" / "training.csv").write_text("step,bytes,bpb,bytes_per_chunk_0,valid_bpb\n" + rows)
+    found = {each["name"]: each["points"] for each in handlers.curves(Session(tmp_path, "cpu"), "m")}
+    assert list(found) == ["bits per byte, training", "bits per byte, held out", "bytes per chunk 0"]
+    assert all(1 < len(points) <= 120 for points in found.values())
+    assert found["bits per byte, training"][1] == pytest.approx([4000, 8 - 0.04])
+    assert {y for _, y in found["bits per byte, held out"]} == {7.0}
+    (tmp_path / "m" / "training.csv").write_text("not,a,curve\n")
+    assert handlers.curves(Session(tmp_path, "cpu"), "m") == []

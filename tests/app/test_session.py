@@ -1,13 +1,17 @@
 """What the running app holds."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from analysis.inputs import Sequence
 from app import session as module
+from app.job import WAITING, Job, Stopped
 from app.session import Session
-from hnet_core.errors import CheckpointError, ConfigError, InputError
+from hnet_core.errors import CheckpointError, ConfigError, HNetError, InputError
 
 
 def test_models_are_loaded_once(session):
@@ -68,9 +72,37 @@ def test_cuda_without_a_device_is_refused(models_dir):
         Session(models_dir, "cuda")
 
 
+def test_who_waits_is_told_so_and_can_stop(session):
+    """The progress of a run that waits says that it does, and a stop ends the wait."""
+    job, said = Job(), []
+    report = job.report(lambda *values, **words: said.append((values, words["desc"])), "finding boundaries")
+    with session.turn(), pytest.raises(Stopped), session.turn(lambda *done: (report(*done), job.stop())):
+        pass
+    assert said == [((0,), WAITING)]
+    assert session.analyse([Sequence("t", b"abc")], "english_a").chunks.shape[0]
+
+
 def test_downloads_have_unguessable_folders_and_go(models_dir, monkeypatch):
     monkeypatch.setattr(module, "_KEPT_FILES", 3)
     session = Session(models_dir, "cpu")
     paths = [Path(session.keep_file(b"%d" % i, "chunks.csv")) for i in range(6)]
     assert paths[-1].read_bytes() == b"5" and len({path.parent for path in paths}) == 6
     assert not paths[0].exists() and sum(path.exists() for path in paths) <= 4
+
+
+@pytest.mark.parametrize("kind", ["cut off", "not weights", "billions of parameters"])
+def test_a_broken_model_is_one_sentence_and_the_others_work(tmp_path, models_dir, kind):
+    for name in ("english_a", "english_b"):
+        shutil.copytree(models_dir / name, tmp_path / name)
+    weights, config = (tmp_path / "english_a" / name for name in ("model.safetensors", "config.json"))
+    if kind == "billions of parameters":
+        facts = json.loads(config.read_text())
+        config.write_text(json.dumps(facts | {"d_model": [2**17, 2**18]}))
+    else:
+        weights.write_bytes(weights.read_bytes()[:1000] if kind == "cut off" else b"<html>")
+    session = Session(tmp_path, "cpu")
+    for load in (session.model, session.whole_model):
+        with pytest.raises(HNetError) as told:
+            load("english_a")
+        assert "english_a" in str(told.value) and "\n" not in str(told.value)
+    assert session.analyse([Sequence("t", b"abc")], "english_b").chunks.shape[0]

@@ -1,9 +1,6 @@
 """Analyses as what the page shows."""
 
-import base64
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.inputs import Sequence
@@ -43,21 +40,6 @@ def test_value_tells_what_was_learned_and_what_is_odd(session):
     assert value["notes"] == ["Early model. Random weights: it has learned nothing.", "Is not UTF-8."]
     facts = dict(value["facts"])
     assert facts["model"] == "English, 1 stage" and facts["bytes"] == "4" and "chunks" in facts["stage 0"]
-
-
-def test_region_of_dna_has_its_genes(session):
-    bases = b"ACGT" * 50
-    done = session.analyse([Sequence("r", bases, kind="dna")], "dna_a")
-    rows = [
-        ("r", "gene", "inside", 60, 90, "+"),
-        ("r", "gene", "across", 20, 70, "-"),
-        ("r", "gene", "away", 150, 160, "+"),
-    ]
-    features = pd.DataFrame(rows, columns=["sequence", "kind", "name", "start", "end", "strand"])
-    value = view.region_value(done, features, 50, 120, 60, 3)
-    assert base64.b64decode(value["bytes"]) == bases[50:120] and value["origin"] == 50
-    found = {each["name"]: (each["start"], each["end"], each["strand"]) for each in value["features"]}
-    assert found == {"inside": (10, 40, "+"), "across": (0, 20, "-")}
 
 
 def test_pages_tile_the_table(long):

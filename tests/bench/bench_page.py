@@ -1,6 +1,6 @@
 """The page in a real browser, with bundled models: how long results take, how it scrolls, how a threshold moves.
 
-python tests/bench/bench_page.py        writes docs/page.md; needs Chromium on the PATH
+python tests/bench/bench_page.py        writes the last part of docs/page.md; needs Chromium on the PATH
 """
 
 import shutil
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import genome_page
 from playwright.sync_api import Page, sync_playwright
 from speed_page import machine, table
 
@@ -16,7 +17,7 @@ from app.ui import build, launch_options
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "page.md"
-TITLE = "# The page\n\nWritten by `python tests/bench/bench_page.py`, with the bundled models."
+TITLE = "## Speed\n\nWritten by `python tests/bench/bench_page.py`, with the bundled models."
 TEXT = ROOT / "assets" / "samples" / "english_warden_100kb.txt"
 SCROLL = """async () => {
     const scroller = document.querySelector('#explore-viewer .seg-scroll'), gaps = [];
@@ -139,12 +140,14 @@ def main() -> int:
         page.goto(url)
         page.wait_for_selector("#explore-run")
         rows = measure(page, Path(folder))
+        rows += genome_page.measure(page, session, Path(folder))
         version = browser.version
         browser.close()
     blocks.close(verbose=False)
     body = "\n\n".join([f"{machine_line}; Chromium {version}.", table(["what", "measured", "goal"], rows)])
     part = PAGE.with_suffix(".tmp")
-    part.write_text(f"{TITLE}\n\n{body}\n", encoding="utf-8")
+    before, _, _ = PAGE.read_text(encoding="utf-8").partition(TITLE)
+    part.write_text(f"{before}{TITLE}\n\n{body}\n", encoding="utf-8")
     part.replace(PAGE)
     print(body)
     return 0

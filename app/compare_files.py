@@ -1,0 +1,119 @@
+"""What can be taken away from a comparison: tables, tracks for genome browsers, the picture."""
+
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from app import files
+from app.agreement import Agreement, consensus_table, group_table, matrix
+from app.compare import Comparison, value_of
+from app.handlers import told
+from app.session import Session
+from app.standalone import standalone
+from hnet_core.errors import InputError
+
+_ANY = [
+    ("agreement of every pair, all measures: CSV", "agreement.csv"),
+    ("agreement of every pair, all measures: Parquet", "agreement.parquet"),
+    ("the matrix as shown: CSV", "matrix.csv"),
+    ("means of groups, all measures: CSV", "groups.csv"),
+    ("means of groups, all measures: Parquet", "groups.parquet"),
+    ("consensus, how many models cut where: CSV", "consensus.csv"),
+    ("consensus, how many models cut where: Parquet", "consensus.parquet"),
+    ("chunks of all models and stages: CSV", "chunks.csv"),
+    ("chunks of all models and stages: Parquet", "chunks.parquet"),
+    ("p at every position, all models: CSV", "p.csv"),
+    ("p at every position, all models: Parquet", "p.parquet"),
+]
+_DNA = [
+    ("chunks of all models and stages: BED", "chunks.bed"),
+    ("chunks of all models and stages: GFF3", "chunks.gff3"),
+    ("p at every position, all models: bedGraph", "p.bedgraph"),
+    ("consensus, share of the models: bedGraph", "consensus.bedgraph"),
+    ("consensus, share of the models: bigWig", "consensus.bw"),
+]
+_LAST = [
+    ("the picture: one HTML file, works without network", files.HTML),
+    ("where all this comes from: JSON", files.PROVENANCE),
+]
+_NEEDS_AGREEMENT = ("agreement", "matrix", "groups")
+
+
+def choices(comparison: Comparison | None) -> list[tuple[str, str]]:
+    """(words, key) of the files there are."""
+    if comparison is None:
+        return []
+    dna = all(each.kind == "dna" for each in comparison.analyses[0].sequences)
+    return [*_ANY, *(_DNA if dna else []), *_LAST]
+
+
+def file_choices(comparison: Comparison | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The list of files of a new comparison, and its button without one."""
+    listed = [("other files", ""), *choices(comparison)]
+    return gr.update(choices=listed, value=""), gr.update(value=None, interactive=False)
+
+
+@told
+def on_csv(session: Session, comparison: Comparison, agreement: Agreement):
+    """The agreement table, ready to be saved as CSV."""
+    return _ready(files.write(session, agreement.table, "agreement.csv", about(comparison)))
+
+
+@told
+def on_file(
+    session: Session,
+    comparison: Comparison | None,
+    agreement: Agreement | None,
+    measure: str,
+    by: str,
+    key: str | None,
+):
+    """The file that was picked from the list, ready to be saved."""
+    if not key:
+        return gr.skip()
+    if key not in [each for _, each in choices(comparison)]:
+        raise InputError(
+            "there is no such file of this comparison; press Compare, then pick one from the list"
+        )
+    stem = key.partition(".")[0]
+    if stem in _NEEDS_AGREEMENT and agreement is None:
+        raise InputError("there is no agreement to save yet; wait until the table below the text is there")
+    facts = about(comparison, measure=measure, groups_by=by)
+    if key == files.HTML:
+        return _ready(session.keep_file(standalone(value_of(comparison), facts), "comparison.html"))
+    if key == files.PROVENANCE:
+        return _ready(files.keep_provenance(session, facts))
+    tables = {
+        "agreement": lambda: agreement.table,
+        "matrix": lambda: matrix(comparison, agreement, measure),
+        "groups": lambda: group_table(comparison, agreement, by),
+        "consensus": lambda: _consensus(comparison, key),
+        "chunks": lambda: _joined(comparison, "chunks"),
+        "p": lambda: _joined(comparison, "boundaries"),
+    }
+    lengths = {each.name: len(each.data) for each in comparison.analyses[0].sequences}
+    return _ready(files.write(session, tables[stem](), key, facts, lengths))
+
+
+def about(comparison: Comparison, **options: Any) -> dict[str, Any]:
+    """Where the files come from. Options that say how: by which stage, measure and groups."""
+    shown = [f"{comparison.analyses[i].model.name}, stage {s}" for i, s in comparison.shown]
+    return files.about("page: compare", *comparison.analyses, compared=shown, **options)
+
+
+def _joined(comparison: Comparison, table: str) -> pd.DataFrame:
+    parts = [files.named(one, getattr(one, table)) for one in comparison.analyses]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _consensus(comparison: Comparison, key: str) -> pd.DataFrame:
+    """schema.CONSENSUS; for tracks a position's value is the share of the models that cut there."""
+    table = consensus_table(comparison)
+    if key.endswith((".csv", ".parquet")):
+        return table
+    return table.rename(columns={"share": "prob"}).assign(stage=0, model="consensus")
+
+
+def _ready(path: str) -> dict[str, Any]:
+    return gr.update(value=path, interactive=True)

@@ -1,0 +1,160 @@
+"""The genome view's tracks: what igv.js draws of some analyses of one record, as files that are read by window."""
+
+import json
+import shutil
+import uuid
+import weakref
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from gradio.utils import get_upload_folder
+
+from analysis.annotations import features_of
+from analysis.codon_phase import CodonMap, codon_map
+from analysis.extract import Analysis
+from analysis.sources import Sequence as Record
+
+STEP = 4
+"""Bases of one level of a pyramid that the next one averages."""
+NOTHING = 255
+"""The byte of a place where a track has no value."""
+_TOP = NOTHING - 1
+_SMALLEST = 1024
+_GENES = r"gene|pseudogene"
+
+
+class TrackFolder:
+    """A folder with an unguessable name that Gradio's file route serves, range by range; it goes with this object.
+
+    Nothing refers to it but one visitor's state, so that it ends with the visit, or with the next analysis.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(get_upload_folder()).resolve() / uuid.uuid4().hex
+        self.path.mkdir(mode=0o700, parents=True)
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One record as one visitor has it open: the analyses of the models chosen, its genes, the files of its tracks."""
+
+    analyses: tuple[Analysis, ...]
+    features: pd.DataFrame | None
+    """Those of this record, as analysis.annotations.fit_features returns them."""
+    notes: tuple[str, ...]
+    """What was left out of the annotation."""
+    folder: TrackFolder
+
+    @property
+    def record(self) -> Record:
+        return self.analyses[0].sequences[0]
+
+    @property
+    def length(self) -> int:
+        return len(self.record.data)
+
+    @property
+    def letters(self) -> list[str]:
+        """A letter for each model."""
+        return list(ascii_uppercase[: len(self.analyses)])
+
+    @cached_property
+    def codons(self) -> CodonMap | None:
+        """Codon positions of the record's coding bases; None without an annotation."""
+        return None if self.features is None else codon_map(self.features, self.length)
+
+    def marks(self, model: int, stage: int) -> np.ndarray:
+        """(length,) bool: where a model starts chunks, the forced start at 0 among them."""
+        marks = np.zeros(self.length, bool)
+        marks[self.analyses[model].chunks_of(self.record.name, stage)["start"].to_numpy()] = True
+        return marks
+
+
+def pyramid(value: np.ndarray) -> bytes:
+    """Values in [0, 1] (NaN: none) at every base, then means of STEP, STEP^2, ... bases, a byte each.
+
+    Level k has ceil(n / STEP^k) bytes and follows level k - 1; the last has at most _SMALLEST. A mean is over the
+    places that have a value. 0 to 254 stand for 0 to 1, NOTHING for a stretch without any.
+    """
+    known = np.isfinite(value)
+    total, count = np.where(known, value, 0).astype(np.float32), known.astype(np.float32)
+    levels = []
+    while True:
+        with np.errstate(invalid="ignore"):
+            mean = np.rint(total / count * _TOP)
+        levels.append(np.where(count > 0, mean, NOTHING).astype(np.uint8))
+        if len(total) <= _SMALLEST:
+            return b"".join(level.tobytes() for level in levels)
+        pad = -len(total) % STEP
+        total, count = (np.pad(each, (0, pad)).reshape(-1, STEP).sum(1) for each in (total, count))
+
+
+def write_tracks(opened: Opened) -> dict[str, Any]:
+    """Write the record's tracks into its folder; the genome view's value.
+
+    returns  folder, length, models [title], tracks [{kind, name, file, ...}] in the order of the screen: kind genes
+             and features (a JSON list), p and consensus (a pyramid), chunks (`file`: a bit a base, `prob`: a pyramid)
+    """
+    folder, n = opened.folder.path, opened.length
+    (folder / "bases.fa").write_bytes(b">record\n" + opened.record.data + b"\n")
+    (folder / "bases.fa.fai").write_text(f"record\t{n}\t8\t{n}\t{n + 1}\n", encoding="ascii")
+    tracks = _annotation_tracks(opened)
+    if len(opened.analyses) > 1:
+        (folder / "consensus").write_bytes(pyramid(_consensus(opened)))
+        tracks.append({"kind": "consensus", "name": "share of models that cut", "file": "consensus"})
+    for i, (letter, analysis) in enumerate(zip(opened.letters, opened.analyses, strict=True)):
+        for stage in range(analysis.model.n_stages):
+            label = f"{letter} stage {stage}" if len(opened.analyses) > 1 else f"stage {stage}"
+            table = analysis.boundaries_of(opened.record.name, stage)
+            prob = np.full(n, np.nan, np.float32)
+            prob[table["byte"].to_numpy()] = table["prob"].to_numpy()
+            names = {"prob": f"p-{letter}{stage}", "cuts": f"cuts-{letter}{stage}"}
+            (folder / names["prob"]).write_bytes(pyramid(prob))
+            (folder / names["cuts"]).write_bytes(np.packbits(opened.marks(i, stage)).tobytes())
+            tracks.append({"kind": "p", "name": f"p, {label}", "file": names["prob"]})
+            about = {"file": names["cuts"], "prob": names["prob"]}
+            tracks.append({"kind": "chunks", "name": f"chunks, {label}", **about})
+    titles = [analysis.model.title for analysis in opened.analyses]
+    return {"folder": str(folder), "length": n, "models": titles, "tracks": tracks}
+
+
+def _consensus(opened: Opened) -> np.ndarray:
+    """Where any model's outermost stage cuts, the share of the models that do; NaN elsewhere."""
+    votes = sum(opened.marks(i, 0).astype(np.float32) for i in range(len(opened.analyses)))
+    return np.where(votes > 0, votes / len(opened.analyses), np.nan)
+
+
+def _annotation_tracks(opened: Opened) -> list[dict[str, Any]]:
+    if opened.features is None:
+        return []
+    kinds = opened.features["kind"].astype(str)
+    is_gene = kinds.str.fullmatch(_GENES)
+    whole = (opened.features["start"] == 0) & (opened.features["end"] == opened.length)
+    others = opened.features[~is_gene & ~whole]  # what spans the record is the record itself
+    parts = [("genes", "genes", opened.features[is_gene]), ("features", "CDS, RNA and others", others)]
+    tracks = []
+    for kind, name, table in parts:
+        if len(table):
+            (opened.folder.path / f"{kind}.json").write_text(json.dumps(_rows(table)), encoding="utf-8")
+            tracks.append({"kind": kind, "name": name, "file": f"{kind}.json"})
+    return tracks
+
+
+def _rows(table: pd.DataFrame) -> list[tuple[int, int, str, str, str]]:
+    """(start, end, strand, name, kind) of each feature; the first of a name's parts comes first."""
+    columns = (table[name].tolist() for name in ("start", "end", "strand", "name", "kind"))
+    return list(zip(*columns, strict=True))
+
+
+def genes_of(opened: Opened, start: int, end: int) -> pd.DataFrame:
+    """The genes that overlap [start, end); the coding sequences where the annotation names no genes."""
+    if opened.features is None:
+        return pd.DataFrame(columns=["start", "end", "strand", "name"])
+    genes = features_of(opened.features, opened.record.name, start, end, ("gene", "pseudogene"))
+    return genes if len(genes) else features_of(opened.features, opened.record.name, start, end, ("CDS",))

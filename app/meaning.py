@@ -1,0 +1,200 @@
+"""What the cuts of an open record have to do with its genes, its other strand and its motifs: tables and figures."""
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.circular_shifts import running_sum
+from analysis.enrichment import Cuts, annotate, enrichment_table
+from analysis.features import UPSTREAM, sites
+from analysis.motifs import motif, motif_rows, occurrences
+from analysis.profiles import profile_table
+from analysis.reverse_complement import consistency_row, reverse_complement
+from analysis.sources import Sequence as Record
+from app.dna import beside
+from app.genome import Opened
+from app.handlers import PROGRESS, download, told
+from app.job import Job
+from app.plots import quiet_figure
+from app.session import Session
+from hnet_core.errors import InputError
+
+DRAWS = 200
+"""Shifts behind every level of chance on the page; python -m analysis enrich takes 1000."""
+WINDOW = 50
+"""Bases either side of a start or stop codon."""
+MOST_HITS = 500
+"""Places of a motif in the table; its file has them all."""
+MOST_MARKED = 5000
+"""Places of a motif in the tracks."""
+_CLASSES = {
+    "feature": "bases of",
+    "n_bases": "bases",
+    "n_boundaries": "cuts",
+    "value": "cuts a base",
+    "expected": "by chance",
+    "ratio": "ratio",
+    "z": "z",
+    "q_value": "q",
+}
+_STRANDS = {"shared": "Jaccard", "expected": "by chance", "z": "z", "p_value": "p"}
+
+
+def cuts_of(opened: Opened) -> list[Cuts]:
+    """Where every stage of every model cuts the record, without the forced start."""
+    out = []
+    for i, (letter, each) in enumerate(zip(opened.letters, opened.analyses, strict=True)):
+        for stage in range(each.model.n_stages):
+            marks = opened.marks(i, stage)
+            marks[:1] = False
+            out.append(Cuts(f"{letter}: {each.model.name}", stage, (marks,)))
+    return out
+
+
+def _need(opened: Opened | None, annotated: bool = False) -> Opened:
+    if opened is None:
+        raise InputError("there is no record with boundaries yet; press Analyse first")
+    if annotated and (opened.features is None or opened.features.empty):
+        raise InputError(
+            f"{opened.record.name} has no annotation; give a GFF3, GTF, BED or GenBank file and press Analyse"
+        )
+    return opened
+
+
+@told
+def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Progress = PROGRESS):
+    """The table of feature classes, codon positions, profiles at starts and stops, and both tables' whole CSV."""
+    opened = _need(opened, annotated=True)
+    progress(0, desc="feature classes and codon phase")
+    cuts, name = cuts_of(opened), opened.record.name
+    genome = annotate(opened.features, [name], [opened.length], UPSTREAM)
+    table = enrichment_table(cuts, genome, draws=DRAWS)
+    job.check()
+    progress(0.7, desc="profiles at starts and stops")
+    profiles = profile_table(cuts, [sites(opened.features, opened.length)], window=WINDOW, draws=20 * DRAWS)
+    profiles = profiles[profiles["site"].isin(["start", "stop"])]
+    shown = class_rows(table)
+    figures = (codon_figure(table), profile_figure(profiles, "start"), profile_figure(profiles, "stop"))
+    files = ((shown, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
+    return shown, *figures, *(download(session, each, file) for each, file in files)
+
+
+def class_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as the page shows it."""
+    rows = table[(table["analysis"] == "feature") & (table["measure"] == "rate") & (table["strand"] == ".")]
+    rows = rows.assign(ratio=rows["value"] / rows["expected"])
+    shown = rows[["model", "stage", *_CLASSES]].rename(columns=_CLASSES).reset_index(drop=True)
+    return shown.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1, "q": 4})
+
+
+def codon_figure(table: pd.DataFrame) -> go.Figure:
+    """Cuts a base at the three codon positions, genes of both strands, with the level that shifts inside genes give."""
+    rows = table[(table["analysis"] == "codon_phase") & (table["frame"] == 0) & (table["strand"] != ".")]
+    figure = quiet_figure(
+        "Cuts at the codon positions", "position in the codon, as transcribed", "cuts a base"
+    )
+    for (model, stage, strand), part in rows.groupby(["model", "stage", "strand"], sort=False):
+        rates = part[part["measure"].isin(["rate_1", "rate_2", "rate_3"])]
+        rayleigh = part[part["measure"] == "rayleigh_r"].iloc[0]
+        name = (
+            f"{model.split(':')[0]}{stage} {strand}  R {rayleigh['value']:.3f}, p {rayleigh['p_value']:.2g}"
+        )
+        figure.add_bar(x=["1", "2", "3"], y=rates["value"], name=name)
+    return figure
+
+
+def profile_figure(profiles: pd.DataFrame, site: str) -> go.Figure:
+    """Cuts a site base by base around one kind of site; a trace for each outermost stage and strand."""
+    figure = quiet_figure(
+        f"Around {site} codons", "bases from the codon's first, as transcribed", "cuts a site"
+    )
+    rows = profiles[(profiles["site"] == site) & (profiles["stage"] == 0)]
+    for (model, strand), part in rows.groupby(["model", "strand"], sort=False):
+        line = {"width": 1.3, "dash": "solid" if strand == "+" else "dot"}
+        name = f"{model.split(':')[0]} {strand}"
+        figure.add_scatter(x=part["offset"], y=part["rate"], name=name, mode="lines", line=line)
+    return figure
+
+
+@told
+def on_strands(session: Session, job: Job, opened: Opened | None, progress: gr.Progress = PROGRESS):
+    """Every model over the reverse complement too: how far its cuts fall between the same bases; the table, its CSV."""
+    opened = _need(opened)
+    record = opened.record
+    other = Record(record.name, reverse_complement(record.data), (), record.kind)
+    rows, cuts = [], {(each.model, each.stage): each.is_cut for each in cuts_of(opened)}
+    for letter, analysis in zip(opened.letters, opened.analyses, strict=True):
+        report = job.report(progress, f"model {letter}: reading the other strand")
+        mirrored = session.analyse([other], analysis.model.name, report)
+        for stage in range(analysis.model.n_stages):
+            marks = np.zeros(opened.length, bool)
+            marks[mirrored.chunks_of(record.name, stage)["start"].to_numpy()] = True
+            marks[:1] = False
+            name = f"{letter}: {analysis.model.name}"
+            rows.append(consistency_row(name, stage, cuts[name, stage], [marks], 5 * DRAWS, 0))
+    table = pd.DataFrame(rows).rename(columns={"value": "shared"})
+    shown = table[["model", "stage", *_STRANDS]].rename(columns=_STRANDS).round(4)
+    return shown, download(session, table, "strands.csv")
+
+
+@beside(5)
+def on_motif(session: Session, opened: Opened | None, text: str):
+    """A motif in IUPAC letters in; its first places, what they say, the places for the tracks, two files, no problem.
+
+    A place's `chunks` is the number of chunks of the first model's outermost stage that it lies in.
+    """
+    opened = _need(opened)
+    name, letters = motif(text)
+    first = cuts_of(opened)[0]
+    hits = motif_hits(opened.record.data, letters, first.is_cut[0])
+    if hits.empty:
+        raise InputError(
+            f"{letters} does not occur on either strand of {opened.record.name}; try another motif"
+        )
+    shown = hits.head(MOST_HITS)
+    line = f"{len(hits):,} places of {letters}" + (
+        f", the first {MOST_HITS} below. " if len(shown) < len(hits) else ". "
+    )
+    data = [opened.record.data]
+    for row in motif_rows(first, data, {name: letters}, DRAWS, 0):
+        line += (
+            f"Strand {row['strand']}: a place lies in {row['value']:.3f} chunks, by chance {row['expected']:.3f} "
+            f"(z {row['z']:.1f}, p {row['p_value']:.2g}). "
+        )
+    places = hits.head(MOST_MARKED)[["start", "end", "strand"]].values.tolist()
+    files = (download(session, shown, "motif_shown.csv"), download(session, hits, "motif_all.csv"))
+    return shown, line.strip(), {"hits": places}, *files, ""
+
+
+def motif_hits(data: bytes, letters: str, is_cut: np.ndarray) -> pd.DataFrame:
+    """start, end, strand, bases as read on that strand, chunks it lies in; by start; both strands, palindromes once."""
+    total, tables = running_sum(is_cut), []
+    other = reverse_complement(letters.encode()).decode()
+    for strand, read in (("+", letters), ("-", other)):
+        if strand == "-" and other == letters:
+            continue
+        start = occurrences(data, read)
+        end = start + len(letters)
+        chunks = 1 + total[end] - total[start + 1]
+        tables.append(pd.DataFrame({"start": start, "end": end, "strand": strand, "chunks": chunks}))
+    hits = pd.concat(tables).sort_values(["start", "strand"], kind="stable", ignore_index=True)
+    bases = [
+        (data[a:b] if strand == "+" else reverse_complement(data[a:b])).decode("ascii")
+        for a, b, strand in zip(hits["start"], hits["end"], hits["strand"], strict=True)
+    ]
+    hits.insert(3, "bases", bases)
+    return hits
+
+
+def on_hit(event: gr.SelectData) -> tuple[int, int]:
+    """A row of the motif table was clicked: the region around it."""
+    start, end = int(event.row_value[0]), int(event.row_value[1])
+    return max(0, start - WINDOW), end + WINDOW
+
+
+def on_other(told: int, files: int) -> list[Any]:
+    """Another record is open: tables, lines and figures without what they said, and buttons without files."""
+    return [None] * told + [gr.update(value=None, interactive=False)] * files

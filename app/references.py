@@ -1,0 +1,59 @@
+"""What models are compared with on the page: rules, random places, and byte pairs learned from the input itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from analysis import inputs
+from analysis.byte_pairs import learned_units
+from analysis.extract import Analysis, Progress, analyse
+from analysis.segmenters import PREFIX, Segmenter, is_reference, segmenter
+from app.session import Session
+from hnet_core.errors import InputError
+
+BYTE_PAIRS = f"{PREFIX}byte-pairs"
+_VOCABULARY = 512
+_TITLES = {
+    f"{PREFIX}words": "words, spaces and signs (Unicode)",
+    f"{PREFIX}spaces": "white space",
+    f"{PREFIX}sentences": "sentences (Unicode)",
+    f"{PREFIX}characters": "characters",
+    BYTE_PAIRS: f"byte pairs (BPE, {_VOCABULARY} entries, learned from this input)",
+    f"{PREFIX}python-tokens": "Python tokens",
+    f"{PREFIX}python-statements": "Python statements",
+    f"{PREFIX}codons": "codons, frame 0",
+    f"{PREFIX}codons:1": "codons, frame 1",
+    f"{PREFIX}codons:2": "codons, frame 2",
+    f"{PREFIX}kmers:6": "words of 6 bases",
+    f"{PREFIX}fixed:5": "every 5 bytes",
+    f"{PREFIX}random:0.2": "random places, 1 in 5",
+}
+"""No reference of this list reads a file or a model: a name that came from elsewhere is refused."""
+
+
+def choices() -> list[tuple[str, str]]:
+    """(title, name) of the references to pick from."""
+    return [(f"reference: {title}", name) for name, title in _TITLES.items()]
+
+
+def reference(name: str, sequences: Sequence[inputs.Sequence]) -> Segmenter:
+    """The reference of that name; byte pairs are learned from the sequences."""
+    if name not in _TITLES:
+        raise InputError(f"no reference named {name!r}; there are {', '.join(_TITLES)}")
+    if name == BYTE_PAIRS:
+        texts = [each.data.decode("utf-8", "ignore") for each in sequences]
+        return Segmenter(name, _TITLES[name], learned_units(texts, _VOCABULARY))
+    return Segmenter(name, _TITLES[name], segmenter(name).cut)
+
+
+def run(
+    session: Session, sequences: Sequence[inputs.Sequence], name: str, progress: Progress | None = None
+) -> Analysis:
+    """A model or a reference over the sequences."""
+    if is_reference(name):
+        return analyse(sequences, reference(name, sequences), progress)
+    return session.analyse(list(sequences), name, progress)
+
+
+def infos(analyses: Sequence[Analysis]) -> dict[str, dict[str, Any]]:
+    """model.json of each, by name, for groups; a reference's says no domain."""
+    return {each.model.name: dict(each.model.info) for each in analyses}

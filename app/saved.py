@@ -1,0 +1,232 @@
+"""Saved runs on the page: keep an analysis, list what is kept, open it again, compare two, delete one.
+
+A run is a folder of analysis.runs with one table more, sequences.parquet: the input, which the picture needs. The
+folder is given when the app is started; the page names runs, never paths.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from analysis import schema
+from analysis.agreement import compare as agreement
+from analysis.chunks import summary_table
+from analysis.extract import Analysis, ModelInfo
+from analysis.inputs import collect_warnings
+from analysis.provenance import provenance
+from analysis.runs import MANIFEST, open_run, saved_runs
+from analysis.sources import Sequence
+from app import view
+from app.compare import Comparison, value_of
+from app.explore import goal
+from app.handlers import stage_choices, told
+from app.session import Session
+from hnet_core.errors import InputError
+
+SEQUENCES = "sequences.parquet"
+MOST_RUNS = 1_000
+COLUMNS = ["date", "model", "input", "bytes", "run"]
+NO_FOLDER = (
+    "No folder for runs was given. Start the app with `python -m app --runs DIR`, where DIR is a folder of yours: "
+    "then an analysis can be kept here, opened again, compared and deleted."
+)
+
+
+def save(session: Session, done: Analysis) -> str:
+    """Keep an analysis; the name of the run."""
+    about = provenance("page: save", done.sequences, {done.model.name: done.model}, {})
+    about["models"][done.model.name]["title"] = done.model.title
+    with open_run(_folder(session), about) as run:
+        for kind, table in (("bytes", done.boundaries), ("chunks", done.chunks)):
+            model = pd.Categorical.from_codes([0] * len(table), categories=[done.model.name])
+            named = table.copy()
+            named.insert(0, "model", model)
+            run.tables[kind].write(named)
+        pd.DataFrame(
+            {
+                "sequence": [each.name for each in done.sequences],
+                "data": [each.data for each in done.sequences],
+                "kind": [each.kind for each in done.sequences],
+                "warnings": [json.dumps(each.warnings) for each in done.sequences],
+            }
+        ).to_parquet(run.part / SEQUENCES, index=False)
+    return run.folder.name
+
+
+def listed(session: Session) -> pd.DataFrame:
+    """A row a run, newest first: date, model, input, bytes, run. Empty without a folder, or with an empty one."""
+    rows = []
+    try:
+        found = saved_runs(_folder(session))
+    except InputError:
+        found = []
+    for folder, about in reversed(found[-MOST_RUNS:]):
+        models = about.get("models", {})
+        titles = [str(each.get("title", name)) for name, each in models.items()]
+        given = about.get("input", {})
+        rows.append(
+            [
+                str(about.get("date", ""))[:19].replace("T", " "),
+                ", ".join(titles),
+                _input_name(folder) or f"{given.get('sequences', 0)} sequences, saved by a command",
+                given.get("bytes", 0),
+                folder.name,
+            ]
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def reopen(session: Session, name: str) -> Analysis:
+    """The analysis of a run, as it was saved."""
+    folder = _run(session, name)
+    if not (folder / SEQUENCES).is_file():
+        raise InputError(
+            f"run {name} was saved by a command and holds no text to show; its tables are in the runs folder"
+        )
+    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    model, facts = next(iter(about["models"].items()))
+    kept = pd.read_parquet(folder / SEQUENCES)
+    sequences = tuple(
+        Sequence(row.sequence, row.data, tuple(json.loads(row.warnings)), row.kind)
+        for row in kept.itertuples()
+    )
+    names = pd.CategoricalDtype([each.name for each in sequences])
+    tables = []
+    for kind, columns in (("bytes", schema.BOUNDARIES), ("chunks", schema.CHUNKS)):
+        table = pd.read_parquet(folder / f"{kind}.parquet").drop(columns="model")
+        table = table.astype(columns)
+        table["sequence"] = table["sequence"].astype(names)
+        tables.append(schema.check(table, columns))
+    boundaries, chunks = tables
+    info = ModelInfo(
+        model, facts.get("title", model), facts.get("domain", ""), facts["n_stages"], {"name": model}
+    )
+    summary = summary_table(boundaries, chunks)
+    return Analysis(sequences, info, boundaries, chunks, summary, collect_warnings(sequences))
+
+
+def remove(session: Session, name: str) -> None:
+    """Delete a run, as a whole: it leaves the list by one rename first."""
+    folder = _run(session, name)
+    gone = folder.with_name(f".{folder.name}.deleted")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+@told
+def on_save(session: Session, done: Analysis | None):
+    """Keep what Explore shows; the line that says so."""
+    if done is None:
+        raise InputError("there is nothing to save yet; press Analyse on the Explore tab first")
+    words = f"Saved as run {save(session, done)}. Everybody who can open this page can open it."
+    return gr.update(value=words, visible=True)
+
+
+@told
+def on_list(session: Session):
+    """The table of runs, and the two lists to choose from."""
+    table = listed(session)
+    choices = [(f"{row.date}  {row.model}  {row.input}", row.run) for row in table.itertuples()]
+    return table, gr.update(choices=choices), gr.update(choices=choices)
+
+
+@told
+def on_open(session: Session, name: str | None):
+    """A run again: analysis, the viewer's value, the stages of the table, its first page, a line."""
+    done = reopen(session, _picked(name))
+    link = {"tab": "runs", "run": name}
+    words = f"{done.sequences[0].name} (saved run)"
+    return (
+        done,
+        view.text_value(done, words, link),
+        stage_choices(done),
+        1,
+        f"Run {name}, as it was saved; nothing was computed again.",
+    )
+
+
+@told
+def on_compare(session: Session, name: str | None, other: str | None):
+    """Two runs of one input, one under the other: the viewer's value, and how far their outermost stages agree."""
+    if not name or not other or name == other:
+        raise InputError("a comparison takes two different runs; pick the second one in `compared with`")
+    first, second = reopen(session, name), reopen(session, other)
+    if [each.data for each in first.sequences] != [each.data for each in second.sequences]:
+        raise InputError(
+            "these two runs are of different inputs; only runs of the same input can be compared"
+        )
+    if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
+        second = replace(second, **_renamed(second, first))
+    found = agreement(first, second, 0, 0)
+    line = (
+        f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
+        f"kappa {found['kappa']:.3f}; p {found['p_value']:.3g} by circular shifts."
+    )
+    return value_of(Comparison((first, second), first.sequences[0].name)), line
+
+
+@told
+def on_delete(session: Session, name: str | None, sure: bool):
+    """Delete the run that is picked, once the box is ticked; the line, the box without its tick, no run picked."""
+    name = _picked(name)
+    if not sure:
+        raise InputError("deleting a run cannot be undone; tick `yes, delete it for good` first")
+    remove(session, name)
+    return f"Run {name} is deleted.", False, gr.update(value=None)
+
+
+@told
+def on_link(session: Session, request: gr.Request) -> tuple[Any, dict[str, Any]]:
+    """The page was opened: the run that its address asks for, and the rest for the browser."""
+    asked = goal(session, dict(request.query_params)) if request else {}
+    if "run" not in asked:
+        return gr.skip(), {}
+    _run(session, asked["run"])
+    return gr.update(value=asked["run"]), asked
+
+
+def on_row(event: gr.SelectData) -> str:
+    """A row of the list was clicked: the run it names."""
+    return str(event.row_value[COLUMNS.index("run")])
+
+
+def _picked(name: str | None) -> str:
+    if not name:
+        raise InputError("no run is picked; click one in the list")
+    return name
+
+
+def _folder(session: Session) -> Path:
+    if session.runs_dir is None:
+        raise InputError(NO_FOLDER)
+    return Path(session.runs_dir)
+
+
+def _run(session: Session, name: str) -> Path:
+    """The folder of a run by its name; only names that are in the list, never paths."""
+    for folder, _ in saved_runs(_folder(session)):
+        if folder.name == name:
+            return folder
+    raise InputError("this run is not there any more; the list has been read again, pick another")
+
+
+def _input_name(folder: Path) -> str:
+    if not (folder / SEQUENCES).is_file():
+        return ""
+    names = pd.read_parquet(folder / SEQUENCES, columns=["sequence"])["sequence"]
+    return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
+
+
+def _renamed(second: Analysis, first: Analysis) -> dict[str, Any]:
+    """Sequences and tables of `second` under the names that `first` has for the same texts."""
+    names = [each.name for each in first.sequences]
+    tables = {}
+    for part in ("boundaries", "chunks"):
+        table = getattr(second, part)
+        tables[part] = table.assign(sequence=table["sequence"].cat.rename_categories(names))
+    return {"sequences": first.sequences, **tables}

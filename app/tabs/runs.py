@@ -1,0 +1,142 @@
+"""Runs: analyses that were kept in the folder given at start-up; open, compare, delete."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import gradio as gr
+
+from app import saved
+from app.session import Session
+from app.tabs import evidence
+from app.tabs.quiet import QUIET
+from app.viewer import SegmentViewer, goto
+
+HINT = "Pick a run in the list and press Open: the text and its chunks appear here, as they were saved."
+EMPTY = (
+    "Runs are kept in the folder given at the start; everybody who can open this page sees them. To add one, "
+    "analyse something on the Explore tab and press `Save run` there. Click a row to pick it."
+)
+_SHOWN = {"show_progress": "minimal", "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The list, what is picked in it, what can be done with that, and the sentence about it."""
+
+    table: gr.Dataframe
+    picked: gr.Dropdown
+    other: gr.Dropdown
+    open: gr.Button
+    compare: gr.Button
+    sure: gr.Checkbox
+    delete: gr.Button
+    line: gr.Textbox
+
+
+def build(session: Session) -> None:
+    """The tab's components and events; without a folder for runs, how to start with one."""
+    if session.runs_dir is None:
+        gr.Markdown(saved.NO_FOLDER, elem_id="runs-none", elem_classes="help")
+        return
+    tab, done = gr.context.Context.block, gr.State(None, time_to_live=3600)
+    gr.Markdown(EMPTY, elem_classes="help")
+    with gr.Row(elem_classes="sheet"):
+        with gr.Column(scale=1, min_width=300, elem_classes="controls"):
+            controls = _controls()
+        with gr.Column(scale=4, min_width=300, elem_classes="picture"):
+            viewer = SegmentViewer({"hint": HINT}, elem_id="runs-viewer")
+            below = evidence.build("runs")
+    _connect(session, controls, viewer, below, done)
+    lists = [controls.table, controls.picked, controls.other]
+    for event in (tab.select, gr.context.Context.root_block.load):
+        event(partial(saved.on_list, session), None, lists, **QUIET)
+    _connect_link(session, controls)
+
+
+def _controls() -> Controls:
+    table = gr.Dataframe(
+        headers=saved.COLUMNS,
+        datatype=["str", "str", "str", "number", "str"],
+        interactive=False,
+        max_height=260,
+        elem_id="runs-list",
+        column_widths=["130px", "170px", "170px", "80px", "230px"],
+        buttons=[],
+        label="Saved runs",
+        show_label=False,
+    )
+    picked = gr.Dropdown([], value=None, label="Run", elem_id="runs-picked")
+    opened = gr.Button("Open", variant="primary", elem_id="runs-open")
+    other = gr.Dropdown([], value=None, label="compared with", elem_id="runs-other")
+    compare = gr.Button("Compare", elem_id="runs-compare")
+    sure = gr.Checkbox(False, label="yes, delete it for good", elem_id="runs-sure")
+    delete = gr.Button("Delete", variant="stop", elem_id="runs-delete")
+    line = gr.Textbox(
+        label="What happened",
+        show_label=False,
+        container=False,
+        interactive=False,
+        lines=2,
+        max_lines=6,
+        elem_id="runs-line-said",
+        elem_classes="status",
+    )
+    return Controls(table, picked, other, opened, compare, sure, delete, line)
+
+
+def _connect(
+    session: Session, controls: Controls, viewer: SegmentViewer, below: evidence.Evidence, done
+) -> None:
+    controls.table.select(saved.on_row, None, controls.picked, queue=False, **QUIET)
+    opened = controls.open.click(
+        partial(saved.on_open, session),
+        controls.picked,
+        [done, viewer, below.stage, below.page, controls.line],
+        **_SHOWN,
+    )
+    evidence.connect(session, below, done, "runs-viewer")
+    evidence.after(session, below, done, opened)
+    controls.compare.click(
+        partial(saved.on_compare, session),
+        [controls.picked, controls.other],
+        [viewer, controls.line],
+        **_SHOWN,
+    )
+    deleted = controls.delete.click(
+        partial(saved.on_delete, session),
+        [controls.picked, controls.sure],
+        [controls.line, controls.sure, controls.picked],
+        **_SHOWN,
+    )
+    lists = [controls.table, controls.picked, controls.other]
+    deleted.success(partial(saved.on_list, session), None, lists, **QUIET)
+
+
+def _connect_link(session: Session, controls: Controls) -> None:
+    """An address that names a run opens it."""
+    asked = gr.JSON(visible=False)
+
+    def open_link(request: gr.Request):  # Gradio finds the request by this annotation, not inside a partial
+        return saved.on_link(session, request)
+
+    opened = gr.context.Context.root_block.load(open_link, None, [controls.picked, asked], **QUIET)
+    opened.success(None, asked, None, js=goto(), **QUIET)
+
+
+def save_button(session: Session, done: gr.State) -> None:
+    """On Explore: keep what is shown, where there is a folder for it."""
+    if session.runs_dir is None:
+        return
+    with gr.Row(elem_classes="files"):
+        button = gr.Button("Save run", size="sm", elem_id="explore-save", min_width=120)
+        line = gr.Textbox(
+            label="Saved run",
+            show_label=False,
+            container=False,
+            interactive=False,
+            lines=1,
+            visible=False,
+            elem_id="explore-saved",
+            elem_classes="other",
+        )
+    button.click(partial(saved.on_save, session), done, line, **_SHOWN)

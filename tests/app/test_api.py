@@ -1,0 +1,206 @@
+"""The functions for programs, called as a program calls them; who gets in; what two people see of each other."""
+
+import json
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from analysis.inputs import Sequence
+from app.__main__ import main, users
+from app.policy import FILE_POLICY, HEADERS, PAGE_POLICY
+from app.ui import build, launch_options
+from app.view import visible
+from hnet_core.checkpoint import load_model
+from hnet_core.errors import InputError
+from hnet_core.generate import generate
+
+TEXT = "It was the best of times, it was the worst of times. " * 4
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return Client(server, verbose=False)
+
+
+def test_only_the_documented_functions_can_be_called(client):
+    info = client.view_api(return_format="dict", print_info=False)
+    assert set(info["named_endpoints"]) == {"/models", "/boundaries", "/agreement", "/generate"}
+    assert info["unnamed_endpoints"] == {}
+    for name, endpoint in info["named_endpoints"].items():
+        assert endpoint["description"], name
+
+
+def test_boundaries_are_those_of_the_page(client, session):
+    got = client.predict(TEXT, "english_b", 1, api_name="/boundaries")
+    want = session.analyse([Sequence("text", TEXT.encode())], "english_b").chunks_of("text", 1)
+    assert [(each["start"], each["end"]) for each in got["chunks"]] == list(
+        zip(want["start"], want["end"], strict=True)
+    )
+    assert got["model"] == "english_b"
+    assert [each["name"] for each in client.predict(api_name="/models")] == [
+        name for _, name in session.choices()
+    ]
+
+
+def test_agreement_and_writing(client, models_dir):
+    rows = client.predict(TEXT, ["english_a", "ref:words"], api_name="/agreement")
+    assert [(row["model_a"], row["model_b"]) for row in rows] == [("english_a", "ref:words")]
+    assert rows[0]["f1_chance"] > 0
+    wrote = client.predict("It was", "english_a", 20, 0.0, api_name="/generate")
+    model = load_model("english_a", models_dir=models_dir).model
+    steps = generate(model, b"It was", max_bytes=20, temperature=0.0, top_p=0.95, seed=0)
+    assert wrote == visible(bytes(each.byte for each in steps))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (("", "auto", 0, "/boundaries"), "empty"),
+        ((TEXT, "nope", 0, "/boundaries"), "no model named"),
+        ((TEXT, "english_a", 5, "/boundaries"), "stages 0 to 0"),
+        ((TEXT, ["english_a"], "/agreement"), "2 to 12"),
+        ((TEXT, ["english_a", "ref:gold:/etc/passwd"], "/agreement"), "no reference named"),
+        (("x", "/etc/passwd", "/generate"), "no model named"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(client, call, words):
+    *values, name = call
+    with pytest.raises(AppError, match=words):
+        client.predict(*values, api_name=name)
+
+
+def test_every_answer_carries_the_policy(server):
+    for path in ("", "gradio_api/info", "nothing", "theme.css"):
+        answer = httpx.get(server + path)
+        assert answer.headers["content-security-policy"] == PAGE_POLICY, path
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "frame-ancestors 'none'" in PAGE_POLICY and "connect-src 'self' data: blob:;" in PAGE_POLICY
+
+
+@pytest.mark.parametrize(
+    "path", ["file=https://example.com/", "file=HTTP://127.0.0.1/", "proxy=https://a.hf.space/"]
+)
+def test_the_server_fetches_nothing_for_others(server, path):
+    answer = httpx.get(f"{server}gradio_api/{path}")
+    assert answer.status_code == 403 and "fetches nothing" in answer.text
+
+
+def test_an_upload_never_comes_back_as_a_page(server):
+    """It has a name nobody can guess, and is sent as a file that runs nothing."""
+    content = b"<script>alert(1)</script>"
+    sent = httpx.post(f"{server}gradio_api/upload", files={"files": ("x.html", content)}).json()
+    assert sha256(content).hexdigest() not in sent[0] and Path(sent[0]).parent.name.isalnum()
+    answer = httpx.get(f"{server}gradio_api/file={sent[0]}")
+    assert answer.headers["content-security-policy"] == FILE_POLICY
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert httpx.get(f"{server}gradio_api/file=/etc/passwd").status_code == 403
+    assert httpx.get(f"{server}static/x.html").status_code == 404
+
+
+def test_an_upload_over_the_limit_is_refused(server):
+    limit = launch_options()["max_file_size"]
+    assert limit == 64_000_000
+    big = {"files": ("x.txt", b"0" * (limit + 1))}
+    assert httpx.post(f"{server}gradio_api/upload", files=big, timeout=60).status_code == 413
+
+
+@pytest.fixture(scope="module")
+def guarded(session):
+    page = build(session)
+    options = launch_options(users=[("ada", "lovely:pass")])
+    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **options)
+    yield url
+    page.close(verbose=False)
+
+
+def test_only_who_is_listed_gets_in(guarded):
+    assert httpx.get(f"{guarded}config").status_code == 401
+    assert httpx.post(f"{guarded}gradio_api/upload", files={"files": ("x.txt", b"x")}).status_code == 401
+    wrong = httpx.post(f"{guarded}login", data={"username": "ada", "password": "x"})
+    assert wrong.status_code == 400
+    with httpx.Client() as ada:
+        assert ada.post(f"{guarded}login", data={"username": "ada", "password": "lovely:pass"}).is_success
+        assert ada.get(f"{guarded}config").status_code == 200
+
+
+def test_who_may_open_the_page_comes_from_a_file_or_the_environment(tmp_path, monkeypatch):
+    path = tmp_path / "users"
+    path.write_text("ada:lovely:pass\n\ngrace:hopper\n")
+    monkeypatch.delenv("HNET_AUTH", raising=False)
+    assert users(str(path)) == [("ada", "lovely:pass"), ("grace", "hopper")] and users(None) is None
+    monkeypatch.setenv("HNET_AUTH", "ada:x")
+    assert users(None) == [("ada", "x")]
+    for text in ("", "ada\n", "ada:\n", ":x\n"):
+        path.write_text(text)
+        with pytest.raises(InputError, match="USER:PASSWORD"):
+            users(str(path))
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated(models_dir, capsys):
+    assert main(["--check", "--models", str(models_dir), "--auth", "ada:secret"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and "secret" not in said
+
+
+def test_two_people_never_see_each_others_data(server):
+    """The same event in two sessions: the second has nothing to show of what the first one brought."""
+    config = httpx.get(f"{server}config").json()
+    button = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-all")
+    event = next(d["id"] for d in config["dependencies"] if [button, "click"] in d["targets"])
+    run = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-run")
+    start = next(
+        d for d in config["dependencies"] if [run, "click"] in d["targets"] and len(d["inputs"]) == 7
+    )
+    values = [None, "paste", TEXT, None, "english", ["english_a", "english_b"], 0]
+    _call(server, start["id"], values, "first")
+    shown = _call(server, event, [None, None, 0], "first")
+    other = _call(server, event, [None, None, 0], "second")
+    assert "groups" in json.dumps(shown) and "groups" not in json.dumps(other)
+
+
+def _call(server: str, event: int, values: list, who: str) -> dict:
+    """What the queue answers to one event of one session."""
+    body = {"data": values, "fn_index": event, "session_hash": who, "event_data": None, "trigger_id": None}
+    joined = httpx.post(f"{server}gradio_api/queue/join", json=body)
+    joined.raise_for_status()
+    with httpx.stream("GET", f"{server}gradio_api/queue/data?session_hash={who}", timeout=120) as lines:
+        for line in lines.iter_lines():
+            if line.startswith("data: "):
+                told = json.loads(line[6:])
+                if told["msg"] == "process_completed":
+                    return told["output"]
+    raise AssertionError("the queue ended without an answer")
+
+
+def test_the_same_functions_are_tools_of_an_mcp_server(session):
+    pytest.importorskip("mcp", reason="the optional extra mcp is not installed")
+    import asyncio
+
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    page = build(session)
+    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options(mcp=True))
+
+    async def call():
+        address = f"{url}gradio_api/mcp/"
+        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as tools:
+            await tools.initialize()
+            names = [tool.name for tool in (await tools.list_tools()).tools]
+            return names, await tools.call_tool("boundaries", {"text": TEXT, "model": "english_a"})
+
+    names, found = asyncio.run(call())
+    page.close(verbose=False)
+    assert names == ["models", "boundaries", "agreement", "generate"]
+    assert not found.isError and "english_a" in found.content[0].text
+
+
+@pytest.mark.skipif(find_spec("mcp") is not None, reason="the optional extra mcp is installed")
+def test_mcp_without_its_package_is_one_sentence(models_dir, capsys):
+    assert main(["--check", "--models", str(models_dir), "--mcp"]) == 2
+    assert "optional extra" in capsys.readouterr().err

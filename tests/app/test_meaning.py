@@ -1,0 +1,105 @@
+"""Motifs, feature classes, codon phase and both strands on the page, against the analysis and counts by hand."""
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.annotations import fit_features, read_features
+from analysis.reverse_complement import as_forward_cuts, reverse_complement
+from analysis.sources import Sequence
+from app import meaning
+from app.genome import Opened, TrackFolder
+from app.job import Job
+
+DATA = np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), 4000).tobytes()
+DATA = DATA[:500] + b"TATAAT" + DATA[506:900] + b"ATTATA" + DATA[906:]
+GFF = "r\t.\tgene\t{a}\t{b}\t.\t{s}\t.\tName=g{a}\nr\t.\tCDS\t{a}\t{b}\t.\t{s}\t0\tID=c{a}\n"
+GENES = [(301, 600, "+"), (1001, 1600, "+"), (2001, 2600, "-"), (3001, 3300, "-")]
+
+
+@pytest.fixture(scope="module")
+def opened(session):
+    record = Sequence("r", DATA, (), "dna")
+    text = "".join(GFF.format(a=a, b=b, s=s) for a, b, s in GENES).encode()
+    features, _ = fit_features(read_features(text, "x.gff3"), [record])
+    return Opened((session.analyse([record], "dna_a"),), features, (), TrackFolder())
+
+
+def test_a_motif_is_found_on_both_strands(session, opened):
+    shown, line, places, few, everything, problem = meaning.on_motif(session, opened, "box=tataat")
+    assert problem == "" and few["interactive"] and everything["interactive"]
+    table = pd.read_csv(everything["value"], keep_default_na=False)
+    both = {(m, "+") for m in range(3995) if DATA[m : m + 6] == b"TATAAT"}
+    both |= {(m, "-") for m in range(3995) if DATA[m : m + 6] == b"ATTATA"}
+    assert {(500, "+"), (900, "-")} <= both and set(zip(table["start"], table["strand"], strict=True)) == both
+    assert set(table["bases"]) == {"TATAAT"} and line.startswith(f"{len(both)} places of TATAAT")
+    cuts = set(opened.analyses[0].chunks_of("r", 0)["start"])
+    assert shown["chunks"].tolist() == [
+        1 + sum(a < c < b for c in cuts) for a, b in zip(shown["start"], shown["end"], strict=True)
+    ]
+    assert places["hits"] == table[["start", "end", "strand"]].values.tolist()
+
+
+def test_letters_of_iupac_and_palindromes(opened):
+    cuts = np.zeros(12, bool)
+    hits = meaning.motif_hits(b"ACGTAAGCTTAA", "RCGY", cuts)
+    assert hits[["start", "strand"]].values.tolist() == [[0, "+"]]  # its own reverse complement: once
+    hits = meaning.motif_hits(b"ACGTAAGCTTAA", "NTTAA", cuts)
+    assert hits[["start", "strand", "bases"]].values.tolist() == [[7, "+", "CTTAA"]]
+    hits = meaning.motif_hits(b"ACGTAAGCTTAA", "AAG", np.isin(np.arange(12), [4, 6, 10]))
+    assert hits[["start", "strand", "chunks"]].values.tolist() == [[4, "+", 2], [7, "-", 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("TAX", "no nucleotide code"), ("", "two bases"), ("TATAAT" * 9, "does not occur")]
+)
+def test_bad_motifs_are_told_beside_the_field(session, opened, text, words):
+    *others, problem = meaning.on_motif(session, opened, text)
+    assert others == [gr.skip()] * 5 and words in problem and "\n" not in problem
+    assert "press Analyse" in meaning.on_motif(session, None, "TATAAT")[5]
+
+
+def test_classes_and_codons_are_those_of_the_analysis(session, opened):
+    shown, codons, starts, stops, few, everything, profiles = meaning.on_genes(session, Job(), opened)
+    cuts = opened.analyses[0].chunks_of("r", 0)["start"].to_numpy()[1:]
+    row = shown[(shown["bases of"] == "CDS") & (shown["stage"] == 0)].iloc[0]
+    coding = np.zeros(4000, bool)
+    for a, b, _ in GENES:
+        coding[a - 1 : b] = True
+    assert row["bases"] == 1800 and row["cuts"] == coding[cuts].sum()
+    assert row["cuts a base"] == pytest.approx(row["cuts"] / 1800, abs=1e-4)
+    assert pd.read_csv(few["value"])["cuts"].tolist() == shown["cuts"].tolist()
+    forward = next(trace for trace in codons.data if trace.name.startswith("A0 +"))
+    inside = [c - a + 1 for c in cuts for a, b, s in GENES if s == "+" and a - 1 <= c < b]
+    assert list(forward.y) == pytest.approx([sum(i % 3 == k for i in inside) / 300 for k in range(3)])
+    at_start = {(c - a + 1) for c in cuts for a, b, s in GENES if s == "+"}
+    trace = next(trace for trace in starts.data if trace.name == "A +")
+    assert trace.y[list(trace.x).index(0)] == sum(c in (300, 1000) for c in cuts) / 2 and at_start
+    assert set(pd.read_csv(profiles["value"])["site"]) == {"start", "stop"} and len(stops.data) == 2
+    assert {"codon_phase", "feature"} <= set(pd.read_csv(everything["value"])["analysis"])
+
+
+def test_without_annotation_the_sentence_says_what_to_give(session, opened):
+    bare = Opened(opened.analyses, None, (), opened.folder)
+    job = Job()
+    with pytest.raises(gr.Error, match="no annotation; give a GFF3"):
+        meaning.on_genes(session, job, bare)
+    assert "no annotation" in job.failure
+
+
+def test_both_strands_are_read(session, opened):
+    shown, file = meaning.on_strands(session, Job(), opened)
+    other = session.analyse([Sequence("r", reverse_complement(DATA), (), "dna")], "dna_a")
+    for stage, jaccard in zip(shown["stage"], shown["Jaccard"], strict=True):
+        marks = np.zeros(4000, bool)
+        marks[other.chunks_of("r", stage)["start"]] = True
+        marks[0] = False
+        there = set(np.flatnonzero(as_forward_cuts(marks)))
+        here = set(opened.analyses[0].chunks_of("r", stage)["start"]) - {0}
+        assert jaccard == pytest.approx(len(here & there) / len(here | there), abs=1e-4)
+    assert len(shown) == 2 and len(pd.read_csv(file["value"])) == 2
+
+
+def test_another_record_clears_what_was_said():
+    assert meaning.on_other(2, 1) == [None, None, gr.update(value=None, interactive=False)]
