@@ -85,7 +85,7 @@ def _controls(session: Session) -> Controls:
     panel = source.build(session, "dna", "lambda", hint, dna=True)
     panel_note = note("dna-panel-note")
     annotation = gr.File(
-        label="Annotation: GFF3, GTF, BED or GenBank (optional)",
+        label="Annotation: GFF3, GTF, BED or GenBank",
         type="filepath",
         height=130,
         elem_id="dna-annotation",

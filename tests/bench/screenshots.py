@@ -5,6 +5,7 @@ python tests/bench/screenshots.py        writes docs/<tab>.png; needs Chromium o
 
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -30,6 +31,18 @@ def choose(page: Page, element: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
+def run_opened(page: Page) -> None:
+    """Keep what Explore shows, and open it on the tab Runs."""
+    page.get_by_role("tab", name="Explore", exact=True).click()
+    page.click("#explore-save")
+    page.wait_for_selector("#explore-saved textarea")
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    page.locator("#runs-list .virtual-row [role=gridcell]").first.click()
+    page.wait_for_function("document.querySelector('#runs-picked input').value")
+    page.click("#runs-open")
+    page.wait_for_selector("#runs-viewer .seg[data-loads='1']")
+
+
 def take(page: Page, tab: str) -> None:
     page.wait_for_timeout(1500)  # plots and messages come and go on their own
     page.screenshot(path=DOCS / f"{tab.lower()}.png")
@@ -40,7 +53,8 @@ def main() -> int:
     if chromium is None:
         print("error: no Chromium on the PATH; install Debian's chromium", file=sys.stderr)
         return 2
-    blocks = build(Session())
+    runs = tempfile.TemporaryDirectory()
+    blocks = build(Session(runs_dir=runs.name))
     _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options())
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -54,10 +68,13 @@ def main() -> int:
         for tab in ("Explore", "Compare", "DNA", "Generate"):
             result(page, tab)
             take(page, tab)
+        run_opened(page)
+        take(page, "Runs")
         page.get_by_role("tab", name="Models", exact=True).click()
         take(page, "Models")
         browser.close()
     blocks.close(verbose=False)
+    runs.cleanup()
     return 0
 
 
