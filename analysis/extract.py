@@ -16,6 +16,8 @@ from hnet_core.errors import ConfigError, InputError
 
 PIECE = 2**13
 """Bytes of a long input that go through a model at a time: half of what is fastest, at half the memory."""
+MARKS_PIECE = 2 * PIECE
+"""The same where no table is made of them, which leaves the memory for it."""
 PIECES_A_TRIM = 16
 """Pieces between two times that free memory goes back to the system."""
 PACK = 2**15
@@ -100,26 +102,27 @@ def analyse(
 
 
 def track_pieces(
-    data: Sequence[bytes], model: BoundaryModel, progress: Progress | None = None
+    data: Sequence[bytes], model: BoundaryModel, progress: Progress | None = None, piece: int = 0
 ) -> Iterator[tuple[int, tuple[Track, ...]]]:
     """(index of an input, what is new of it at every stage), input by input, in constant memory.
 
-    Inputs of up to PACK bytes come whole, several to one call of the model; longer ones in pieces of PIECE bytes.
+    Inputs of up to PACK bytes come whole, several to one call of the model; longer ones in pieces of `piece` bytes
+    (0: PIECE).
     """
-    total, done = sum(map(len, data)), 0
+    total, done, piece = sum(map(len, data)), 0, piece or PIECE
     for group in shared_calls(data):
         if len(group) > 1:
             yield from zip(group, model.boundaries_many([data[i] for i in group]), strict=True)
             done += sum(len(data[i]) for i in group)
         else:
             whole, stream = data[group[0]], model.open()
-            pieces = (whole[start : start + PIECE] for start in range(0, len(whole), PIECE))
+            pieces = (whole[start : start + piece] for start in range(0, len(whole), piece))
             for number, tracks in enumerate(stream.feed_all(pieces), 1):
                 yield group[0], tracks
                 if number % PIECES_A_TRIM == 0:
                     _return_free_memory()
                 if progress:
-                    progress(done + min(number * PIECE, len(whole)), total)
+                    progress(done + min(number * piece, len(whole)), total)
             done += len(whole)
         if progress:
             progress(done, total)
@@ -151,7 +154,7 @@ def boundary_marks(
 ) -> list[list[np.ndarray]]:
     """For each stage, for each input, (length,) bool: a chunk starts here. The forced start at 0 is not marked."""
     marks = [[np.zeros(len(each), bool) for each in data] for _ in range(model.n_stages)]
-    for index, tracks in track_pieces(data, model, progress):
+    for index, tracks in track_pieces(data, model, progress, MARKS_PIECE):
         for stage, track in enumerate(tracks):
             marks[stage][index][track.byte[track.is_boundary]] = True
     for each in (mark for stage in marks for mark in stage):
