@@ -11,7 +11,7 @@ from hnet_core.checkpoint import boundary_tensor_names, load_model, save_model, 
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, ConfigError
 from kernels import backend
-from kernels.ssd import cpu as ssd_on_cpu
+from kernels.mamba2 import cpu as mamba2_on_cpu
 from tests.tiny import random_bytes, tiny_model
 
 DATA = random_bytes(2300, seed=5)
@@ -70,9 +70,14 @@ def test_two_pieces_under_way_at_a_time_give_what_one_gives(monkeypatch):
 
 def test_both_halves_run_on_the_backend_that_was_asked_for(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(ssd_on_cpu, "ssd", lambda *args: pytest.fail("the numba kernel ran"))
-    with backend.using("reference"):
-        BoundaryModel(tiny_model(1), {}).boundaries(DATA[:300], window=100)
+    kernel, calls = mamba2_on_cpu.mamba2, []
+    monkeypatch.setattr(mamba2_on_cpu, "mamba2", lambda *args: calls.append(args) or kernel(*args))
+    model = BoundaryModel(tiny_model(1), {})
+    for name, n_calls in (("numba", 2 * 3), ("reference", 0)):
+        calls.clear()
+        with backend.using(name):
+            model.boundaries(DATA[:300], window=100)
+        assert len(calls) == n_calls  # blocks of the encoder times windows
 
 
 def test_an_error_in_either_half_reaches_the_caller(monkeypatch):
