@@ -6,7 +6,6 @@ with the input, and the answer equals that of the full forward whatever the wind
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -31,11 +30,15 @@ from hnet_core.config import HNetConfig
 from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM, RoutedStage
+from hnet_core.overlap import overlapped
 from hnet_core.rows import Rows
 from hnet_core.stack import finish
+from kernels.linear import precision
 
-WINDOW = 16384
-"""Bytes a window: large enough that the cost of a call does not count, small enough to stay in the caches."""
+LARGEST_WINDOW = 2**14
+"""Bytes a window: enough that the cost of a call does not count."""
+WINDOW_NUMBERS = 2**23
+"""Numbers a window may have where it is widest: from about 32 MB on, every allocation costs the system fresh pages."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,20 @@ class StageTrack:
 
 
 class BoundaryModel:
-    """Encoders and routers of one model. Safe to share between threads: it holds no state of any input."""
+    """Encoders and routers of one model. Safe to share between threads: it holds no state of any input.
 
-    def __init__(self, model: HNetForCausalLM, info: dict[str, Any]) -> None:
+    matmul_precision  of the products on a CPU, a name in kernels.linear.PRECISIONS. bf16, in which the published models
+                      run too, is faster where the processor has it; p then moves by its rounding, and so may a boundary
+                      whose p is almost a half, also from one window to another.
+    """
+
+    def __init__(self, model: HNetForCausalLM, info: dict[str, Any], matmul_precision: str = "fp32") -> None:
         if not model.config.n_stages:
             raise ConfigError(
                 f"{info.get('name', 'this model')} is isotropic: it has no router and so no boundaries"
             )
         self.config, self.info, self.name = model.config, info, info.get("name", "")
-        self.embeddings = model.embeddings
+        self.embeddings, self.matmul_precision = model.embeddings, matmul_precision
         self.stages: list[RoutedStage] = []
         stage = model.backbone
         while isinstance(stage, RoutedStage):
@@ -81,15 +89,24 @@ class BoundaryModel:
     def n_stages(self) -> int:
         return len(self.stages)
 
+    @property
+    def window(self) -> int:
+        """Bytes a window, a power of two: large windows are faster until their widest layer leaves the caches."""
+        widest = max(p.shape[0] for stage in self.stages for p in stage.encoder.parameters() if p.dim() == 2)
+        return min(LARGEST_WINDOW, 1 << (WINDOW_NUMBERS // widest).bit_length() - 1)
+
     def open(self) -> "BoundaryStream":
         """A new input, to be fed piece by piece."""
         return BoundaryStream(self)
 
     def boundaries(
-        self, data: bytes, *, window: int = WINDOW, progress: Callable[[int, int], None] | None = None
+        self, data: bytes, *, window: int | None = None, progress: Callable[[int, int], None] | None = None
     ) -> tuple[StageTrack, ...]:
-        """One track a stage, outermost first. progress(bytes done, bytes in all) is called after each window."""
-        stream, parts = self.open(), []
+        """One track a stage, outermost first. progress(bytes done, bytes in all) is called after each window.
+
+        window  bytes a window; None: `self.window`
+        """
+        stream, parts, window = self.open(), [], window or self.window
         pieces = (data[start : start + window] for start in range(0, len(data), window))
         for done, tracks in enumerate(stream.feed_all(pieces), start=1):
             parts.append(tracks)
@@ -101,20 +118,21 @@ class BoundaryModel:
         self,
         data: Sequence[bytes],
         *,
-        window: int = WINDOW,
+        window: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[tuple[StageTrack, ...]]:
         """`boundaries` of every input; short ones share a call, packed, up to `window` bytes together.
 
         progress(bytes done, bytes in all) is called after each window.
         """
-        total, done, found = sum(map(len, data)), 0, []
+        total, done, found, window = sum(map(len, data)), 0, [], window or self.window
         for group in _groups(data, window):
             if len(group) == 1:
                 inner = partial(_from, progress, done, total) if progress else None
                 found.append(self.boundaries(group[0], window=window, progress=inner))
             else:
-                found += self._packed(group)
+                with precision(self.matmul_precision):
+                    found += self._packed(group)
             done += sum(map(len, group))
             if progress:
                 progress(done, total)
@@ -180,14 +198,17 @@ class BoundaryStream:
     @torch.inference_mode()
     def feed(self, data: bytes) -> tuple[StageTrack, ...]:
         """Take the next bytes; return what is new at every stage. Tracks of an inner stage may be empty."""
-        return finish(self._steps(data))
+        with precision(self.model.matmul_precision):
+            return finish(self._steps(data))
 
     def feed_all(self, pieces: Iterable[bytes]) -> Iterator[tuple[StageTrack, ...]]:
         """`feed` for each piece. On a CPU with threads to spare two pieces are under way at a time."""
         if torch.get_num_threads() == 1 or self._device.type != "cpu":
             yield from map(self.feed, pieces)
         else:
-            yield from _overlapped(map(self._steps, pieces), self.model.half_way())
+            with precision(self.model.matmul_precision):
+                contexts = copy_context(), copy_context()
+            yield from overlapped(map(self._steps, pieces), self.model.half_way(), contexts)
 
     @property
     def _device(self) -> torch.device:
@@ -213,49 +234,6 @@ class BoundaryStream:
         return tuple(tracks)
 
 
-def _overlapped(walks: Iterator[Generator], half_way: int) -> Iterator:
-    """What the walks return, in order. While one is in its second half the next is in its first, on another thread.
-
-    Two streams of operators keep two cores busy where two threads inside every small operator do not.
-    """
-    threads = torch.get_num_threads()
-    with _worker(threads // 2) as first, _worker(threads // 2) as second:
-        torch.set_num_threads(threads)  # A worker's setting is also what threads begin with that come later.
-        # Threads do not inherit what `backend.using` has set; each worker has a copy, as one context serves one thread.
-        of_first, of_second, under_way = copy_context(), copy_context(), None
-        for walk in walks:
-            begun = first.submit(of_first.run, _first_half, walk, half_way)
-            done = second.submit(of_second.run, _second_half, walk, begun)
-            if under_way:
-                yield under_way.result()
-            under_way = done
-        if under_way:
-            yield under_way.result()
-
-
-def _worker(threads: int) -> ThreadPoolExecutor:
-    """One thread of Python, whose operators use `threads` threads."""
-    worker = ThreadPoolExecutor(1)
-    worker.submit(torch.set_num_threads, threads).result()
-    return worker
-
-
-@torch.inference_mode()
-def _first_half(walk: Generator, half_way: int) -> tuple[StageTrack, ...] | None:
-    """The tracks, if the walk has fewer pauses than that."""
-    try:
-        for _ in range(half_way):
-            next(walk)
-    except StopIteration as end:
-        return end.value
-    return None
-
-
-@torch.inference_mode()
-def _second_half(walk: Generator, begun: Future) -> tuple[StageTrack, ...]:
-    return begun.result() or finish(walk)
-
-
 def _shown(byte: np.ndarray, prob: np.ndarray, is_boundary: np.ndarray) -> StageTrack:
     """Hide the start marker at offset -1: its chunk begins at byte 0, unless byte 0 begins one of its own."""
     if len(byte) and byte[0] == -1:
@@ -269,7 +247,10 @@ def _shown(byte: np.ndarray, prob: np.ndarray, is_boundary: np.ndarray) -> Stage
 
 
 def load_boundary_model(
-    name_or_path: str | Path, device: str | torch.device = "cpu", models_dir: str | Path | None = None
+    name_or_path: str | Path,
+    device: str | torch.device = "cpu",
+    models_dir: str | Path | None = None,
+    matmul_precision: str = "fp32",
 ) -> BoundaryModel:
     """Read the encoders and routers of a model folder, whole or boundary-only; nothing else is read."""
     folder = model_folder(name_or_path, models_dir)
@@ -277,4 +258,4 @@ def load_boundary_model(
     model = empty_model(config)
     if config.n_stages:
         fill(model, read_tensors(folder / WEIGHTS, boundary_tensor_names(model), model), device)
-    return BoundaryModel(model.eval(), read_info(folder))
+    return BoundaryModel(model.eval(), read_info(folder), matmul_precision)

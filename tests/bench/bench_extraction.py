@@ -20,13 +20,13 @@ from measured_models import n_parameters, one_stage, published_xl, random_model,
 from speed_page import machine, table, write_section
 from tqdm import tqdm
 
-from hnet_core.boundaries import WINDOW, BoundaryModel
+from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel
 from hnet_core.checkpoint import boundary_tensor_names
 from hnet_core.encoding import encode
 from hnet_core.model import HNetForCausalLM
 from hnet_core.projection import Projection
 from kernels import backend
-from kernels.linear import linear
+from kernels.linear import linear, precision
 
 ROUNDS = 2
 N_BYTES = 100_000
@@ -54,35 +54,38 @@ def best_rates(works: dict[str, tuple[int, Callable[[], object]]], rounds: int =
 @torch.inference_mode()
 def full_forward(model: HNetForCausalLM, data: bytes) -> None:
     """Logits of the whole input, in windows like the extraction's, state carried."""
+    window = BoundaryModel(model, {}).window
     ids = torch.from_numpy(encode(data).astype(np.int64))
     state = model.new_state(1)
-    for piece in ids.split(WINDOW):
+    for piece in ids.split(window):
         state = model(piece, cu_seqlens=torch.tensor([0, len(piece)]), state=state).state
 
 
-def products_alone(model: HNetForCausalLM, data: bytes) -> Callable[[], object]:
+def products_alone(model: HNetForCausalLM, data: bytes, matmul_precision: str) -> Callable[[], object]:
     """A call that computes the matrix products of an extraction of `data`, on the same shapes, and nothing else."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def record(module, args):
-        seen.append((torch.randn(args[0].shape), module.weight))
+        seen.append((torch.randn(args[0].shape).to(args[0].dtype), module.weight))
 
     hooks = [m.register_forward_pre_hook(record) for m in model.modules() if isinstance(m, Projection)]
-    BoundaryModel(model, {"name": "recorded"}).boundaries(data)
+    BoundaryModel(model, {"name": "recorded"}, matmul_precision).boundaries(data)
     for hook in hooks:
         hook.remove()
 
     @torch.inference_mode()
     def run() -> None:
-        for x, weight in seen:
-            linear(x, weight)
+        with precision(matmul_precision):
+            for x, weight in seen:
+                linear(x, weight)
 
     return run
 
 
 def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_bytes: int) -> list[object]:
     """One line of the table."""
-    light = BoundaryModel(model, {"name": name})
+    light, narrow = BoundaryModel(model, {"name": name}), BoundaryModel(model, {"name": name}, "bf16")
+    window = data[: light.window]
 
     def reference() -> None:
         with backend.using("reference"):
@@ -92,7 +95,9 @@ def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_byt
         "boundaries": (len(data), lambda: light.boundaries(data)),
         "forward": (len(data[:FORWARD_BYTES]), lambda: full_forward(model, data[:FORWARD_BYTES])),
         "reference": (reference_bytes, reference),
-        "products": (len(data[:WINDOW]), products_alone(model, data[:WINDOW])),
+        "products": (len(window), products_alone(model, window, "fp32")),
+        "bf16": (len(data), lambda: narrow.boundaries(data)),
+        "bf16 products": (len(window), products_alone(model, window, "bf16")),
     }
     rates = best_rates(works)
     chunk = " x ".join(f"{len(t.byte) / max(t.is_boundary.sum(), 1):.2f}" for t in light.boundaries(data))
@@ -105,6 +110,8 @@ def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_byt
         f"{rates['boundaries']:.1f}",
         f"{rates['products']:.1f}",
         f"{rates['boundaries'] / rates['products']:.2f}",
+        f"{rates['bf16']:.1f}",
+        f"{rates['bf16 products']:.1f}",
         f"{rates['forward']:.1f}",
         f"{rates['boundaries'] / rates['forward']:.1f}",
         f"{rates['reference']:.2f}",
@@ -128,6 +135,8 @@ def extraction(with_xl: bool) -> str:
         "boundaries kB/s",
         "their products alone kB/s",
         "share",
+        "bf16 products: boundaries kB/s",
+        "their products alone kB/s",
         "full forward kB/s",
     ]
     header += ["x", "torch reference kB/s", "x"]
@@ -143,8 +152,8 @@ def peak_memory_mb(n_bytes: int) -> float:
 def stream(n_bytes: int) -> None:
     """Feed an input window by window, keep nothing, print the peak resident memory in MB."""
     model = random_model(one_stage(64, 128))
-    piece, open_stream = sample("english", WINDOW), BoundaryModel(model, {"name": "random"}).open()
-    for start in range(0, n_bytes, WINDOW):
+    piece, open_stream = sample("english", LARGEST_WINDOW), BoundaryModel(model, {"name": "random"}).open()
+    for start in range(0, n_bytes, LARGEST_WINDOW):
         open_stream.feed(piece[: n_bytes - start])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(peak / (1e6 if sys.platform == "darwin" else 1e3))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hnet_core.boundaries import BoundaryModel, load_boundary_model
+from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import boundary_tensor_names, load_model, save_model, write_folder
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, ConfigError
 from kernels import backend
+from kernels.linear import precision
 from kernels.mamba2 import cpu as mamba2_on_cpu
 from tests.tiny import random_bytes, tiny_model
 
@@ -78,6 +79,30 @@ def test_both_halves_run_on_the_backend_that_was_asked_for(monkeypatch):
         with backend.using(name):
             model.boundaries(DATA[:300], window=100)
         assert len(calls) == n_calls  # blocks of the encoder times windows
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_in_bf16_give_the_boundaries_of_the_full_forward_in_bf16(monkeypatch, threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    model = tiny_model(2)
+    narrow = BoundaryModel(model, {}, "bf16")
+    with precision("bf16"):
+        expected = full_forward(model, DATA, True)
+    streamed, packed = narrow.boundaries(DATA, window=100), narrow.boundaries_many([DATA, DATA[:9]])[0]
+    for stage, want in enumerate(expected):
+        for track in (streamed[stage], packed[stage]):
+            assert track.is_boundary.tolist() == [want[b][1] for b in sorted(want)]
+            # Single products may round to the next bfloat16 where windows change their shapes.
+            np.testing.assert_allclose(track.prob, [want[b][0] for b in sorted(want)], atol=2**-8)
+    wide = BoundaryModel(model, {}).boundaries(DATA)[0].prob
+    assert np.abs(streamed[0].prob - wide).max() > 1e-4
+
+
+def test_wider_layers_have_shorter_windows():
+    narrow = BoundaryModel(tiny_model(1), {})
+    assert narrow.window == LARGEST_WINDOW
+    narrow.stages[0].encoder.layers[0].mixer.in_proj.weight = torch.nn.Parameter(torch.empty(1290, 8))
+    assert narrow.window == 4096
 
 
 def test_an_error_in_either_half_reaches_the_caller(monkeypatch):
