@@ -1,7 +1,5 @@
 """Run a model over sequences: the tables everything else is made from."""
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,14 +10,15 @@ import pandas as pd
 from analysis import schema, sources
 from analysis.chunks import Track, boundary_table, chunk_table, summary_table
 from analysis.inputs import collect_warnings
+from hnet_core.allocator import return_free_memory
 from hnet_core.errors import ConfigError, InputError
 
 PIECE = 2**13
 """Bytes of a long input that go through a model at a time: half of what is fastest, at half the memory."""
 MARKS_PIECE = 2 * PIECE
 """The same where no table is made of them, which leaves the memory for it."""
-PIECES_A_TRIM = 16
-"""Pieces between two times that free memory goes back to the system."""
+TRIM = 16 * PIECE
+"""Bytes between two times that free memory goes back to the system."""
 PACK = 2**15
 """Short inputs share a call of the model up to so many bytes."""
 
@@ -119,21 +118,14 @@ def track_pieces(
             pieces = (whole[start : start + piece] for start in range(0, len(whole), piece))
             for number, tracks in enumerate(stream.feed_all(pieces), 1):
                 yield group[0], tracks
-                if number % PIECES_A_TRIM == 0:
-                    _return_free_memory()
+                if number * piece % TRIM == 0:
+                    return_free_memory()
                 if progress:
                     progress(done + min(number * piece, len(whole)), total)
             done += len(whole)
         if progress:
             progress(done, total)
-    _return_free_memory()
-
-
-def _return_free_memory() -> None:
-    """glibc keeps what large arrays leave free, in more and more pieces: over a genome half a GB. 40 ms at most."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim:
-        trim(0)
+    return_free_memory()
 
 
 def shared_calls(data: Sequence[bytes]) -> Iterator[list[int]]:

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hnet_core.allocator import keep_free_memory
 from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
 from hnet_core.errors import CheckpointError, HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
@@ -43,6 +44,7 @@ def _main(argv: Sequence[str] | None) -> int:
     # Before the first kernel is loaded: libraries read these once.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(args.threads))
     bound_shape_caches()
+    keep_free_memory()
     import torch
 
     from hnet_core.training.distributed import processes

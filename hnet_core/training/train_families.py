@@ -24,11 +24,7 @@ from hnet_core.training.recipe import read_recipe
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 FINISHED, STOPPED, BROKEN = "finished", "stopped", "failed"
-THREADS = {
-    **dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # Freed memory is kept: a page that the system hands out anew costs a training more than what is done with it.
-    **{"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"},
-}
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Environment of a training: one thread each, so that several share the cores."""
 POLL = 0.2
 

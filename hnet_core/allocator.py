@@ -1,0 +1,31 @@
+"""What the C library does with memory that large tensors leave free, where that is glibc; elsewhere nothing happens."""
+
+import ctypes
+import sys
+from collections.abc import Callable
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_MOST = 2**31 - 1
+
+
+def keep_free_memory() -> None:
+    """Keep what is freed for the next allocation.
+
+    By default every tensor of 32 MB comes from the system and goes back to it, and clearing its pages anew at each
+    step of a training takes 4 to 7 % of the time.
+    """
+    mallopt = _function("mallopt")
+    if mallopt:
+        mallopt(_M_MMAP_THRESHOLD, _MOST)
+        mallopt(_M_TRIM_THRESHOLD, _MOST)
+
+
+def return_free_memory() -> None:
+    """Give all that is free back to the system: over a genome half a GB. 40 ms at most."""
+    trim = _function("malloc_trim")
+    if trim:
+        trim(0)
+
+
+def _function(name: str) -> Callable | None:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
