@@ -20,8 +20,8 @@ CHUNK, SMALL_CHUNK, SHORT_CHUNK = 64, 32, 16
 The small one below compute capability 9.0, whose products keep their factors in registers: 64 positions spill there.
 Float32, whose factors are three parts each, takes the short one.
 """
-COLUMNS = 64
-"""Columns of B and C for which a program sums the gradients over the heads."""
+COLUMNS, FLOAT_COLUMNS = 64, 32
+"""Columns of x, or of B and C, that a program treats at once; the second in float32, whose products hold more."""
 HEADS = 16
 """Heads whose decays a program sums up."""
 PROGRAMS = 1024
@@ -200,11 +200,13 @@ def _scan(
     limits, steps, n_rows, size, H, P: tl.constexpr, N: tl.constexpr,
     carried, state, y, final, CHUNK: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """y of one segment and head, and the state after the row; arguments as in _walk."""
+    """y of one segment and BLOCK_P columns of a head, and the state after the row; arguments as in _walk."""
     number, h = tl.program_id(0).to(tl.int64), tl.program_id(1)
     row, begin, row_end, start = tile_at(limits, steps, n_rows, size, number)
     stop = tl.minimum(start + size, row_end)
     p, n = tl.arange(0, BLOCK_P), tl.arange(0, BLOCK_N)
+    if BLOCK_P < P:
+        p += tl.program_id(2) * BLOCK_P
     S = tl.trans(_state_at(state, row * H + h, p, n, P, N))
     if carried is not None:  # noqa: SIM102 - decided when compiled
         if (start > begin) & (start < row_end):
@@ -249,27 +251,34 @@ def _gradients(
     _row, _begin, row_end, start = tile_at(limits, steps, n_rows, CHUNK, number)
     length = tl.minimum(row_end - start, CHUNK).to(tl.int32)
     if length > 0:
-        p, n = tl.arange(0, BLOCK_P), tl.arange(0, BLOCK_N)
+        p = tl.arange(0, BLOCK_P)
         step, log, whole = _decay(step_of, log_of, T, h, start, length, CHUNK)
-        S, dS = _states(before, number * H + h, p, n, P, N), _states(after, number * H + h, p, n, P, N)
-        kept = tl.exp(whole) * tl.sum(tl.sum(S.to(tl.float32) * dS.to(tl.float32), axis=1), axis=0)
-        bs, cs = (
-            _rows(b, b_stride, start, length, n, N, CHUNK),
-            _rows(c, c_stride, start, length, n, N, CHUNK),
-        )
+        # Sums over the columns of B and C, BLOCK_N of them at a time.
+        kept, scores = 0.0, tl.zeros((CHUNK, CHUNK), tl.float32)
+        from_before = tl.zeros((CHUNK, BLOCK_P), tl.float32)
+        through_state = tl.zeros((CHUNK, BLOCK_P), tl.float32)
+        for part in tl.static_range(0, N, BLOCK_N):
+            n = part + tl.arange(0, BLOCK_N)
+            S, dS = _states(before, number * H + h, p, n, P, N), _states(after, number * H + h, p, n, P, N)
+            kept += tl.sum(tl.sum(S.to(tl.float32) * dS.to(tl.float32), axis=1), axis=0)
+            bs = _rows(b, b_stride, start, length, n, N, CHUNK)
+            cs = _rows(c, c_stride, start, length, n, N, CHUNK)
+            scores = _dot(cs, tl.trans(bs), scores)
+            from_before = _dot(cs, tl.trans(S), from_before)
+            through_state = _dot(bs, tl.trans(dS), through_state)
+        kept *= tl.exp(whole)
         xs = _rows(x + h * x_head, x_stride, start, length, p, P, CHUNK)
         dys = _rows(dy + h * dy_head, dy_stride, start, length, p, P, CHUNK)
-        from_state = tl.exp(log) * tl.sum(_dot(cs, tl.trans(S)) * dys.to(tl.float32), axis=1)
-        through_state = tl.exp(whole - log)[:, None] * _dot(bs, tl.trans(dS))
+        from_state = tl.exp(log) * tl.sum(from_before * dys.to(tl.float32), axis=1)
+        through_state *= tl.exp(whole - log)[:, None]
         to_state = step * tl.sum(through_state * xs.to(tl.float32), axis=1)
-        weight = _dot(cs, tl.trans(bs)) * _reach(log, CHUNK)
+        weight = scores * _reach(log, CHUNK)
         pairs = _dot(dys, tl.trans(xs)) * weight * step[None, :]  # what i got from j, times its gradient
         of_u = _dot(tl.trans(weight.to(dys.dtype)), dys, through_state)
         # The gradient of step[i] * A: all that crosses from before i to i and later, with no difference of sums.
         i, j = tl.arange(0, CHUNK)[:, None], tl.arange(0, CHUNK)[None, :]
-        dlog = tl.sum(
-            tl.where(j < i, tl.cumsum(pairs, axis=0, reverse=True) + to_state[None, :], 0.0), axis=1
-        )
+        crossing = tl.cumsum(pairs, axis=0, reverse=True) + to_state[None, :]
+        dlog = tl.sum(tl.where(j < i, crossing, 0.0), axis=1)
         dlog += tl.cumsum(from_state, axis=0, reverse=True) + kept
         xf, dyf = xs.to(tl.float32), dys.to(tl.float32)
         given = step[:, None] * of_u + tl.load(d + h).to(tl.float32) * dyf
@@ -308,10 +317,8 @@ def _shared_gradients(
             of_c = _dot(share, _states(before, number * H + h, p, n, P, N), of_c)
             share = (xs.to(tl.float32) * (tl.exp(whole - log) * step)[:, None]).to(xs.dtype)
             of_b = _dot(share, _states(after, number * H + h, p, n, P, N), of_b)
-        bs, cs = (
-            _rows(b, b_stride, start, length, n, N, CHUNK),
-            _rows(c, c_stride, start, length, n, N, CHUNK),
-        )
+        bs = _rows(b, b_stride, start, length, n, N, CHUNK)
+        cs = _rows(c, c_stride, start, length, n, N, CHUNK)
         of_b = _dot(tl.trans(scores.to(cs.dtype)), cs, of_b)
         of_c = _dot(scores.to(bs.dtype), bs, of_c)
         _store_rows(db, N, start, length, n, N, of_b, CHUNK)
@@ -339,7 +346,8 @@ class SSD(torch.autograd.Function):
         N = B.shape[1]
         kind = torch.float32 if state is None else state.dtype
         final = torch.empty(rows[2], H, P, N, dtype=kind, device=x.device)
-        grid = n_tiles(len(x), rows[2], size), H
+        sizes = sizes | {"BLOCK_P": _columns(x, sizes["BLOCK_P"])}
+        grid = n_tiles(len(x), rows[2], size), H, triton.cdiv(P, sizes["BLOCK_P"])
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), step, log, T, D
         launch(_scan, grid, *inputs, *rows, size, H, P, N, carried, state, y, final, **sizes)
         ctx.save_for_backward(x, dt, A, B, C, D, dt_bias, rows[0], state, carried, step, log)
@@ -365,10 +373,10 @@ class SSD(torch.autograd.Function):
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), dy, *dy.stride()[:2], step, log, T
         last = *rows, H, P, N, before, after
         own = dt, dt.stride(0), dt_bias, A, D
+        sizes = sizes | {"BLOCK_N": _columns(x, sizes["BLOCK_N"])}
         launch(_gradients, (chunks, H), *inputs, *own, *last, dx, ddt, sums, **sizes)
-        columns = min(sizes["BLOCK_N"], COLUMNS)
-        sizes = sizes | {"BLOCK_N": columns}
-        launch(_shared_gradients, (chunks, triton.cdiv(N, columns)), *inputs, *last, db, dc, **sizes)
+        grid = chunks, triton.cdiv(N, sizes["BLOCK_N"])
+        launch(_shared_gradients, grid, *inputs, *last, db, dc, **sizes)
         dA, dD, dbias = sums.sum(0).unbind(1)
         return dx, ddt, dA.to(A.dtype), db, dc, dD.to(D.dtype), dbias.to(dt_bias.dtype), None, dstate
 
@@ -384,6 +392,11 @@ def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
         raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
     return size, {"CHUNK": chunk, **blocks, "num_warps": 8}
+
+
+def _columns(x: Tensor, width: int) -> int:
+    """How many of `width` columns a program treats at once, x being what it reads."""
+    return min(width, FLOAT_COLUMNS if x.dtype == torch.float32 else COLUMNS)
 
 
 def _chunk(x: Tensor) -> int:
@@ -429,15 +442,8 @@ def _walked(
 
 
 def ssd(
-    x: Tensor,
-    dt: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    dt_bias: Tensor,
-    cu_seqlens: Tensor,
+    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, cu_seqlens: Tensor,
     state: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """See kernels.ssd."""
     return SSD.apply(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
