@@ -14,8 +14,7 @@ from hnet_core.training.recipe import read_recipe
 PROMISED = {
     "english": {
         *(f"english-1stage-seed{s}" for s in (0, 1, 2)),
-        "english-2stage-seed0",
-        "english-2stage-seed1",
+        *("english-2stage-seed0", "english-2stage-seed1", "english-1stage-seed0-order0"),
     },
     "chinese": {"chinese-1stage-seed0"},
     "code": {"code-1stage-seed0", "code-2stage-seed0"},
@@ -38,11 +37,14 @@ def test_seeds_and_orders_are_those_of_the_names():
         name, _, rest = member.name.partition("-seed")
         assert int(rest[0]) == member.seed
         assert f"{name.split('-')[1][0]}stage" in member.recipe
-        assert ("order" not in name) or member.data_seed == 1
-    assert [m.run for m in choose("english")][:2] == ["english_1stage_s0", "english_1stage_s1"]
-    first, other = choose("dna", ["dna-1stage-seed0", "dna-1stage-seed0-order1"])
-    same = replace(other, name=first.name, title=first.title, run=first.run, data_seed=first.data_seed)
-    assert same == first and (first.data_seed, other.data_seed) == (0, 1)
+        _, _, order = rest.partition("-order")
+        assert not order or int(order) == member.data_seed
+    for family, orders in (("dna", (0, 1)), ("english", (1, 0))):
+        first = f"{family}-1stage-seed0"
+        first, other = choose(family, [first, f"{first}-order{orders[1]}"])
+        same = replace(other, name=first.name, title=first.title, run=first.run, data_seed=first.data_seed)
+        assert same == first and (first.data_seed, other.data_seed) == orders
+    assert {m.data_seed for m in choose("english", [f"english-1stage-seed{s}" for s in (0, 1, 2)])} == {1}
 
 
 @pytest.mark.parametrize("member", EVERY, ids=lambda m: m.name)
