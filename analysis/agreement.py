@@ -117,7 +117,7 @@ def density_curve(a: Segmentation, b: Segmentation, rates: Sequence[float]) -> p
     returns  schema.DENSITY: a row a rate; f1_chance is k / n, what independent rankings share
     """
     k = np.maximum(np.round(np.asarray(rates, np.float64) * a.n_slots).astype(np.int64), 1)
-    k = np.minimum(k, min(len(a.seen_slots), len(b.seen_slots)))
+    k = np.minimum(k, min(a.n_seen, b.n_seen))
     later = np.maximum(a.ranking[0], b.ranking[0])
     shared = np.cumsum(np.bincount(later, minlength=a.n_slots + 1))[k - 1]
     f1, chance = shared / k, k / a.n_slots
@@ -129,7 +129,7 @@ def density_curve(a: Segmentation, b: Segmentation, rates: Sequence[float]) -> p
 
 def spearman(a: Segmentation, b: Segmentation) -> float:
     """Spearman's correlation of the two boundary probabilities over the slots that both stages see."""
-    if len(a.seen_slots) == len(b.seen_slots) == a.n_slots:
+    if a.n_seen == b.n_seen == a.n_slots:
         x, y = a.ranking[1], b.ranking[1]
     else:
         _, in_a, in_b = np.intersect1d(a.seen_slots, b.seen_slots, assume_unique=True, return_indices=True)

@@ -150,14 +150,20 @@ def _genbank_features(data: bytes, shown: str) -> pd.DataFrame:
     for record in genbank_records(data, shown):
         circular = record.annotations.get("topology") == "circular"
         for number, feature in enumerate(record.features):
-            if feature.location is None:  # Biopython warns and leaves out what it cannot place
-                continue
+            if feature.location is None:  # start after end, or no place at all
+                named = " ".join(filter(None, (feature.type, _genbank_name(feature))))
+                raise InputError(
+                    f"{shown}: record {record.id!r}: feature {number + 1}, {named}, has no place that Biopython can "
+                    "read; correct its location, START..END counted from 1"
+                )
             parts = feature.location.parts  # in the order of transcription
             phases = [-1] * len(parts)
             if feature.type == "CDS":
                 skip = int(feature.qualifiers.get("codon_start", ["1"])[0]) - 1
                 phases = coding_phases([len(part) for part in parts], skip)
             for part, phase in zip(parts, phases, strict=True):
+                if part.ref is not None:  # lies in another record
+                    continue
                 where = (int(part.start), int(part.end), _STRANDS.get(part.strand, "."))
                 tag = feature.qualifiers.get("locus_tag", [""])[0]
                 about = (phase, f"{record.id}:{number}", circular, 0, tag)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-_LOOKUPS = 2_000_000
-"""Table look-ups at a time: keeps the work in some tens of MB."""
+_LOOKUPS = 200_000
+"""Table look-ups at a time: keeps the work in a few MB, which stay in the caches."""
 
 
 def draw_shifts(length: int, draws: int, rng: np.random.Generator, step: int = 1) -> np.ndarray:

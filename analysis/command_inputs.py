@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,21 +24,44 @@ if TYPE_CHECKING:
     from hnet_core.checkpoint import LoadedModel
 
 
-def add_models(command: argparse.ArgumentParser) -> None:
+def add_models(command: argparse.ArgumentParser, required: bool = True) -> None:
     """--model and --models."""
     command.add_argument(
         "--model",
         action="append",
-        required=True,
+        required=required,
+        default=[],
         metavar="NAME|DIR",
         help=f"may be repeated; {PREFIX}KIND is a reference segmenter such as {PREFIX}words",
     )
     command.add_argument("--models", metavar="DIR", help="where models are found by name")
 
 
-def add_common(command: argparse.ArgumentParser, out_required: bool = True) -> None:
-    """The options that every command with models, inputs and an output has."""
-    add_models(command)
+def add_matmul_precision(command: argparse.ArgumentParser) -> None:
+    """--matmul-precision, where only boundaries are asked of the models."""
+    command.add_argument(
+        "--matmul-precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="of the models' products; bf16 is faster where the processor has it, and moves few boundaries",
+    )
+
+
+def add_common(command: argparse.ArgumentParser, out_required: bool = True, runs: bool = False) -> None:
+    """The options that every command with models, inputs and an output has.
+
+    runs  with --run: models of saved runs, behind those of --model, or alone
+    """
+    add_models(command, required=not runs)
+    if runs:
+        command.add_argument(
+            "--run",
+            action="append",
+            default=[],
+            metavar="DIR/NAME",
+            dest="runs",
+            help="the models of a saved run of this input, not computed again; may be repeated",
+        )
     command.add_argument(
         "--out", required=out_required, metavar="FILE", help=f"one of {', '.join(OUT_SUFFIXES)}"
     )
@@ -52,7 +75,7 @@ def megabytes(text: str) -> int:
     return int(text) * 2**20
 
 
-def load_model(name: str, models_dir: str | None) -> BoundaryModel:
+def load_model(name: str, models_dir: str | None, matmul_precision: str = "fp32") -> BoundaryModel:
     """A model by name or folder, or a reference segmenter ("ref:words").
 
     hnet_core is imported here because torch takes seconds that --help should not.
@@ -62,7 +85,7 @@ def load_model(name: str, models_dir: str | None) -> BoundaryModel:
     from hnet_core.boundaries import load_boundary_model
     from hnet_core.checkpoint import WEIGHTS, model_folder
 
-    model = load_boundary_model(name, models_dir=models_dir)
+    model = load_boundary_model(name, models_dir=models_dir, matmul_precision=matmul_precision)
     model.info["weights_sha256"] = file_hash(model_folder(name, models_dir) / WEIGHTS)
     return model
 
@@ -173,10 +196,18 @@ def reporter(bar: tqdm) -> Progress:
     return report
 
 
-def load_models(names: Sequence[str], models_dir: str | None) -> dict[str, BoundaryModel]:
-    """label -> model; InputError where one is given twice."""
+def load_models(
+    names: Sequence[str],
+    models_dir: str | None,
+    matmul_precision: str = "fp32",
+    saved: Mapping[str, BoundaryModel] | None = None,
+) -> dict[str, BoundaryModel]:
+    """label -> model, those of saved runs behind the others; InputError where one is given twice."""
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
         raise InputError(f"--model {repeated[0]} is given twice; name each model once")
-    models = [load_model(name, models_dir) for name in names]
-    return dict(zip(labels_of(names, models), models, strict=True))
+    models = [load_model(name, models_dir, matmul_precision) for name in names]
+    given, models = [*names, *(saved or {})], [*models, *(saved or {}).values()]
+    if not models:
+        raise InputError("there is no model; give --model NAME, or --run DIR/NAME of a saved run")
+    return dict(zip(labels_of(given, models), models, strict=True))

@@ -38,6 +38,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--save-run", metavar="DIR", help="keep chunks and positions of all stages as a new run in DIR"
     )
     engine.add_options(command)
+    command_inputs.add_matmul_precision(command)
     command_inputs.add_common(command, out_required=False)
     command.set_defaults(run=run)
 
@@ -47,11 +48,12 @@ def run(args: argparse.Namespace) -> None:
     _check_call(args)
     sequences = command_inputs.read_sequences(args.input, args.type, args.max_mb)
     _check_kind(args, sequences)
-    models = command_inputs.load_models(args.model, args.models)
+    models = command_inputs.load_models(args.model, args.models, args.matmul_precision)
     strands = STRANDS if args.strand == "both" else (args.strand,)
     _check_stages(args, models, strands, sequences)
     command_inputs.print_warnings(sequences, models.values())
-    options = {"table": args.table, "stage": args.stage, "strand": args.strand, "engine": args.engine}
+    given = ("table", "stage", "strand", "engine", "matmul_precision")
+    options = {name: getattr(args, name) for name in given}
     about = provenance("boundaries", sequences, models, options)
     counts: Counter = Counter()
     with ExitStack() as stack:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -10,11 +10,12 @@ import pandas as pd
 
 from analysis import command_inputs, sources
 from analysis.agreement import DENSITY_RATIO, agreement_table, compare_pairs, density_curve
-from analysis.controls import MAX_WORD, periodic_like, random_like, shuffled
+from analysis.controls import MAX_WORD, beyond_pairs, periodic_like, random_like, shuffled
 from analysis.export import write_table
 from analysis.extract import BoundaryModel
 from analysis.groups import KEYS, cluster_order, consensus, group_labels, group_table
 from analysis.provenance import Provenance, provenance
+from analysis.saved_models import saved_models
 from analysis.segmentations import Segmentation, cut
 from analysis.segmenters import is_reference
 from hnet_core.errors import InputError
@@ -23,7 +24,7 @@ RATES = tuple(round(0.02 * i, 2) for i in range(1, 26))
 """Densities at which --density compares."""
 
 _FILES = ("out", "groups", "consensus", "controls", "density")
-_OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained")
+_OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained", "matmul_precision")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -57,9 +58,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--untrained",
         type=int,
         default=3,
-        help="untrained models a model in --controls; judge their mean (3)",
+        help="untrained models a model in --controls; judge F1* beyond pairs of bytes (3)",
     )
-    command_inputs.add_common(command)
+    command_inputs.add_matmul_precision(command)
+    command_inputs.add_common(command, runs=True)
     command.set_defaults(run=run)
 
 
@@ -67,21 +69,21 @@ def run(args: argparse.Namespace) -> None:
     """Write every table that was asked for; what is wrong with the call is said before any work."""
     _check(args)
     sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
-    models = [command_inputs.load_model(name, args.models) for name in args.model]
-    mixed = _mixed_domains(models)
-    command_inputs.print_warnings(sequences, models)
+    saved = saved_models(args.runs, sequences)
+    models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
+    if len(models) < 2:
+        raise InputError("compare needs at least two models; give --model or --run once more")
+    mixed = _mixed_domains(models.values())
+    command_inputs.print_warnings(sequences, models.values())
     if mixed:
         print(f"warning: {mixed}", file=sys.stderr)
-    labels = command_inputs.labels_of(args.model, models)
-    groups = group_labels(
-        {label: model.info for label, model in zip(labels, models, strict=True)}, args.by.split(",")
-    )
-    tracks = {(groups[name], s) for name, m in zip(labels, models, strict=True) for s in range(m.n_stages)}
+    groups = group_labels({label: model.info for label, model in models.items()}, args.by.split(","))
+    tracks = {(groups[label], stage) for label, model in models.items() for stage in range(model.n_stages)}
     _check_consensus(args.consensus, sequences, tracks)
     with command_inputs.progress_bar(sequences, len(models)) as bar:
         cuts = [
             [replace(stage, name=label) for stage in cut(sequences, model, command_inputs.reporter(bar))]
-            for label, model in zip(labels, models, strict=True)
+            for label, model in models.items()
         ]
     options = {"tolerance": args.tolerance, "shifts": args.shifts, "seed": args.seed}
     table = compare_pairs(cuts, **options)
@@ -92,10 +94,11 @@ def run(args: argparse.Namespace) -> None:
     if args.density:
         tables[args.density] = _density(cuts)
     if args.controls:
-        pairs = _controls(args, sequences, dict(zip(args.model, models, strict=True)), cuts)
-        tables[args.controls] = agreement_table(pairs, **options)
+        pairs = _controls(args, sequences, dict(zip(args.model, models.values(), strict=True)), cuts)
+        left = [beyond_pairs(a, b, sequences) for a, b in pairs]
+        tables[args.controls] = agreement_table(pairs, **options).assign(f1_star_beyond_pairs=left)
     given = {name: getattr(args, name) for name in _OPTIONS}
-    about = provenance("compare", sequences, dict(zip(labels, models, strict=True)), given)
+    about = provenance("compare", sequences, models, given)
     for path, each in tables.items():
         write_table(each, path, about)
     if args.consensus:
@@ -108,8 +111,8 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     paths = [getattr(args, name) for name in _FILES if getattr(args, name)]
     command_inputs.check_tables(paths, [args.input], with_positions=[args.consensus])
-    if len(args.model) < 2:
-        raise InputError("compare needs at least two models; give --model once more")
+    if args.controls and args.runs:
+        raise InputError("--controls has models read shuffled input, which a saved run cannot; give --model")
     if args.tolerance < 0 or args.shifts < 1 or args.seed < 0:
         raise InputError("--tolerance and --seed must be 0 or more, --shifts 1 or more")
     if not 1 <= args.shuffle_word <= MAX_WORD:
@@ -132,7 +135,7 @@ def _consensus(stages: Sequence[Segmentation], groups: dict[str, str], names: li
     return pd.concat(parts, ignore_index=True)
 
 
-def _mixed_domains(models: Sequence[BoundaryModel]) -> str:
+def _mixed_domains(models: Iterable[BoundaryModel]) -> str:
     """What to say where models learned from different domains; InputError where no input suits all of them."""
     names = {model.info["domain"]: model.name for model in models if model.info.get("domain")}
     if len(names) < 2:

@@ -17,9 +17,10 @@ from analysis.motifs import DEFAULT_MOTIFS, motif, motif_rows
 from analysis.profiles import PROFILE_DRAWS, WINDOW, profile_table
 from analysis.provenance import file_hash, provenance
 from analysis.reverse_complement import consistency_row, reverse_complement
+from analysis.saved_models import saved_models
 from hnet_core.errors import InputError
 
-_OPTIONS = ("upstream", "window", "shifts", "seed", "keep_phase", "reverse_complement")
+_OPTIONS = ("upstream", "window", "shifts", "seed", "keep_phase", "reverse_complement", "matmul_precision")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -29,7 +30,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--annotation", metavar="FILE", help="GFF3, GTF, BED or GenBank; default: GENOME itself"
     )
-    command_inputs.add_common(command)
+    command_inputs.add_common(command, runs=True)
+    command_inputs.add_matmul_precision(command)
     command.add_argument(
         "--profiles", metavar="FILE", help="a table of rates around start, stop, TSS, splice sites"
     )
@@ -60,18 +62,22 @@ def run(args: argparse.Namespace) -> None:
     outs, annotation = _check_call(args)
     motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
     sequences = command_inputs.read_sequences([args.input], "dna", args.max_mb)
+    saved = saved_models(args.runs, sequences, "+-" if args.reverse_complement else "+")
     features = read_features(annotation, max_bytes=args.max_mb)
     features, warnings = fit_features(features, sequences, Path(annotation).name)
     sequences = _annotated(sequences, features)
-    lengths = [len(each.data) for each in sequences]
-    genome = annotate(features, [each.name for each in sequences], lengths, args.upstream)
-    models = command_inputs.load_models(args.model, args.models)
+    models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     for model in models.values():
         check(sequences, model)
     command_inputs.print_warnings(sequences, models.values())
-    for warning in (*warnings, *_codon_warnings(genome)):
+    for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     cuts, rows = _all_cuts(models, sequences, args)
+    # Only now: what is known of every base takes 100 MB a genome, which the models' work need not stand beside.
+    lengths = [len(each.data) for each in sequences]
+    genome = annotate(features, [each.name for each in sequences], lengths, args.upstream)
+    for warning in _codon_warnings(genome):
+        print(f"warning: {warning}", file=sys.stderr)
     data = [each.data for each in sequences]
     rows += [row for each in cuts for row in motif_rows(each, data, motifs, args.shifts, args.seed)]
     step = 3 if args.keep_phase else 1

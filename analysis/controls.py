@@ -1,4 +1,9 @@
-"""Segmentations that know nothing of the input and must score about 0 against any that does."""
+"""Segmentations that know nothing of the input and must score about 0 against any that does.
+
+A model before its training is none of them: its router compares a byte with the one before, so over few letters it cuts
+by the last two of them alone (R2 0.78 to 1.00 on DNA), and agrees or disagrees as a whole with any model that does so
+in part. What must be about 0 of it is `beyond_pairs`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,6 +35,22 @@ def periodic_like(cuts: Segmentation) -> Segmentation:
     )
     starts = tuple(at.astype(np.int64) for at in starts)
     return segmentation_of(f"periodic like {cuts.name}", starts, cuts.lengths, cuts.stage)
+
+
+def beyond_pairs(a: Segmentation, b: Segmentation, sequences: Sequence[sources.Sequence]) -> float:
+    """What of F1* is left when chance knows which two bytes stand at each place: the last one before, the first behind.
+
+    Chance is that a's boundaries are rearranged at random among the places with the same two bytes: of n such places,
+    a cutting x and b cutting y, x y / n are shared on average, whatever their number. F1* is the sum of this and of
+    what those pairs of bytes make; NaN where F1* is.
+    """
+    values = [np.frombuffer(each.data, np.uint8).astype(np.int64) for each in sequences]
+    pairs = np.concatenate([each[:-1] * 256 + each[1:] for each in values])
+    n, in_a, in_b = (np.bincount(pairs[marks], minlength=2**16) for marks in (slice(None), a.marks, b.marks))
+    shared = int((a.marks & b.marks).sum()) - float((in_a * in_b / np.maximum(n, 1)).sum())
+    n_a, n_b, size = (np.array([len(each) for each in side]) for side in (a.starts, b.starts, values))
+    room = np.minimum(n_a, n_b).sum() - (n_a * n_b / np.maximum(size - 1, 1)).sum()
+    return float(shared / room) if room > 1e-12 else float("nan")
 
 
 def shuffled(sequences: Sequence[sources.Sequence], word: int = 2, seed: int = 0) -> list[sources.Sequence]:

@@ -26,7 +26,7 @@ def provenance(
     """What made a file: JSON-ready.
 
     input    sha256 over names and bytes of all sequences, after decompression and clean-up: what the model read
-    models   label -> sha256 of the weights file, name and stages
+    models   label -> sha256 of the weights file, name and stages; of a saved run that stands in for it its name too
     """
     return {
         "command": command,
@@ -44,6 +44,8 @@ def provenance(
                 "n_stages": model.n_stages,
                 "domain": model.info.get("domain", ""),
                 "seed": model.info.get("seed"),
+                "data_seed": model.info.get("data_seed"),
+                **({"run": model.info["run"]} if "run" in model.info else {}),
             }
             for label, model in models.items()
         },

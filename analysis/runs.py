@@ -95,16 +95,29 @@ def saved_runs(runs: str | Path) -> list[tuple[Path, dict[str, Any]]]:
         raise InputError(f"{runs}: there is no such folder; save a run with boundaries --save-run {runs}")
     found = []
     for manifest in sorted(runs.glob(f"*/{MANIFEST}")):
-        if manifest.parent.name.startswith("."):
-            continue
-        try:
-            about = json.loads(manifest.read_text(encoding="utf-8"))
-            missing = [name for name in about["files"] if not (manifest.parent / name).is_file()]
-        except (OSError, ValueError, KeyError, TypeError) as err:
-            raise InputError(f"{manifest}: is no manifest of a run ({err}); move the folder away") from err
-        if missing:
-            raise InputError(f"{manifest.parent}: {missing[0]} is missing; move the folder away")
-        found.append((manifest.parent, about))
+        if not manifest.parent.name.startswith("."):
+            found.append((manifest.parent, _manifest(manifest)))
     if not found:
         raise InputError(f"{runs}: holds no run; save one with boundaries --save-run {runs}")
     return found
+
+
+def read_run(folder: str | Path) -> dict[str, Any]:
+    """The manifest of one run; InputError where the folder is none."""
+    folder = Path(folder)
+    if (folder / MANIFEST).is_file():
+        return _manifest(folder / MANIFEST)
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
+    hint = f"name one of the runs in it, such as {folder / inside[-1]}" if inside else "name a folder in DIR"
+    raise InputError(f"{folder}: is no run of boundaries --save-run DIR; {hint}")
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in about["files"] if not (path.parent / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise InputError(f"{path}: is no manifest of a run ({err}); move the folder away") from err
+    if missing:
+        raise InputError(f"{path.parent}: {missing[0]} is missing; move the folder away")
+    return about

@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from analysis import sources
-from analysis.extract import Analysis, BoundaryModel, Progress, check
+from analysis.chunks import Track
+from analysis.extract import MARKS_PIECE, Analysis, BoundaryModel, Progress, check, track_pieces
 from hnet_core.errors import InputError
 
 
@@ -49,10 +50,14 @@ class Segmentation:
         marks[self._slots(self.starts)] = True
         return marks
 
-    @cached_property
+    @property
     def seen_slots(self) -> np.ndarray:
-        """(K,) slots the stage sees, rising; all of them at stage 0."""
+        """(K,) slots the stage sees, rising; all of them at stage 0. Not kept: of a genome it would take 40 MB."""
         return self._slots(self.seen)
+
+    @property
+    def n_seen(self) -> int:
+        return sum(map(len, self.seen))
 
     @cached_property
     def ranking(self) -> tuple[np.ndarray, np.ndarray]:
@@ -99,18 +104,25 @@ def cut(
     """The boundaries of every stage of a model, without the tables of an Analysis."""
     check(sequences, model)
     data = [sequence.data for sequence in sequences]
-    found = model.boundaries_many(data, progress=progress)
-    return [
-        Segmentation(
-            name=model.name,
-            stage=stage,
-            lengths=tuple(map(len, data)),
-            starts=tuple(tracks[stage].byte[1:][tracks[stage].is_boundary[1:]] for tracks in found),
-            seen=tuple(tracks[stage].byte[1:] for tracks in found),
-            prob=tuple(tracks[stage].prob[1:] for tracks in found),
-        )
-        for stage in range(model.n_stages)
-    ]
+    pieces: list[list[list[Track]]] = [[[] for _ in data] for _ in range(model.n_stages)]
+    for index, tracks in track_pieces(data, model, progress, MARKS_PIECE):
+        for stage, track in enumerate(tracks):
+            pieces[stage][index].append(track)
+    return [_joined(model.name, stage, data, each) for stage, each in enumerate(pieces)]
+
+
+def _joined(name: str, stage: int, data: Sequence[bytes], pieces: Sequence[Sequence[Track]]) -> Segmentation:
+    """One stage, from the pieces of each input; the first position, a forced start, is dropped."""
+    byte, prob, is_boundary = (
+        [_whole([getattr(track, column) for track in each])[1:] for each in pieces]
+        for column in ("byte", "prob", "is_boundary")
+    )
+    starts = tuple(at[start] for at, start in zip(byte, is_boundary, strict=True))
+    return Segmentation(name, stage, tuple(map(len, data)), starts, tuple(byte), tuple(prob))
+
+
+def _whole(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def positions(analysis: Analysis, stage: int) -> Segmentation:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.agreement import DENSITY_RATIO, agreement_table
+from analysis.controls import beyond_pairs
 from analysis.findings import plots
 from analysis.findings.consensus import consensus
 from analysis.findings.data import Corpus
@@ -21,7 +22,7 @@ from analysis.findings.document import (
     text,
     whole,
 )
-from analysis.findings.references import controls, references
+from analysis.findings.references import UNTRAINED, controls, references
 from analysis.findings.study import Study
 from analysis.groups import cluster_order, group_labels, group_table
 from analysis.segmentations import Segmentation
@@ -40,6 +41,7 @@ _CONTAINED = {
     "containment_ba": ("B in A", decimal(3)),
     "containment_ba_chance": ("chance", decimal(3)),
 }
+_LEFT = {"left": ("beyond pairs", decimal(3))}
 _PAIR = {"a": ("A", text), "b": ("B", text)}
 
 
@@ -49,7 +51,9 @@ def section(study: Study) -> Section:
     out.add(
         "A boundary is a byte at which a chunk starts; the first byte of a document is not counted. F1 of two "
         "segmentations, beside what it is by chance (`chance`) and at most (`best`) at their two rates; F1* = (F1 - "
-        "chance) / (best - chance), 0 at chance, 1 at best. `A in B` is the share of A's boundaries that B has. z, p "
+        "chance) / (best - chance), 0 at chance, 1 at best. `beyond pairs` is what is left of F1* when chance knows "
+        "which two bytes stand at each place, the one before and the one behind: the rest of F1* comes of cutting at "
+        "the same pairs of bytes. `A in B` is the share of A's boundaries that B has. z, p "
         "and q (Benjamini-Hochberg over all pairs of one input, references included) come from "
         f"{study.limits.shifts:,} circular shifts inside each document, or from all shifts of a single record. "
         "Spearman: of the two boundary probabilities at every byte that both stages see. `NAME / 1` is stage 1 of "
@@ -59,11 +63,13 @@ def section(study: Study) -> Section:
     inputs += [(piece, study.piece_stages(piece)) for piece in study.pieces]
     scores = [_corpus(out, study, corpus, stages) for corpus, stages in inputs if stages]
     if scores:
-        means = [
-            (kind, part["f1_star"].mean()) for kind, part in pd.concat(scores).groupby("kind", sort=False)
-        ]
-        said = ", ".join(f"{kind} {decimal(3)(mean)}" for kind, mean in means)
-        out.short(f"Controls, mean F1* over all inputs and stages: {said}.")
+        means = pd.concat(scores).groupby("kind", sort=False)[["f1_star", "beyond_pairs"]].mean()
+        said = ", ".join(f"{kind} {decimal(3)(mean)}" for kind, mean in means["f1_star"].items())
+        left = decimal(3)(means.loc[UNTRAINED, "beyond_pairs"])
+        out.short(
+            f"Controls, mean F1* over all inputs and stages: {said}; of the last, beyond what pairs of bytes make, "
+            f"{left}."
+        )
     return out
 
 
@@ -72,10 +78,11 @@ def _corpus(out: Section, study: Study, corpus: Corpus, stages: list[Segmentatio
     infos = {label: model.info for label, model in study.readers(corpus.domain).items()}
     others = references(study, corpus)
     own = [(a, b) for a, b in combinations(stages, 2) if a.name != b.name]
+    left = [beyond_pairs(a, b, corpus.sequences) for a, b in own]
     beside = [(a, b) for a in stages for b in others]
     study.say(f"{corpus.title}: {len(own)} pairs of models, {len(beside)} with references")
     found = _table([*own, *beside], study)
-    pairs, rules = found.iloc[: len(own)], found.iloc[len(own) :]
+    pairs, rules = found.iloc[: len(own)].assign(left=left), found.iloc[len(own) :]
     out.add(
         f"### {corpus.title}",
         f"`{corpus.file}`, {corpus.n_bytes:,} bytes in {_documents(corpus)}.",
@@ -135,11 +142,13 @@ def _same_depth(out: Section, corpus: Corpus, infos, pairs: pd.DataFrame) -> Non
     found, made = beyond(pairs["q_value"])
     out.short(
         f"{corpus.title}, one depth: models that differ in seed or data order agree beyond chance (q < 0.05) in "
-        f"{found} of {made} pairs; F1* {span(pairs['f1_star'])}, kappa {span(pairs['kappa'])}, Spearman "
-        f"{span(pairs['spearman'])}."
+        f"{found} of {made} pairs; F1* {span(pairs['f1_star'])}, of which beyond what pairs of bytes make "
+        f"{span(pairs['left'])}; kappa {span(pairs['kappa'])}, Spearman {span(pairs['spearman'])}."
     )
     more = {"spearman": ("Spearman", decimal(3))}
-    out.add(table(pairs, _PAIR | {"differs": ("differ in", text)} | _SCORES | _CONTAINED | more | _TESTS))
+    out.add(
+        table(pairs, _PAIR | {"differs": ("differ in", text)} | _SCORES | _LEFT | _CONTAINED | more | _TESTS)
+    )
 
 
 def _across(out: Section, corpus: Corpus, infos, pairs: pd.DataFrame) -> None:
@@ -171,7 +180,7 @@ def _across(out: Section, corpus: Corpus, infos, pairs: pd.DataFrame) -> None:
     out.add("VI split: bits a byte by which A splits the chunks of B; VI merge: by which it merges them.")
     pairs = pairs.assign(density=np.where(pairs["rates_differ"], "apart", "alike"))
     columns = _PAIR | {"density": ("rates", text), "f1": _SCORES["f1"], "f1_star": _SCORES["f1_star"]}
-    out.add(table(pairs, columns | _CONTAINED | vi | _TESTS))
+    out.add(table(pairs, columns | _LEFT | _CONTAINED | vi | _TESTS))
 
 
 def _groups(out: Section, infos, stages: list[Segmentation], pairs: pd.DataFrame) -> None:
@@ -205,22 +214,32 @@ def _groups(out: Section, infos, stages: list[Segmentation], pairs: pd.DataFrame
 def _controls(out: Section, study: Study, corpus: Corpus, stages: list[Segmentation]) -> pd.DataFrame:
     made = controls(study, corpus, stages)
     found = agreement_table([(a, b) for _, a, b in made], shifts=study.limits.shifts)
-    found = found.assign(kind=[kind for kind, _, _ in made])
+    left = [beyond_pairs(a, b, corpus.sequences) for _, a, b in made]
+    found = found.assign(kind=[kind for kind, _, _ in made], beyond_pairs=left)
     rows = []
     for kind, part in found.groupby("kind", sort=False):
         star = part["f1_star"]
         significant, n = beyond(part["q_value"])
         row = {"kind": kind, "n": n, "mean": star.mean(), "low": star.min(), "high": star.max()}
-        rows.append(row | {"kappa": part["kappa"].mean(), "beyond": significant})
+        row |= {"kappa": part["kappa"].mean(), "beyond": significant}
+        rows.append(row | {"left": part["beyond_pairs"].mean()})
     shown = pd.DataFrame(rows)
-    out.add("Controls against every stage; all should score about 0:")
+    out.add(
+        "Controls against every stage. The first three know nothing of the input and should score about 0. A model "
+        "before its training is not ignorant: its router compares each byte with the one before, so it cuts by the "
+        "last two bytes, most of all over the four letters of DNA, and agrees or disagrees as a whole with any model "
+        "that follows them in part. One such model says nothing, and F1* of several need not average to 0; `beyond "
+        "pairs` should, which is F1* less what is due to each place's two bytes (the null rearranges boundaries among "
+        f"the places with the same two). {study.limits.untrained} of them from as many seeds:"
+    )
     columns = {"kind": ("control", text), "n": ("comparisons", whole), "mean": ("F1* mean", decimal(3))}
     columns |= {
         "low": ("lowest", decimal(3)),
         "high": ("highest", decimal(3)),
         "kappa": ("kappa mean", decimal(3)),
     }
-    out.add(table(shown, columns | {"beyond": ("q < 0.05", whole)}))
+    columns |= {"beyond": ("q < 0.05", whole), "left": ("beyond pairs, mean", decimal(3))}
+    out.add(table(shown, columns))
     return found
 
 

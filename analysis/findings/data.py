@@ -35,12 +35,14 @@ class Limits:
     """Of each genome, where models are compared with each other and with their surprisal."""
     genome_bases: int = 700_000
     """Of each genome, where they are compared with its annotation."""
-    gold_bytes: int = 40_000
-    """Of each treebank."""
+    gold_bytes: int = 300_000
+    """Of each treebank: the test parts of Universal Dependencies in `segmentation/` are whole with that."""
     surprisal_bytes: int = 40_000
     """Of each text and genome, where whole models read it."""
     vocabulary_bytes: int = 1_000_000
     """Of the training text that byte pairs are learned from."""
+    untrained: int = 3
+    """Untrained models of each architecture, as controls: one says nothing, their mean must be about 0."""
     edits: int = 50
     shifts: int = 1000
     word_shifts: int = 200
@@ -51,8 +53,11 @@ class Limits:
         sizes = {
             name: max(1000, round(share * size)) for name, size in vars(self).items() if name.endswith(_SIZES)
         }
-        edits = max(5, round(share * self.edits))
-        return Limits(**sizes, edits=edits, shifts=shifts, word_shifts=min(shifts, self.word_shifts))
+        drawn = {
+            "edits": max(5, round(share * self.edits)),
+            "untrained": max(2, round(share * self.untrained)),
+        }
+        return Limits(**sizes, **drawn, shifts=shifts, word_shifts=min(shifts, self.word_shifts))
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,12 @@ class AnnotatedGenome:
 
 @dataclass(frozen=True)
 class Treebank:
-    """Gold words. language as its file name begins."""
+    """Gold words. language as its file name begins   whole: nothing of the file is left out"""
 
     name: str
     language: str
     texts: tuple[GoldText, ...]
+    whole: bool
 
     @property
     def n_bytes(self) -> int:
@@ -165,8 +171,10 @@ def read_treebanks(folder: Path, limits: Limits) -> list[Treebank]:
     found = []
     for path in sorted((folder / "segmentation").glob("*.conllu.xz")):
         language = LANGUAGES.get(path.name[:2], path.name[:2])
-        texts = tuple(first_words(read_conllu(path), limits.gold_bytes))
-        found.append(Treebank(path.name.split(".conllu")[0], language, texts))
+        texts = read_conllu(path)
+        whole = sum(len(text.sequence.data) for text in texts) <= limits.gold_bytes
+        texts = tuple(first_words(texts, limits.gold_bytes))
+        found.append(Treebank(path.name.split(".conllu")[0], language, texts, whole))
     return found
 
 

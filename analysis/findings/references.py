@@ -24,6 +24,7 @@ KINDS = {
 VOCABULARY = {"dna": 512}
 """Entries of the byte-pair vocabulary, where it is not TEXT_VOCABULARY."""
 TEXT_VOCABULARY = 4096
+UNTRAINED = "models before training"
 PIECE = 500
 """DNA has no words: byte pairs are learned and applied in pieces of so many bases."""
 
@@ -56,10 +57,8 @@ def controls(
         found += [("random places, same rate", s, random_like(s)) for s in own]
         found += [("evenly spaced, same rate", s, periodic_like(s)) for s in own]
         study.say(f"{corpus.title}: controls of {label}")
-        others = (
-            ("input shuffled, pairs of bytes kept", study.cut(mixed, label)),
-            ("the model before training", cut(corpus.sequences, study.untrained(label))),
-        )
+        others = [("input shuffled, pairs of bytes kept", study.cut(mixed, label))]
+        others += [(UNTRAINED, blank) for blank in study.untrained(corpus, label)]
         found += [(kind, s, c) for kind, blank in others for s, c in zip(own, blank, strict=True)]
     return found
 

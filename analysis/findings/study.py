@@ -1,5 +1,6 @@
 """The models and the data of the findings, and each model's boundaries, computed once."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -73,9 +74,17 @@ class Study:
         """Every stage of one model over any sequences."""
         return [replace(stage, name=label) for stage in cut(sequences, self.models[label])]
 
-    def untrained(self, label: str) -> BoundaryModel:
-        """The model as it was before its training."""
-        return command_inputs.untrained_model(label, self.models_dir, seed=0)
+    def untrained(self, corpus: Corpus, label: str) -> list[list[Segmentation]]:
+        """Every stage over the corpus of models like this one before training, from limits.untrained seeds."""
+        config = json.dumps(command_inputs.untrained_model(label, self.models_dir, 0).config.to_dict())
+        for seed in range(self.limits.untrained):
+            # Models of one architecture start from the same weights, whatever they were trained on.
+            if (corpus.title, f"{config}, {seed}") not in self._cuts:
+                blank = command_inputs.untrained_model(label, self.models_dir, seed)
+                self._cuts[corpus.title, f"{config}, {seed}"] = [
+                    replace(stage, name=f"untrained, seed {seed}") for stage in cut(corpus.sequences, blank)
+                ]
+        return [self._cuts[corpus.title, f"{config}, {seed}"] for seed in range(self.limits.untrained)]
 
     def whole(self, label: str) -> "LoadedModel | None":
         """The model that predicts bytes; None where only its boundary weights are there."""

@@ -121,6 +121,6 @@ def _sentences(out: Section, study: Study, found: pd.DataFrame) -> None:
             f"{span(part['f1_star'])}{beaten}{none}."
         )
     languages = found["language"].nunique()
-    out.add(
-        f"{languages} languages, {found['gold'].nunique()} treebanks, at most {study.limits.gold_bytes:,} bytes each."
-    )
+    whole = all(bank.whole for bank in study.treebanks)
+    size = "each of them whole" if whole else f"at most {study.limits.gold_bytes:,} bytes each"
+    out.add(f"{languages} languages, {found['gold'].nunique()} treebanks, {size}.")

@@ -239,3 +239,59 @@ def test_features_over_the_origin_of_a_ring_go_on_at_its_start():
     assert warnings == ()
     assert sorted(with_phase(table)) == [(0, 5, "+", 2), (0, 5, "-", 0), (16, 20, "+", 0), (16, 20, "-", 1)]
     assert rows(table[table["kind"] == "gene"], ["start", "end"]) == [(2, 4)]
+
+
+LINES = {
+    "gff3": lambda start, end, strand: f"s\tx\tgene\t{start + 1}\t{end}\t.\t{strand}\t.\tID=g\n",
+    "gtf": lambda start, end, strand: f's\tx\tgene\t{start + 1}\t{end}\t.\t{strand}\t.\tgene_id "g";\n',
+    "bed": lambda start, end, strand: f"s\t{start}\t{end}\tg\t0\t{strand}\n",
+}
+
+
+@pytest.mark.parametrize("form", LINES)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ((9, 5, "+"), "a.gff3, line 2: start"),
+        ((9, 9, "+"), "a.gff3, line 2: start"),
+        ((0, 5, "x"), "a.gff3, line 2: strand 'x' is none of"),
+    ],
+)
+def test_every_format_names_the_line_of_what_is_no_feature(form, wrong, message):
+    line = LINES[form]
+    with pytest.raises(InputError) as caught:
+        read_features((line(0, 9, "+") + line(*wrong)).encode(), name="a.gff3")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("form", LINES)
+def test_every_format_has_the_same_coordinates_names_and_ends(form):
+    line = LINES[form]
+    text = line(3, 9, "-") + line(19, 20, ".") + line(15, 21, "+")
+    table, warnings = fit(text.encode(), chrs=20, s=20)
+    assert rows(table, ["sequence", "start", "end", "strand"]) == [("s", 3, 9, "-"), ("s", 19, 20, ".")]
+    assert "[15, 21) on s)" in warnings[-1] and "(first: line 3, " in warnings[-1]
+    only, _ = fit(line(0, 2, "+").encode(), chrs=20)
+    assert only["sequence"].tolist() == ["chrs"]
+
+
+LINEAR = RECORD.replace("circular", "linear  ")
+
+
+@pytest.mark.parametrize("location", ["20..12", "0..9", "complement(20..12)"])
+def test_a_genbank_feature_without_a_place_is_refused(location):
+    with pytest.raises(InputError, match=r"a.gb: record 'TOY1.2': feature 3, CDS t2, has no place"):
+        read_features(LINEAR.replace("complement(12..20)", location).encode(), name="a.gb")
+
+
+def test_genbank_features_beyond_their_record_are_left_out_and_counted():
+    sequences = [Sequence("TOY1.2", b"A" * 30, kind="dna")]
+    table = read_features(LINEAR.replace("complement(12..20)", "12..40").encode(), name="a.gb")
+    table, warnings = fit_features(table, sequences, "a.gb")
+    assert "CDS" not in set(table["kind"]) and "1 features reach beyond the end" in warnings[0]
+    assert "(first: CDS [11, 40) on TOY1.2)" in warnings[0]
+
+
+def test_parts_of_a_genbank_feature_in_another_record_are_left_out():
+    record = LINEAR.replace("complement(12..20)", "join(OTHER.1:1..4,12..20)").encode()
+    assert with_phase(read_features(record)) == [(11, 20, "+", 2)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import monte_carlo_test
 
 from analysis import circular_shifts
 from analysis.circular_shifts import against, draw_shifts, running_sum, shifted_sums
@@ -36,3 +37,24 @@ def test_p_values_by_hand():
     assert against(5, null)["p_value"] == 1
     assert against(0.1 + 0.2, np.full(9, 0.3))["p_value"] == 1
     assert np.isnan(against(1, null[:0])["p_value"]) and np.isnan(against(np.nan, null)["p_value"])
+
+
+@pytest.mark.parametrize(("upper", "alternative"), [(False, "two-sided"), (True, "greater")])
+@pytest.mark.parametrize("seed", range(3))
+def test_p_values_equal_those_of_scipy(seed, upper, alternative):
+    """Boundaries in an interval against the same turned around their sequence."""
+    rng = np.random.default_rng(seed)
+    marks = rng.random(40) < 0.4
+    shifts = draw_shifts(40, 99, rng)
+    turned = np.array([np.roll(marks, s) for s in shifts])
+    theirs = monte_carlo_test(
+        marks,
+        lambda size: turned,
+        lambda x, axis: x[..., 5:17].sum(axis),
+        n_resamples=99,
+        alternative=alternative,
+    )
+    sums = shifted_sums(running_sum(marks), np.array([[5, 17]]), np.concatenate([[0], shifts]))
+    found = against(float(sums[0]), sums[1:].astype(float), upper=upper)
+    assert found["p_value"] == pytest.approx(min(1, theirs.pvalue))
+    assert found["expected"] == pytest.approx(theirs.null_distribution.mean())

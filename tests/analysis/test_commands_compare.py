@@ -21,7 +21,7 @@ TEXT = "The cat sat. The dog, too. " * 40
 @pytest.fixture(autouse=True)
 def models(monkeypatch):
     monkeypatch.setattr(
-        command_inputs, "load_model", lambda name, _: segmenter(name) if is_reference(name) else MODELS[name]
+        command_inputs, "load_model", lambda name, *_: segmenter(name) if is_reference(name) else MODELS[name]
     )
     blank = {name: FakeModel("blank", cuts=(b"a", b"t")[: model.n_stages]) for name, model in MODELS.items()}
     monkeypatch.setattr(command_inputs, "untrained_model", lambda name, *_: blank[name])
@@ -57,6 +57,7 @@ def test_every_further_table(call, tmp_path):
     shallow = tables["consensus"][tables["consensus"]["group"] == "domain english, depth 1"]
     assert shallow.loc[shallow["byte"] == 4, "n_models"].item() == 2  # behind the first space
     assert list(tables["density"].columns[4:]) == list(schema.DENSITY)
+    assert list(tables["controls"].columns) == [*schema.AGREEMENT, "f1_star_beyond_pairs"]
     controls = tables["controls"]["model_b"]
     assert set(controls[tables["controls"]["model_a"] == "commas"]) == {
         "random like commas",
@@ -97,7 +98,7 @@ def call_dna(tmp_path, capsys, monkeypatch):
         name: FakeModel(name, cuts=(letters,), info={"domain": "dna", "n_stages": 1, "seed": seed})
         for seed, (name, letters) in enumerate({"a": b"A", "b": b"AC", "c": b"G"}.items())
     }
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, _: found[name])
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: found[name])
     path = tmp_path / "g.fa"
     path.write_text(DNA)
 

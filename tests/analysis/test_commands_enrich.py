@@ -15,7 +15,7 @@ DNA = "TTTATGAAATGATAATTTGGTATAATCC"
 @pytest.fixture(autouse=True)
 def model(monkeypatch):
     fake = FakeModel("bases", cuts=(b"A", b"T"), info={"domain": "dna"})
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, models_dir: fake)
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: fake)
 
 
 @pytest.fixture

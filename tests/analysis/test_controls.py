@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from analysis.agreement import compare_segmentations
-from analysis.controls import periodic_like, random_like, shuffle, shuffled
+from analysis.controls import beyond_pairs, periodic_like, random_like, shuffle, shuffled
 from analysis.inputs import Sequence
-from analysis.segmentations import cut
+from analysis.segmentations import cut, segmentation_of
 from hnet_core.boundaries import BoundaryModel
 from hnet_core.errors import InputError
 from hnet_core.model import HNetForCausalLM
@@ -43,16 +44,66 @@ def test_a_model_scores_zero_on_shuffled_input():
     assert star < 0.02 and kappa < 0.02 and z < 3
 
 
-def test_untrained_models_score_zero_on_average():
-    """One of them follows its own random taste in bytes; what they have in common with a model is nothing."""
-    short = [Sequence("a", TEXTS[0].data[:6000])]
-    (words,) = cut(short, FakeModel("words", cuts=(b" ",)))
-    stars = []
-    for seed in range(8):
+def test_beyond_pairs_by_hand():
+    # Bytes ABABABA: a place behind A has B in front of it. Six places: AB BA AB BA AB BA.
+    text = [Sequence("t", b"ABABABA")]
+    a = segmentation_of("a", [np.array([1, 3, 5])], [7])  # at every AB
+    b = segmentation_of("b", [np.array([1, 2, 3])], [7])  # at two of three AB, at one of three BA
+    # Shared 2; by pairs of bytes 3 2 / 3 + 0 1 / 3 = 2; by rates 3 3 / 6; best 3.
+    assert compare_segmentations(a, b)["f1_star"] == pytest.approx((2 - 1.5) / (3 - 1.5))
+    assert beyond_pairs(a, b, text) == 0
+    c = segmentation_of("c", [np.array([1, 4])], [7])
+    assert beyond_pairs(c, b, text) == pytest.approx((1 - (1 * 2 / 3 + 1 * 1 / 3)) / (2 - 1))
+    assert beyond_pairs(b, b, text) == pytest.approx((3 - (4 / 3 + 1 / 3)) / (3 - 1.5))
+    nothing = segmentation_of("n", [np.array([], int)], [7])
+    assert np.isnan(beyond_pairs(a, nothing, text))
+
+
+def test_chance_given_pairs_is_the_mean_over_rearrangements():
+    rng = np.random.default_rng(4)
+    data = [rng.choice(list(b"ACG"), n).astype(np.uint8) for n in (40, 1, 25)]
+    texts = [Sequence(str(i), each.tobytes()) for i, each in enumerate(data)]
+    sizes = [len(each) for each in data]
+    a, b = (
+        segmentation_of("x", [np.flatnonzero(rng.random(n - 1) < 0.4) + 1 for n in sizes], sizes)
+        for _ in "ab"
+    )
+    pairs = np.concatenate([each[:-1] * 256 + each[1:] for each in (d.astype(int) for d in data)])
+    shared = []
+    for _ in range(4000):
+        moved = a.marks.copy()
+        for pair in np.unique(pairs):
+            moved[pairs == pair] = rng.permutation(moved[pairs == pair])
+        shared.append(f1_score(b.marks, moved))
+    row = compare_segmentations(a, b)
+    want = (row["f1"] - np.mean(shared)) / (row["f1_max"] - row["f1_chance"])
+    assert beyond_pairs(a, b, texts) == pytest.approx(want, abs=0.01)
+
+
+def test_untrained_models_agree_by_pairs_of_letters_and_by_nothing_else():
+    """They compare neighbours, so of DNA they see the last two letters; what they are compared with sees one."""
+    rng = np.random.default_rng(5)
+    genome = [Sequence("a", rng.choice(list(b"ACGT"), 6000).astype(np.uint8).tobytes())]
+    (behind_a,) = cut(genome, FakeModel("behind A", cuts=(b"A",)))
+    stars, left = [], []
+    for seed in range(6):
         blank = HNetForCausalLM(tiny_config(1)).init_weights(seed).eval()
-        (other,) = cut(short, BoundaryModel(blank, {"name": "untrained"}))
-        stars.append(compare_segmentations(words, other, shifts=1)["f1_star"])
-    assert abs(np.mean(stars)) < 0.1 and np.std(stars) > 0
+        (other,) = cut(genome, BoundaryModel(blank, {"name": "untrained"}))
+        stars.append(compare_segmentations(behind_a, other, shifts=1)["f1_star"])
+        left.append(beyond_pairs(behind_a, other, genome))
+    assert np.max(np.abs(stars)) > 0.1  # one of them says nothing
+    assert np.max(np.abs(left)) < 0.03
+
+
+def test_models_that_agree_by_more_than_pairs_show_it():
+    rng = np.random.default_rng(6)
+    genome = [Sequence("a", rng.choice(list(b"ACGT"), 20_000).astype(np.uint8).tobytes())]
+    truth = rng.random(19_999) < 0.3
+    a, b = (
+        segmentation_of("x", [np.flatnonzero(truth ^ (rng.random(19_999) < 0.1)) + 1], [20_000]) for _ in "ab"
+    )
+    star = compare_segmentations(a, b)["f1_star"]
+    assert star > 0.5 and beyond_pairs(a, b, genome) == pytest.approx(star, abs=0.01)
 
 
 def words_of(data, k):

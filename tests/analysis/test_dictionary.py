@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import linregress
 
 from analysis import schema
 from analysis.dictionary import (
@@ -65,6 +67,17 @@ def test_growth_by_hand(words):
     assert heaps_exponent(table) == pytest.approx(0.5)
     with pytest.raises(InputError, match="points=1"):
         growth_table(chunk_types(TEXTS, words), 1)
+
+
+def test_growth_equals_that_of_pandas_and_its_exponent_that_of_scipy():
+    letters = np.random.default_rng(0).zipf(1.5, 3000).clip(max=255).astype(np.uint8)
+    text = [Sequence("s", letters.tobytes())]
+    types = chunk_types(text, cut(text, segmenter("ref:fixed:2"))[0])
+    table = growth_table(types, 30)
+    new = ~pd.Series([types.contents[code] for code in types.code]).duplicated()
+    assert table["types"].tolist() == new.cumsum().iloc[table["tokens"] - 1].tolist()
+    slope = linregress(np.log(table["tokens"]), np.log(table["types"])).slope
+    assert heaps_exponent(table) == pytest.approx(slope) and 0.3 < slope < 0.9
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=3), st.integers(0, 9))

@@ -62,7 +62,7 @@ def test_ray_writes_the_same_parquet(tmp_path, monkeypatch, ray_environment):
     from tests.tiny import tiny_model
 
     models = {"m": MODEL, "real": BoundaryModel(tiny_model(2), {"name": "real", "domain": "dna"})}
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, _: models[name])
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: models[name])
     fasta = write_fasta(tmp_path / "g.fa")
     tables = []
     for name in ("local", "ray"):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.metrics.agreement import AnnotationTask
+from scipy.stats import bootstrap
 
 from analysis import schema
 from analysis.agreement import compare_pairs
@@ -105,6 +106,26 @@ def test_between_groups_sides_keep_their_meaning(three_runs):
     assert row["low"] < row["mean"] < row["high"]
     other = row_of(groups, "shallow", 0, "deep", 1, "containment_ab")
     assert other["mean"] < row["mean"] - 0.2  # the inner stage cuts at half the places of the outer
+
+
+def test_the_interval_equals_that_of_scipy():
+    """Four runs against three, drawn anew on either side: a percentile bootstrap of the mean over pairs."""
+    rng = np.random.default_rng(2)
+    truth = rng.random(400) < 0.3
+    runs = [cut(f"{'ab'[i > 3]}{i}", related(rng, truth, 0.1 + 0.1 * i)) for i in range(7)]
+    table = compare_pairs([[run] for run in runs], shifts=1)
+    groups = group_table(table, runs, {run.name: run.name[0] for run in runs}, resamples=20_000)
+    row = row_of(groups, "a", 0, "b", 0, "kappa")
+    kappa = table.set_index(["model_a", "model_b"])["kappa"]
+    grid = np.array([[kappa[a.name, b.name] for b in runs[4:]] for a in runs[:4]])
+
+    def mean(a, b, axis=-1):
+        return grid[a[..., :, None], b[..., None, :]].mean((-2, -1))
+
+    found = bootstrap((np.arange(4), np.arange(3)), mean, n_resamples=20_000, method="percentile", rng=rng)
+    assert row["mean"] == pytest.approx(grid.mean())
+    width = np.ptp(grid)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(found.confidence_interval), abs=0.02 * width)
 
 
 def test_stages_of_one_run_are_no_pair(three_runs):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from Bio import SeqUtils
+from Bio.Seq import Seq
 
 from analysis.enrichment import Cuts
 from analysis.motifs import motif, motif_rows, occurrences
@@ -34,6 +35,19 @@ def test_chunks_of_an_occurrence_by_hand():
     assert rows[0]["value"] == 1 + 3 / 2 and rows[0]["n_boundaries"] == 3
     # 10 inner positions of 20 bases, 5 boundaries: 1 + 2 * 5 * 5 / 20 / 2.
     assert rows[0]["expected"] == pytest.approx(2.25, abs=0.3)
+
+
+@pytest.mark.parametrize("letters", ["TATAAT", "RYN", "AGGAGG"])
+def test_chunks_of_occurrences_equal_those_that_biopython_and_numpy_find(letters):
+    rng = np.random.default_rng(1)
+    data = "".join(rng.choice(list("ACGT"), 3000)) + "AGGAGGTTTATAATCCTCCTATTATA"
+    marks = rng.random(len(data)) < 0.3
+    chunk = np.cumsum(marks)
+    for row in motif_rows(Cuts("m", 0, (marks,)), [data.encode()], {"x": letters}, 5, 0):
+        read = letters if row["strand"] == "+" else str(Seq(letters).reverse_complement())
+        starts = SeqUtils.nt_search(data, read)[1:]
+        want = np.mean([len(np.unique(chunk[at : at + len(letters)])) for at in starts])
+        assert row["value"] == pytest.approx(want)
 
 
 def test_both_strands_and_palindromes():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.linalg import circulant
+from scipy.stats import percentileofscore, zscore
 
 from analysis.null_models import circular_overlaps, circular_sums, shift_null, turns
 
@@ -30,6 +32,16 @@ def test_one_sequence_is_tried_at_all_its_shifts():
     assert (null.mean, null.sd) == pytest.approx((3 * 3 / 10, np.std(overlaps)))
     assert null.n_shifts == 9
     assert null.p_value == (1 + sum(x >= 2 for x in overlaps[1:])) / 10
+
+
+@pytest.mark.parametrize("length", [20, 97])
+def test_z_and_p_equal_those_of_scipy(length):
+    a, b = np.random.default_rng(length).random((2, length)) < 0.4
+    null = shift_null([np.flatnonzero(a)], [np.flatnonzero(b)], [length])
+    overlaps = circulant(a).T @ b.astype(int)  # a row of the matrix a shift
+    assert (null.observed - null.mean) / null.sd == pytest.approx(zscore(overlaps)[0])
+    assert null.p_value == pytest.approx(1 - percentileofscore(overlaps, null.observed, "strict") / 100)
+    assert null.p_low == pytest.approx(percentileofscore(overlaps, null.observed, "weak") / 100)
 
 
 def test_several_sequences_are_shifted_each_on_its_own():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from Bio.Seq import Seq
+from sklearn.metrics import jaccard_score
 
 from analysis.fasta import NUCLEOTIDES
 from analysis.reverse_complement import as_forward_cuts, consistency_row, reverse_complement
@@ -39,5 +40,6 @@ def test_jaccard_of_strands_by_hand_and_by_chance():
     mirrored = as_forward_cuts(other)
     assert chance["value"] == (forward & mirrored).sum() / (forward | mirrored).sum()
     assert abs(chance["z"]) < 3 and chance["value"] == pytest.approx(chance["expected"], abs=0.03)
+    assert chance["value"] == pytest.approx(jaccard_score(forward, mirrored))
     nothing = consistency_row("m", 0, [np.zeros(9, bool)], [np.zeros(9, bool)], 20, 0)
     assert np.isnan(nothing["value"])

@@ -25,7 +25,7 @@ MODELS = {
 
 @pytest.fixture(autouse=True)
 def models(monkeypatch):
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, models_dir: MODELS[name])
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: MODELS[name])
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_a_run_is_a_folder_that_pandas_and_json_read(runs):
         "n_stages": 2,
         "domain": "english",
         "seed": 3,
+        "data_seed": None,
     }
     chunks = pd.read_parquet(folder / "chunks.parquet")
     assert about["files"]["chunks.parquet"]["rows"] == len(chunks) == 8

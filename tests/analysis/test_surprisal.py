@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import percentileofscore, spearmanr, zscore
 from sklearn.metrics import roc_auc_score
 
 from analysis import schema
@@ -80,6 +80,17 @@ def test_measures_equal_those_of_scikit_learn_and_scipy(lag):
     values, flags, probs = map(np.array, zip(*pairs, strict=True))
     assert row["auroc"] == pytest.approx(roc_auc_score(flags, values))
     assert row["spearman"] == pytest.approx(spearmanr(probs, values).statistic)
+
+
+def test_z_and_p_equal_those_of_scipy_over_all_shifts():
+    rng = np.random.default_rng(3)
+    bits, marks = rng.random(51), rng.random(50) < 0.3
+    cut = segmentation_of("m", [np.flatnonzero(marks) + 1], [51])
+    row = surprisal_table([cut], [as_surprisal(bits)], lags=[0]).iloc[0]
+    turned = np.array([roc_auc_score(np.roll(marks, s), bits[1:]) for s in range(50)]).round(12)
+    assert row["auroc"] == pytest.approx(turned[0]) and row["z"] == pytest.approx(zscore(turned)[0])
+    low, high = percentileofscore(turned, turned[0], "weak"), percentileofscore(turned, turned[0], "strict")
+    assert row["p_value"] == pytest.approx(min(1, 2 * min(low, 100 - high) / 100))
 
 
 def test_unrelated_surprisal_is_at_chance_and_related_is_not():

@@ -84,7 +84,7 @@ def test_seams_inside_tokens():
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, _: FakeModel(name))
+    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: FakeModel(name))
     gold, out = tmp_path / "en_x-ud-test.conllu", tmp_path / "out.csv"
     gold.write_bytes(bank(WORDS))
     call = ["evaluate", "--gold", str(gold), "--model", "words", "--out"]

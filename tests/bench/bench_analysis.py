@@ -1,9 +1,10 @@
 """The commands of `python -m analysis` on a whole genome: time and peak memory of each call.
 
-    python tests/bench/bench_analysis.py --genome GENOME.fa.gz --annotation GENOME.gff3.gz [--only WORDS]
+    python tests/bench/bench_analysis.py --genome GENOME.fa.gz --annotation GENOME.gff3.gz [--model NAME|DIR ...]
+                                         [--only WORDS ...]
 
 Each call is a process of its own, as a person runs it: start, reading, work and writing count. Writes a section of
-docs/analysis.md, "Size and speed: GENOME".
+docs/analysis.md, "Size and speed: GENOME". With --only the other rows of that section stay as they are.
 """
 
 import argparse
@@ -20,9 +21,10 @@ MODELS = ("dna-1stage-seed1", "dna-1stage-seed0")
 RULES = tuple(f"ref:random:0.3:{seed}" for seed in range(4))
 """Segmenters that cut as often as the models and cost nothing: what is left is the analysis itself."""
 ABOUT = (
-    "Each call is a process of its own, from start to file. `without models` puts random boundaries at the models' "
-    "rate in their place: the analysis alone. MB is 1,000,000 bytes."
+    "Each call is a process of its own, from start to file. The first model is the one where a call has one. `Without "
+    "models` puts random boundaries at the models' rate in their place: the analysis alone. MB is 1,000,000 bytes."
 )
+HEADER = ["call", "seconds", "processor seconds", "peak MB"]
 
 
 def measure(arguments: list[str]) -> tuple[float, float, float]:
@@ -36,46 +38,65 @@ def measure(arguments: list[str]) -> tuple[float, float, float]:
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
 
 
-def calls(genome: str, annotation: str, folder: Path) -> dict[str, list[str]]:
-    """Title -> arguments of each call that is measured."""
+def calls(genome: str, annotation: str, models: list[str], folder: Path) -> dict[str, list[str]]:
+    """Title -> arguments of each call that is measured; the saved run is there once its own call is done."""
 
-    def call(command: str, models: tuple[str, ...], out: str, *options: str) -> list[str]:
-        named = [part for model in models for part in ("--model", model)]
-        return [command, genome, *named, "--out", str(folder / out), *options]
+    def call(command: str, names: list[str], *options: str) -> list[str]:
+        return [command, genome, *(part for name in names for part in ("--model", name)), *options]
 
-    enrich = ("--annotation", annotation, "--profiles", str(folder / "profiles.csv"))
+    def out(name: str) -> tuple[str, str]:
+        return "--out", str(folder / name)
+
+    runs, one, n = folder / "runs", models[:1], len(models)
+    saved = [part for run in sorted(runs.glob("*")) for part in ("--run", str(run))]
+    enrich = ("--annotation", annotation, "--profiles", str(folder / "profiles.csv"), *out("b.csv"))
     return {
-        "boundaries, chunks as CSV": call("boundaries", MODELS[:1], "a.csv"),
-        "boundaries, positions as bigWig": call("boundaries", MODELS[:1], "a.bw", "--table", "bytes"),
-        "boundaries, both strands, Parquet": call("boundaries", MODELS[:1], "a.parquet", "--strand", "both"),
-        "enrich with profiles, 1,000 shifts": call("enrich", MODELS[:1], "b.csv", *enrich),
-        "the same without models": call("enrich", RULES[:1], "b.csv", *enrich),
-        "compare, 2 models and 2 rules, 1,000 shifts": call("compare", (*MODELS, *RULES[:2]), "c.csv"),
-        "compare, 4 segmentations without models": call("compare", RULES, "c.csv"),
+        "boundaries, chunks as CSV": call("boundaries", one, *out("a.csv")),
+        "boundaries, positions as bigWig": call("boundaries", one, *out("a.bw"), "--table", "bytes"),
+        "boundaries, both strands, Parquet": call("boundaries", one, *out("a.parquet"), "--strand", "both"),
+        f"boundaries of {n} models, a saved run": call("boundaries", models, "--save-run", str(runs)),
+        "enrich with profiles, 1,000 shifts": call("enrich", one, *enrich),
+        "enrich without models": call("enrich", list(RULES[:1]), *enrich),
+        f"compare, {n} models of a saved run, 1,000 shifts": call("compare", [], *saved, *out("c.csv")),
+        f"compare, {n} models read anew, 1,000 shifts": call("compare", models, *out("c.csv")),
+        f"compare without models, {len(RULES)} segmentations": call("compare", list(RULES), *out("c.csv")),
     }
+
+
+def rows_of(page: str, section: str) -> dict[str, list[str]]:
+    """Title -> cells of each row that the section has now."""
+    _, _, text = page.partition(f"## {section}\n")
+    lines = [line for line in text.split("\n## ")[0].splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+    return {row[0]: row for row in cells if row != HEADER and not row[0].startswith("---")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--genome", metavar="FASTA", help="left out: nothing is measured")
     parser.add_argument("--annotation", metavar="GFF3")
-    parser.add_argument("--only", default="", metavar="WORDS", help="calls whose title holds these words")
+    parser.add_argument("--model", action="append", metavar="NAME|DIR", help="may be repeated; bundled ones")
+    parser.add_argument("--only", nargs="+", metavar="WORDS", help="calls whose title begins so")
     args, _ = parser.parse_known_args()
     if not args.genome or not args.annotation:
         print("bench_analysis: give --genome and --annotation; no genome of that size is bundled")
         return
-    about = machine()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for title, arguments in calls(args.genome, args.annotation, Path(folder)).items():
-            if args.only in title:
-                wall, work, memory = measure(arguments)
-                rows.append([title, f"{wall:.0f}", f"{work:.0f}", f"{memory:.0f}"])
-                print(*rows[-1], sep=", ", flush=True)
+    about, models = machine(), args.model or list(MODELS)
     name = Path(args.genome).name
-    text = f"{about}\n\n`{name}`; models `{'`, `'.join(MODELS)}`. {ABOUT}\n\n"
-    header = ["call", "seconds", "processor seconds", "peak MB"]
-    write_section(f"Size and speed: {name.split('.')[0]}", text + table(header, rows), PAGE)
+    section = f"Size and speed: {name.split('.')[0]}"
+    rows = rows_of(PAGE.read_text(encoding="utf-8"), section) if args.only else {}
+    with tempfile.TemporaryDirectory() as folder:
+        titles = list(calls(args.genome, args.annotation, models, Path(folder)))
+        for title in titles:
+            if not args.only or title.startswith(tuple(args.only)):
+                arguments = calls(args.genome, args.annotation, models, Path(folder))[title]
+                wall, work, memory = measure(arguments)
+                rows[title] = [title, f"{wall:.0f}", f"{work:.0f}", f"{memory:.0f}"]
+                print(*rows[title], sep=", ", flush=True)
+    shown = ", ".join(f"`{Path(model).name}`" for model in models)
+    text = f"{about}\n\n`{name}`; models {shown}. {ABOUT}\n\n"
+    ordered = [rows[title] for title in titles if title in rows]
+    write_section(section, text + table(HEADER, ordered), PAGE)
 
 
 if __name__ == "__main__":

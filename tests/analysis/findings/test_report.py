@@ -114,7 +114,8 @@ def test_the_page_names_models_data_and_controls(page):
     for word in (
         "english-b / 1",
         "codons of genes",
-        "the model before training",
+        "models before training",
+        "beyond pairs",
         "`text/english_valid.jsonl.xz`",
     ):
         assert word in text
