@@ -48,6 +48,25 @@ MEASURES = {
 }
 """Column of the agreement table -> (words, the same measure read from the other side or None, its level at chance)."""
 
+HELP = {
+    "f1": "F1 counts the cuts that both make: 1 where they cut alike, 0 where they share none.",
+    "f1_star": "F1* is F1 set to 0 at chance and to 1 at the best that the two rates allow.",
+    "kappa": "Cohen's kappa is the agreement on cut or no cut at every byte, beyond chance: 0 at chance, 1 at most.",
+    "jaccard": "Jaccard is the number of cuts that both make, over the number that at least one makes.",
+    "containment_ab": "Of the cuts of the model in the row, the share that the one in the column makes too: the fair "
+    "measure between a deeper and a shallower stage.",
+    "f1_matched": "F1 between the surest positions of both: as many of each as the one that cuts less has cuts.",
+    "spearman": "Whether both rank the positions alike by p, whatever their thresholds: 1 alike, 0 unrelated.",
+    "f1_tolerant": "F1 where a cut one byte away counts as shared.",
+    "boundary_similarity": "B gives part of the credit for near misses: 1 where all cuts are alike, 0 where none is.",
+    "ari": "The adjusted Rand index asks whether the same pairs of bytes lie in one chunk: 0 at chance, 1 alike.",
+    "vi_split": "How many bits it still takes to say in which of the row's chunks a byte lies, once the column's is "
+    "known: 0 where the row never cuts inside the column's chunks.",
+    "pk": "Pk is how often two bytes a fixed distance apart share a chunk for one and not for the other: 0 alike.",
+    "window_diff": "WindowDiff is how often a window holds another number of cuts in one than in the other: 0 alike.",
+}
+"""Every measure in one sentence."""
+
 GROUPS = {
     "depth": ("depth",),
     "seed": ("seed",),
@@ -95,6 +114,11 @@ def on_agreement(job: Job, comparison: Comparison, progress: gr.Progress = PROGR
     shown.insert(0, "1st", [label(*first) for first, _ in every])
     shown.insert(1, "2nd", [label(*second) for _, second in every])
     return Agreement(table, order), shown, order
+
+
+def on_measure(measure: str) -> str:
+    """What a measure means."""
+    return HELP.get(measure, "")
 
 
 @told

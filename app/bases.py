@@ -48,7 +48,8 @@ def region_value(opened: Opened, start: int, end: int, per_row: int, group: int)
         bases["gaps"] = base64.b64encode(np.packbits(codon_gaps(opened, first, last)).tobytes()).decode(
             "ascii"
         )
-    options = {"compared": [0] * len(groups)} if many else {}
+    options: dict[str, Any] = {"compared": [0] * len(groups)} if many else {}
+    options |= {"link": _link(opened, start, end), "about": opened.about}
     return viewer_value(
         record.data[first:last],
         groups,
@@ -59,6 +60,14 @@ def region_value(opened: Opened, start: int, end: int, per_row: int, group: int)
         notes=_notes(opened, (start, end), (first, last)),
         **options,
     )
+
+
+def _link(opened: Opened, start: int, end: int) -> dict[str, str]:
+    """What an address must say to lead here again; the record of a sample only, never what a visitor brought."""
+    link = {"tab": "dna", "models": ",".join(each.model.name for each in opened.analyses)}
+    if opened.sample:
+        link |= {"sample": opened.sample, "record": opened.record.name}
+    return {**link, "start": str(start), "end": str(end)}
 
 
 def codon_gaps(opened: Opened, start: int, end: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the Compare tab calls: 2 to 12 models or references over the same input, drawn one under another."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 from typing import Any
 
@@ -9,9 +10,10 @@ import pandas as pd
 
 from analysis.extract import Analysis
 from analysis.groups import consensus
+from analysis.provenance import Provenance
 from analysis.segmentations import positions
 from analysis.segmenters import is_reference
-from app import references, view
+from app import files, references, view
 from app.handlers import PROGRESS, read_source, told
 from app.job import Job
 from app.session import Session
@@ -33,6 +35,8 @@ class Comparison:
     stage: int = 0
     pair: tuple[int, int, int, int] | None = None
     """(model, its stage, other model, its stage) when only these two are shown."""
+    link: Mapping[str, str] = field(default_factory=dict)
+    """What an address must say to lead here again, but for the stage."""
 
     @property
     def shown(self) -> list[tuple[int, int]]:
@@ -85,10 +89,21 @@ def on_compare(
             progress, f"model {letter} of {ascii_uppercase[len(models) - 1]}: finding boundaries"
         )
         analyses.append(references.run(session, sequences, name, report))
-    comparison = Comparison(tuple(analyses), sequences[0].name, int(stage or 0))
+    link = {
+        "tab": "compare",
+        "models": ",".join(models),
+        **({"sample": sample} if source == "sample" else {}),
+    }
+    comparison = Comparison(tuple(analyses), sequences[0].name, int(stage or 0), link=link)
     records = [(f"{each.name}  ({len(each.data):,})", each.name) for each in sequences]
     listed = gr.update(choices=records, value=sequences[0].name, visible=len(records) > 1)
     return comparison, value_of(comparison), listed, windows_update(comparison)
+
+
+def about(comparison: Comparison, **options: Any) -> Provenance:
+    """Where the files come from. Options that say how: by which stage, measure and groups."""
+    shown = [f"{comparison.analyses[i].model.name}, stage {s}" for i, s in comparison.shown]
+    return files.about("page: compare", *comparison.analyses, compared=shown, **options)
 
 
 def value_of(comparison: Comparison) -> dict[str, Any]:
@@ -108,11 +123,13 @@ def value_of(comparison: Comparison) -> dict[str, Any]:
         facts.append((f"{letter}, stage {stage}", f"{chunks:,} chunks, {n / chunks:.2f} bytes a chunk"))
         notes += [f"{letter}: {note}" for note in view.learned(one)] if len(shown) <= 3 else []
         notes += view.warnings(one)
-    rows = view.rows(sequence.kind)
-    compared = [stage for _, stage in shown]
-    return viewer_value(
-        sequence.data, groups, compared=compared, facts=facts, notes=list(dict.fromkeys(notes)), **rows
-    )
+    options = {
+        "compared": [stage for _, stage in shown],
+        "link": {**comparison.link, **({"stage": str(comparison.stage)} if comparison.stage else {})},
+        "notes": list(dict.fromkeys(notes)),
+        "about": about(comparison),
+    }
+    return viewer_value(sequence.data, groups, facts=facts, **options, **view.rows(sequence.kind))
 
 
 @told
@@ -121,7 +138,8 @@ def on_view(comparison: Comparison | None, record: str | None, stage: int):
     if comparison is None:
         return gr.skip(), gr.skip(), gr.skip()
     names = [each.name for each in comparison.analyses[0].sequences]
-    comparison = Comparison(comparison.analyses, record if record in names else names[0], int(stage or 0))
+    record = record if record in names else names[0]
+    comparison = replace(comparison, record=record, stage=int(stage or 0), pair=None)
     return comparison, value_of(comparison), windows_update(comparison)
 
 
@@ -137,7 +155,7 @@ def on_cell(comparison: Comparison | None, order: list[tuple[int, int]] | None, 
             "pick a cell of two different models; stages of one model are nested by construction"
         )
     first, second = sorted([order[row], order[column - 1]])
-    chosen = Comparison(comparison.analyses, comparison.record, comparison.stage, (*first, *second))
+    chosen = replace(comparison, pair=(*first, *second))
     table = windows(chosen)
     place = {"start": int(table["start"].iloc[0]), "end": int(table["end"].iloc[0])} if len(table) else None
     return chosen, value_of(chosen), windows_update(chosen), place

@@ -7,7 +7,7 @@ import pandas as pd
 
 from app import files
 from app.agreement import Agreement, consensus_table, group_table, matrix
-from app.compare import Comparison, value_of
+from app.compare import Comparison, about, value_of
 from app.handlers import told
 from app.session import Session
 from app.standalone import standalone
@@ -94,12 +94,6 @@ def on_file(
     }
     lengths = {each.name: len(each.data) for each in comparison.analyses[0].sequences}
     return _ready(files.write(session, tables[stem](), key, facts, lengths))
-
-
-def about(comparison: Comparison, **options: Any) -> dict[str, Any]:
-    """Where the files come from. Options that say how: by which stage, measure and groups."""
-    shown = [f"{comparison.analyses[i].model.name}, stage {s}" for i, s in comparison.shown]
-    return files.about("page: compare", *comparison.analyses, compared=shown, **options)
 
 
 def _joined(comparison: Comparison, table: str) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -17,7 +16,7 @@ from analysis.inputs import Sequence
 from app import files, view
 from app import session as limits
 from app.bases import check_region, region_value, shown_part
-from app.genome import Opened, TrackFolder, write_tracks
+from app.genome import Opened, Records, TrackFolder, named_features, write_tracks
 from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
 from app.job import Job
 from app.session import Session
@@ -26,37 +25,12 @@ from hnet_core.errors import HNetError, InputError
 MOST_MODELS = 6
 FIRST_VIEW = 6000
 """Bases of a new record that are shown first."""
+MOST_LISTED = 500
+"""Records in the list; of any other the name can be typed."""
 _AROUND = 30
 """Bases before and after a gene that was asked for."""
 _REGION = re.compile(r"(?:.*[:\s\[])?\s*([\d,]+)\s*(?:-|\.\.|,\s|\s)\s*([\d,]+)\s*[)\]]?")
 _GENBANK = (".gb", ".gbk", ".gbff", ".genbank")
-
-
-@dataclass(frozen=True)
-class Records:
-    """The DNA that a person brought, what its annotation says of it or None, and where both were read."""
-
-    sequences: tuple[Sequence, ...]
-    features: pd.DataFrame | None
-    """Of all records, as analysis.annotations.fit_features returns them."""
-    notes: tuple[str, ...]
-    """What of the annotation was left out."""
-    problem: str
-    """Why there is no annotation although one was given, or ""."""
-    origin: tuple[str | None, ...]
-
-    def named(self, name: str | None) -> Sequence:
-        """The record of that name."""
-        for sequence in self.sequences:
-            if sequence.name == name:
-                return sequence
-        raise InputError(f"there is no record {name!r} any more; pick one from the list")
-
-    def features_of(self, name: str) -> pd.DataFrame | None:
-        """The features of one record; None without an annotation."""
-        if self.features is None:
-            return None
-        return self.features[self.features["sequence"] == name].reset_index(drop=True)
 
 
 def beside(outputs: int) -> Callable[[Callable], Callable]:
@@ -86,10 +60,28 @@ def on_records(
 
     Out: records, the list to pick from, the first one's region, what is wrong with the annotation, and with the DNA.
     """
-    if (source == "paste" and not text) or (source == "upload" and not upload):
+    if _is_missing(source, text, upload):
         return None, gr.update(choices=[], value=None), 0, 0, "", ""
     records = _read(session, source, text, upload, sample, annotation)
     return *_offer(records), records.problem, ""
+
+
+@beside(1)
+def on_annotation(
+    session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
+):
+    """Another annotation of the same DNA, or none, in: the record that was picked and its region stay.
+
+    Out: records, what is wrong with the annotation.
+    """
+    if _is_missing(source, text, upload):
+        return None, ""
+    records = _read(session, source, text, upload, sample, annotation)
+    return records, records.problem
+
+
+def _is_missing(source: str, text: str, upload: str | None) -> bool:
+    return (source == "paste" and not text) or (source == "upload" and not upload)
 
 
 def _read(
@@ -127,9 +119,10 @@ def _own_annotation(session: Session, source: str, upload: str | None, sample: s
 
 def _offer(records: Records):
     """The records, the list to pick from, and the first one's region."""
-    names = [(f"{each.name}  ({len(each.data):,} bases)", each.name) for each in records.sequences]
-    first = records.sequences[0]
-    return records, gr.update(choices=names, value=first.name), *_first_region(first)
+    listed, n, first = records.sequences[:MOST_LISTED], len(records.sequences), records.sequences[0]
+    names = [(f"{each.name}  ({len(each.data):,} bases)", each.name) for each in listed]
+    more = f": {len(listed)} of {n:,}, or type a name" if len(listed) < n else ""
+    return records, gr.update(choices=names, value=first.name, label=f"Record{more}"), *_first_region(first)
 
 
 def _first_region(sequence: Sequence) -> tuple[int, int]:
@@ -171,27 +164,8 @@ def on_find(records: Records | None, record: str | None, text: str, start: float
     at = (around.index((start, end)) + 1) % len(around) if (start, end) in around else 0
     row = found[(found["start"] == places[at][0]) & (found["end"] == places[at][1])].iloc[0]
     more = f", {at + 1} of {len(places)}; Enter again for the next" if len(places) > 1 else ""
-    return *around[
-        at
-    ], f"{row['kind']} {row['name']} [{row['start']:,}, {row['end']:,}) {row['strand']}{more}"
-
-
-def named_features(features: pd.DataFrame | None, text: str) -> pd.DataFrame:
-    """Features whose name or tag is `text`, else starts with it, else holds it; case does not count; genes first."""
-    if features is None:
-        return pd.DataFrame(columns=["start", "end"])
-    names = [features[column].str.lower() for column in ("name", "tag")]
-    text = text.lower()
-    for test in ("eq", "startswith", "contains"):
-        hit = [n.eq(text) if test == "eq" else _test(n, test, text) for n in names]
-        found = features[hit[0] | hit[1]]
-        if len(found):
-            return found.sort_values("kind", key=lambda kind: kind.astype(str) != "gene", kind="stable")
-    return features.iloc[:0]
-
-
-def _test(names: pd.Series, test: str, text: str) -> pd.Series:
-    return names.str.startswith(text) if test == "startswith" else names.str.contains(text, regex=False)
+    words = f"{row['kind']} {row['name']} [{row['start']:,}, {row['end']:,}) {row['strand']}{more}"
+    return *around[at], words
 
 
 @told
@@ -219,8 +193,11 @@ def on_dna(
     yet; then it is read here, from its start.
     """
     offered = (gr.skip(), gr.skip(), gr.skip())
-    if records is None or records.origin != _origin(source, text, upload, sample, annotation):
-        records, record = _read(session, source, text, upload, sample, annotation), None
+    origin = _origin(source, text, upload, sample, annotation)
+    if records is None or records.origin != origin:
+        same = records is not None and records.origin[:2] == origin[:2]  # but for its annotation
+        records = _read(session, source, text, upload, sample, annotation)
+        offered, record = (records, gr.skip(), records.problem), record if same else None
     if record not in [each.name for each in records.sequences]:
         *lists, start, end = _offer(records)
         offered, record = (*lists, records.problem), records.sequences[0].name
@@ -233,8 +210,14 @@ def on_dna(
     first, last = check_region(len(sequence.data), start, end)
     analyses = _analyses(session, job, sequence, models, progress)
     progress(1, desc="drawing the tracks")
-    opened = Opened(analyses, records.features_of(record), records.notes, TrackFolder())
-    tracks = {**write_tracks(opened), "start": first, "end": last}
+    known = sample if source == "sample" and not annotation else ""
+    opened = Opened(analyses, records.features_of(record), records.notes, TrackFolder(), known)
+    tracks = {
+        **write_tracks(opened),
+        "start": first,
+        "end": last,
+        "about": {**opened.about, "record": record},
+    }
     value = region_value(opened, first, last, int(per_row), int(group))
     return *offered, first, last, opened, analyses[0], tracks, value, stage_choices(analyses[0]), 1
 

@@ -1,8 +1,5 @@
-"""What the Explore tab calls: one record of an input, one model; and what a link that leads here may say."""
+"""What the Explore tab calls: one record of an input, one model."""
 
-import math
-import re
-from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -18,7 +15,6 @@ from hnet_core.errors import InputError
 
 MOST_RECORDS = 1_000
 """Records in the list; of more, the first so many."""
-TABS = ("explore", "compare", "dna", "generate", "runs", "models")
 
 
 @told
@@ -90,60 +86,3 @@ def _pick(session: Session, model: str, domain: str, sequence: Sequence) -> tupl
         domain = "dna" if sequence.kind == "dna" else guess_domain(sequence.data, sequence.name)
         domain = "text" if domain == "dna" and sequence.kind == "text" else domain
     return (session.model_for(domain) if model == AUTO else model), view.domain_line(domain, guessed)
-
-
-def goal(session: Session, query: Mapping[str, str]) -> dict[str, Any]:
-    """What a link asks for, checked: tab, model, sample, run, at (byte offset), threshold (one a stage, or None).
-
-    Raises InputError for whatever is not one of the values that the page itself would write.
-    """
-    known = {
-        "tab": TABS,
-        "model": [name for _, name in session.choices()],
-        "sample": [each.name for each in session.samples()],
-    }
-    asked: dict[str, Any] = {}
-    for name, allowed in known.items():
-        if name in query:
-            if query[name] not in allowed:
-                raise InputError(
-                    f"the link asks for a {name} that is not here; it may be of another installation"
-                )
-            asked[name] = query[name]
-    if "run" in query:
-        if not re.fullmatch(r"[0-9TZ]{8,40}-[0-9a-f]{8}", query["run"]):
-            raise InputError(
-                "the link asks for a run by a name that no run can have; open it from the Runs tab"
-            )
-        asked["run"] = query["run"]
-    if "at" in query:
-        if not re.fullmatch(r"[0-9]{1,12}", query["at"]):
-            raise InputError("the link's offset is no whole number of bytes; open it without `at`")
-        asked["at"] = int(query["at"])
-    if "threshold" in query:
-        asked["threshold"] = _thresholds(query["threshold"])
-    return asked
-
-
-def _thresholds(text: str) -> list[float | None]:
-    values: list[float | None] = []
-    for each in text[:100].split(","):
-        try:
-            value = float(each) if each else None
-        except ValueError:
-            value = math.nan
-        if value is not None and not 0 < value < 1:
-            raise InputError("the link's threshold is no number between 0 and 1; open it without `threshold`")
-        values.append(value)
-    return values
-
-
-@told
-def on_link(session: Session, request: gr.Request) -> tuple[Any, ...]:
-    """The page was opened: source, sample and model that its address asks for, and the rest for the browser."""
-    asked = goal(session, dict(request.query_params)) if request else {}
-    if "run" in asked:  # the Runs tab sees to it
-        asked = {}
-    source = gr.update(value="sample") if "sample" in asked else gr.skip()
-    sample = gr.update(value=asked["sample"]) if "sample" in asked else gr.skip()
-    return source, sample, gr.update(value=asked["model"]) if "model" in asked else gr.skip(), asked

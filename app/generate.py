@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from analysis.inputs import Sequence
-from app import view
+from app import files, view
 from app.handlers import stage_choices, told
 from app.job import Job, Stopped
 from app.session import Session
@@ -16,6 +16,8 @@ from app.viewer import Group, Track, viewer_value
 from hnet_core.errors import InputError
 from hnet_core.generate import GeneratedByte, generate
 
+EXAMPLE = "It was a dark and"
+"""The prompt that stands there at first: the one a link may lead to."""
 MAX_BYTES = 4000
 MAX_PROMPT = 20_000
 """Characters."""
@@ -63,17 +65,23 @@ class Draft:
         return [("written", f"{n:,} bytes{end}"), *steps, *speed]
 
 
-def value_of(draft: Draft, title: str, notes: list[str], end: str = "") -> dict[str, Any]:
-    """The viewer over prompt and continuation; a line above the text marks what the model wrote."""
+def value_of(
+    draft: Draft, title: str, notes: list[str], end: str | None = None, **options: Any
+) -> dict[str, Any]:
+    """The viewer over prompt and continuation; a line above the text marks what the model wrote.
+
+    end   once it has ended, how, in words or ""; then options may say what a finished picture has: link, about
+    """
     prompt, data = len(draft.prompt), draft.data
     written = [{"start": prompt, "end": len(data), "strand": ".", "name": "written by the model"}]
     return viewer_value(
         data,
         [Group("", title, draft.tracks())],
-        facts=[("model", title), *draft.facts(end)],
+        facts=[("model", title), *draft.facts(end or "")],
         notes=notes,
         features=written if len(data) > prompt else [],
-        live=not end,
+        live=end is None,
+        **options,
     )
 
 
@@ -118,7 +126,20 @@ def on_generate(
         raise InputError("nothing was written: the model ended at once or was stopped; give it a prompt")
     done = session.analyse([Sequence("generated", draft.data)], model)
     end = "" if len(draft.written) == n_bytes else ", stopped" if job.stopped else ", the model ended"
-    yield done, value_of(draft, title, view.notes(done), end or "."), stage_choices(done), 1
+    about = files.about("page: generate", done, prompt_bytes=len(data), **options)
+    known = {"link": _link(model, prompt, options), "about": about}
+    yield done, value_of(draft, title, view.notes(done), end, **known), stage_choices(done), 1
+
+
+def _link(model: str, prompt: str, options: dict[str, float]) -> dict[str, str]:
+    """Model and options; of prompts only the example is ever in an address."""
+    numbers = {
+        "length": f"{options['max_bytes']}",
+        "seed": f"{options['seed']}",
+        **{name: f"{options[name]:g}" for name in ("temperature", "top_p")},
+    }
+    link = {"tab": "generate", "model": model, **numbers}
+    return {**link, "example": "1"} if prompt == EXAMPLE else link
 
 
 def _write(draft: Draft, source: Iterator[GeneratedByte], job: Job) -> bool:

@@ -17,7 +17,10 @@ from gradio.utils import get_upload_folder
 from analysis.annotations import features_of
 from analysis.codon_phase import CodonMap, codon_map
 from analysis.extract import Analysis
+from analysis.provenance import Provenance
 from analysis.sources import Sequence as Record
+from app import files
+from hnet_core.errors import InputError
 
 STEP = 4
 """Bases of one level of a pyramid that the next one averages."""
@@ -41,6 +44,33 @@ class TrackFolder:
 
 
 @dataclass(frozen=True)
+class Records:
+    """The DNA that a person brought, what its annotation says of it or None, and where both were read."""
+
+    sequences: tuple[Record, ...]
+    features: pd.DataFrame | None
+    """Of all records, as analysis.annotations.fit_features returns them."""
+    notes: tuple[str, ...]
+    """What of the annotation was left out."""
+    problem: str
+    """Why there is no annotation although one was given, or ""."""
+    origin: tuple[str | None, ...]
+
+    def named(self, name: str | None) -> Record:
+        """The record of that name."""
+        for sequence in self.sequences:
+            if sequence.name == name:
+                return sequence
+        raise InputError(f"there is no record {name!r} here; pick one from the list or type its name")
+
+    def features_of(self, name: str) -> pd.DataFrame | None:
+        """The features of one record; None without an annotation."""
+        if self.features is None:
+            return None
+        return self.features[self.features["sequence"] == name].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
 class Opened:
     """One record as one visitor has it open: the analyses of the models chosen, its genes, the files of its tracks."""
 
@@ -50,6 +80,8 @@ class Opened:
     notes: tuple[str, ...]
     """What was left out of the annotation."""
     folder: TrackFolder
+    sample: str = ""
+    """The sample that the record is of, which a link can lead to; "" for what a visitor brought."""
 
     @property
     def record(self) -> Record:
@@ -63,6 +95,11 @@ class Opened:
     def letters(self) -> list[str]:
         """A letter for each model."""
         return list(ascii_uppercase[: len(self.analyses)])
+
+    @cached_property
+    def about(self) -> Provenance:
+        """Where files of this record come from; hashing a genome takes a while."""
+        return files.about("page: dna", *self.analyses)
 
     @cached_property
     def codons(self) -> CodonMap | None:
@@ -158,3 +195,20 @@ def genes_of(opened: Opened, start: int, end: int) -> pd.DataFrame:
         return pd.DataFrame(columns=["start", "end", "strand", "name"])
     genes = features_of(opened.features, opened.record.name, start, end, ("gene", "pseudogene"))
     return genes if len(genes) else features_of(opened.features, opened.record.name, start, end, ("CDS",))
+
+
+def named_features(features: pd.DataFrame | None, text: str) -> pd.DataFrame:
+    """Features whose name or tag is `text`, else starts with it, else holds it; case does not count; genes first."""
+    if features is None:
+        return pd.DataFrame(columns=["start", "end"])
+    names, text = [features[column].str.lower() for column in ("name", "tag")], text.lower()
+    tests = (
+        lambda each: each.eq(text),
+        lambda each: each.str.startswith(text),
+        lambda each: each.str.contains(text, regex=False),
+    )
+    for test in tests:
+        found = features[test(names[0]) | test(names[1])]
+        if len(found):
+            return found.sort_values("kind", key=lambda kind: kind.astype(str) != "gene", kind="stable")
+    return features.iloc[:0]

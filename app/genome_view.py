@@ -29,7 +29,8 @@ def go_to(name: str) -> str:
 class GenomeView(gr.HTML):
     """gr.HTML with a constant, empty template. Its `locus` event brings start and end of the bases on screen.
 
-    value: what app.genome.write_tracks returns with `start` and `end` of the first view, or {"hint": what to do}
+    value: what app.genome.write_tracks returns with `start` and `end` of the first view and `about` (what made the
+    tracks, for the file that is saved), or {"hint": what to do}
     """
 
     def __init__(self, value: dict[str, Any], **kwargs: Any) -> None:

@@ -14,11 +14,12 @@ from analysis.motifs import motif, motif_rows, occurrences
 from analysis.profiles import profile_table
 from analysis.reverse_complement import consistency_row, reverse_complement
 from analysis.sources import Sequence as Record
+from app import files
 from app.dna import beside
 from app.genome import Opened
 from app.handlers import PROGRESS, download, told
 from app.job import Job
-from app.plots import quiet_figure
+from app.plots import quiet_figure, with_origin
 from app.session import Session
 from hnet_core.errors import InputError
 
@@ -78,8 +79,9 @@ def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Pro
     profiles = profiles[profiles["site"].isin(["start", "stop"])]
     shown = class_rows(table)
     figures = (codon_figure(table), profile_figure(profiles, "start"), profile_figure(profiles, "stop"))
-    files = ((shown, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
-    return shown, *figures, *(download(session, each, file) for each, file in files)
+    with_origin(files.about("page: genes and codons", *opened.analyses, draws=DRAWS, window=WINDOW), *figures)
+    tables = ((shown, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
+    return shown, *figures, *(download(session, each, file) for each, file in tables)
 
 
 def class_rows(table: pd.DataFrame) -> pd.DataFrame:

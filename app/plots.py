@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.extract import Analysis
-from analysis.provenance import KEY, as_text, provenance
+from analysis.provenance import KEY, Provenance, as_text, provenance
 
 _HUES = ("#3f7fc4", "#8a94a3", "#1d3f66", "#b9c3cf")
 """One a stage: blue first, then greys and dark blue."""
@@ -16,10 +16,18 @@ _POINTS = 4_000
 def figures(analysis: Analysis) -> tuple[go.Figure, go.Figure, go.Figure]:
     """p of all positions, chunk lengths, boundary rate along the input; all stages in each."""
     drawn = _probabilities(analysis), _lengths(analysis), _rates(analysis)
-    about = provenance("page: figure", analysis.sequences, {analysis.model.name: analysis.model}, {})
-    for figure in drawn:
-        figure.update_layout(meta={KEY: as_text(about)})  # static/figures.js writes it into the file
-    return drawn
+    return with_origin(_about(analysis), *drawn)
+
+
+def with_origin(about: Provenance, *figures: go.Figure) -> tuple[go.Figure, ...]:
+    """The figures with where they come from, which static/figures.js writes into the files."""
+    for figure in figures:
+        figure.update_layout(meta={KEY: as_text(about)})
+    return figures
+
+
+def _about(analysis: Analysis) -> Provenance:
+    return provenance("page: figure", analysis.sequences, {analysis.model.name: analysis.model}, {})
 
 
 def quiet_figure(title: str, x: str, y: str) -> go.Figure:
@@ -103,4 +111,4 @@ def surprisal(analysis: Analysis, bits: np.ndarray) -> go.Figure:
             marker={"size": 4, "opacity": 0.45},
             hovertemplate="byte %{customdata}<br>%{x:.2f} bits, p %{y:.4f}<extra></extra>",
         )
-    return figure
+    return with_origin(_about(analysis), figure)[0]

@@ -4,8 +4,10 @@ A run is a folder of analysis.runs with one table more, sequences.parquet: the i
 folder is given when the app is started; the page names runs, never paths.
 """
 
+import functools
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,9 @@ from analysis.runs import MANIFEST, open_run, saved_runs
 from analysis.sources import Sequence
 from app import view
 from app.compare import Comparison, value_of
-from app.explore import goal
 from app.handlers import stage_choices, told
 from app.session import Session
-from hnet_core.errors import InputError
+from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"
 MOST_RUNS = 1_000
@@ -104,7 +105,11 @@ def reopen(session: Session, name: str) -> Analysis:
         tables.append(schema.check(table, columns))
     boundaries, chunks = tables
     info = ModelInfo(
-        model, facts.get("title", model), facts.get("domain", ""), facts["n_stages"], {"name": model}
+        model,
+        facts.get("title", model),
+        facts.get("domain", ""),
+        facts["n_stages"],
+        {"name": model, "weights_sha256": facts.get("weights_sha256", ""), "seed": facts.get("seed")},
     )
     summary = summary_table(boundaries, chunks)
     return Analysis(sequences, info, boundaries, chunks, summary, collect_warnings(sequences))
@@ -118,13 +123,35 @@ def remove(session: Session, name: str) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-@told
+def line(words: str, bad: bool = False) -> dict[str, Any]:
+    """The line that says what happened; bad news in the colour of warnings."""
+    return gr.update(value=words, visible=True, elem_classes="status" if bad else "said")
+
+
+def beside(others: int) -> Callable[[Callable], Callable]:
+    """What a handler says last goes into the line, and so does what is wrong; then the others stay as they are."""
+
+    def wrap(handler: Callable) -> Callable:
+        @functools.wraps(handler)
+        def call(*args: Any) -> Any:
+            try:
+                *values, words = handler(*args)
+                found = (*values, line(words))
+            except HNetError as err:
+                found = (*[gr.skip()] * others, line(str(err), bad=True))
+            return found if others else found[0]
+
+        return told(call)
+
+    return wrap
+
+
+@beside(0)
 def on_save(session: Session, done: Analysis | None):
     """Keep what Explore shows; the line that says so."""
     if done is None:
         raise InputError("there is nothing to save yet; press Analyse on the Explore tab first")
-    words = f"Saved as run {save(session, done)}. Everybody who can open this page can open it."
-    return gr.update(value=words, visible=True)
+    return (f"Saved as run {save(session, done)}. Everybody who can open this page can open it.",)
 
 
 @told
@@ -135,7 +162,7 @@ def on_list(session: Session):
     return table, gr.update(choices=choices), gr.update(choices=choices)
 
 
-@told
+@beside(4)
 def on_open(session: Session, name: str | None):
     """A run again: analysis, the viewer's value, the stages of the table, its first page, a line."""
     done = reopen(session, _picked(name))
@@ -150,7 +177,7 @@ def on_open(session: Session, name: str | None):
     )
 
 
-@told
+@beside(1)
 def on_compare(session: Session, name: str | None, other: str | None):
     """Two runs of one input, one under the other: the viewer's value, and how far their outermost stages agree."""
     if not name or not other or name == other:
@@ -163,31 +190,29 @@ def on_compare(session: Session, name: str | None, other: str | None):
     if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
         second = replace(second, **_renamed(second, first))
     found = agreement(first, second, 0, 0)
-    line = (
+    words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
         f"kappa {found['kappa']:.3f}; p {found['p_value']:.3g} by circular shifts."
     )
-    return value_of(Comparison((first, second), first.sequences[0].name)), line
+    link = {"tab": "runs", "run": name, "with": other}
+    return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words
 
 
-@told
+@beside(2)
 def on_delete(session: Session, name: str | None, sure: bool):
-    """Delete the run that is picked, once the box is ticked; the line, the box without its tick, no run picked."""
+    """Delete the run that is picked, once the box is ticked; the box without its tick, no run picked, the line."""
     name = _picked(name)
     if not sure:
         raise InputError("deleting a run cannot be undone; tick `yes, delete it for good` first")
     remove(session, name)
-    return f"Run {name} is deleted.", False, gr.update(value=None)
+    return False, gr.update(value=None), f"Run {name} is deleted."
 
 
-@told
-def on_link(session: Session, request: gr.Request) -> tuple[Any, dict[str, Any]]:
-    """The page was opened: the run that its address asks for, and the rest for the browser."""
-    asked = goal(session, dict(request.query_params)) if request else {}
-    if "run" not in asked:
-        return gr.skip(), {}
-    _run(session, asked["run"])
-    return gr.update(value=asked["run"]), asked
+def check_link(session: Session, asked: Mapping[str, Any]) -> None:
+    """InputError where a run that a link asks for is not here."""
+    for name in ("run", "with"):
+        if name in asked:
+            _run(session, asked[name])
 
 
 def on_row(event: gr.SelectData) -> str:

@@ -6,9 +6,17 @@ from typing import Any
 from analysis.provenance import Provenance
 from app.viewer import STATIC, script_tag, viewer_scripts
 
-_POLICY = "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'"
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'unsafe-inline' blob:",
+        "worker-src blob:",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+    )
+)
 _START = """
-const viewer = new window.hnet.Viewer(document.getElementById("viewer"));
+const viewer = window.viewer = new window.hnet.Viewer(document.getElementById("viewer"));
 viewer.load(JSON.parse(document.getElementById("value").textContent));
 document.getElementById("theme").addEventListener("click", () => document.body.classList.toggle("dark"));
 """

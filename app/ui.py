@@ -61,8 +61,19 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
         font=fonts,
         font_mono=mono,
     )
-    # Gradio's subdued greys on white, and white on its primary blue, are below 4.5:1.
+    # Gradio's subdued greys on white, and white on its primary blue, are below 4.5:1; its fields have no edge at all.
     theme = theme.set(
+        input_border_width="1px",
+        input_border_color="#7b8896",
+        input_border_color_dark="#8b9bb0",
+        input_border_color_focus="#2563eb",
+        input_border_color_focus_dark="#7db4ff",
+        input_placeholder_color="#566270",
+        input_placeholder_color_dark="#a9b6c6",
+        checkbox_border_color="#64717f",
+        checkbox_border_color_dark="#c3cfdd",
+        checkbox_border_color_selected="#1d4ed8",
+        checkbox_border_color_selected_dark="#dbe6f5",
         body_text_color_subdued="#566270",
         body_text_color_subdued_dark="#a9b6c6",
         button_primary_background_fill="*primary_600",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.edits import Moves, moves, shared_bytes
 from analysis.extract import Analysis
-from analysis.provenance import input_hash
+from analysis.provenance import input_hash, provenance
 from app.domain import DOMAINS
 from app.syntax import syntax
 from app.viewer import Group, Track, encoded, viewer_value
@@ -70,7 +70,8 @@ def text_value(
     group = Group("", analysis.model.title, tracks(analysis, sequence.name, 0, n))
     unit = "bases" if sequence.kind == "dna" else "bytes"
     facts = [("model", analysis.model.title), ("input", kind), (unit, f"{n:,}"), *stage_facts(analysis)]
-    options: dict[str, Any] = {"key": key(analysis), "link": link or {}}
+    about = provenance("page: analyse", analysis.sequences, {analysis.model.name: analysis.model}, {})
+    options: dict[str, Any] = {"key": key(analysis), "link": link or {}, "about": about}
     moved = moved_since(before, analysis) if before else []
     if moved:
         facts += moved_facts(moved)
@@ -195,9 +196,16 @@ def domain_line(domain: str, guessed: bool) -> str:
 
 
 def card(info: dict[str, Any], domains: dict[str, str]) -> dict[str, Any]:
-    """One model's card: title, how far it has learned, and (name, text) of what model.json tells."""
+    """One model's card: title, how far it has learned, its goal, (name, text) of what model.json tells, in parts."""
     if "error" in info:
-        return {"title": info["name"], "note": info["error"], "early": True, "facts": []}
+        return {
+            "title": info["name"],
+            "note": info["error"],
+            "early": True,
+            "facts": [],
+            "sections": [],
+            "goal": None,
+        }
     shares = info.get("boundary_shares") or {}
     facts = [
         ("name", info["name"]),
@@ -209,18 +217,41 @@ def card(info: dict[str, Any], domains: dict[str, str]) -> dict[str, Any]:
         ("bytes per chunk", " / ".join(f"{value:.2f}" for value in info.get("bytes_per_chunk") or [])),
         ("target", " / ".join(str(value) for value in info.get("target") or [])),
         ("seed, data order", " / ".join(str(info[key]) for key in ("seed", "data_seed") if key in info)),
-        *((f"cuts at {_words(name)}", f"{share:.1%}") for name, share in shares.items()),
+        *((f"bits per byte, {test['name']}", test["bits_per_byte"]) for test in _other_tests(info)),
+    ]
+    origin = [
         ("data", ", ".join(map(str, info.get("data") or []))),
         ("licence", info.get("licence")),
         ("date", info.get("date")),
     ]
-    shown = [(name, str(text)) for name, text in facts if text not in (None, "")]
+    cuts = [(_words(name), f"{share:.1%}") for name, share in shares.items()]
+    sections = [("share of places where it cuts", cuts), ("data and licence", _said(origin))]
     return {
         "title": info.get("title", info["name"]),
         "note": info.get("note", ""),
         "early": info.get("learned") == "early",
-        "facts": shown,
+        "facts": _said(facts),
+        "sections": [{"name": name, "facts": found} for name, found in sections if found],
+        "goal": _goal(info.get("goal")),
     }
+
+
+def _said(facts: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Those that model.json has, as text."""
+    return [(name, str(text)) for name, text in facts if text not in (None, "")]
+
+
+def _goal(goal: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the model was to learn, what it reached and whether that is enough; None where model.json has no goal."""
+    if not goal:
+        return None
+    words, reached = (str(goal.get(name, "")) for name in ("goal", "reached"))
+    return {"words": words, "reached": reached, "met": bool(goal.get("met"))}
+
+
+def _other_tests(info: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tests after the first one, whose figures stand in model.json itself."""
+    return [each for each in (info.get("tests") or [])[1:] if {"name", "bits_per_byte"} <= set(each)]
 
 
 def _number(value: int | None) -> str | None:

@@ -22,6 +22,8 @@ _SCRIPTS = (
     "rows.js",
     "linked.js",
     "address.js",
+    "save.js",
+    "picture.js",
     "viewer.js",
 )
 _ON_LOAD = """
@@ -80,7 +82,8 @@ def viewer_value(data: bytes, groups: list[Group], **options: Any) -> dict[str, 
     Stage s + 1 sees exactly the chunk starts of stage s, so no offsets travel.
     options: origin (offset of data[0]), bases {"perRow", "group"}, features [{start, end, strand, name}] relative
     to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence], key (what this is), link
-    {name: text} of the address that leads here, syntax (a class a byte, base64), moved [{added, removed}] a stage
+    {name: text} of the address that leads here, about (provenance, for figures), syntax (a class a byte, base64),
+    moved [{added, removed}] a stage
     """
     stages = [
         {"label": g.label, "name": g.name, "stages": [_track_json(track) for track in g.tracks]}
@@ -105,8 +108,13 @@ def attach(name: str) -> str:
 
 
 def goto() -> str:
-    """JavaScript of an event whose one input is what a link asks for (app.explore.goal)."""
+    """JavaScript of an event whose one input is what a link asks for (app.links.on_link)."""
     return "asked => window.hnet.goto(asked)"
+
+
+def also(viewer: str, name: str) -> str:
+    """JavaScript of an event whose one input is a control's value that links from `viewer` carry under `name`."""
+    return f"value => window.hnet.also({viewer!r}, {name!r}, value)"
 
 
 class SegmentViewer(gr.HTML):
@@ -128,7 +136,10 @@ def script_tag(names: tuple[str, ...]) -> str:
 
 
 class ModelCards(gr.HTML):
-    """The cards of the Models tab, from {"cards": [{title, note, early, facts}]}; texts are set, never interpolated."""
+    """The cards of the Models tab, from {"cards": [{title, note, early, facts, goal, curves}]}.
+
+    Texts are set, never interpolated.
+    """
 
     def __init__(self, value: dict[str, Any], **kwargs: Any) -> None:
         show = "window.hnet.showCards(element, props.value);"

@@ -34,13 +34,26 @@
       const heading = add(article, "h3", card.title);
       if (card.early) add(heading, "span", "early", "cards-early");
       if (card.note) add(article, "p", card.note);
+      if (card.goal) {
+        const { met, words, reached } = card.goal, goal = add(article, "p", "", met ? "cards-goal" : "cards-goal cards-missed");
+        add(goal, "b", met ? "✓ goal met: " : "✗ goal missed: ");
+        goal.append(`${reached}. `);
+        add(goal, "span", `The goal: ${words}.`);
+      }
       const facts = add(article, "dl", "");
       if (card.curves && card.curves.length) {
         const details = add(article, "details", "");
+        details.open = true;
         add(details, "summary", "training curves");
         for (const curve of card.curves) addCurve(details, curve);
       }
-      for (const [name, text] of card.facts) { add(facts, "dt", name); add(facts, "dd", text); }
+      const fill = (list, pairs) => { for (const [name, text] of pairs) { add(list, "dt", name); add(list, "dd", text); } };
+      fill(facts, card.facts);
+      for (const section of card.sections) {
+        const details = add(article, "details", "");
+        add(details, "summary", section.name);
+        fill(add(details, "dl", ""), section.facts);
+      }
     }
     if (!list.children.length) add(list, "p", "No model was found. Start the app with --models DIR, or put model folders into assets/models.");
     element.replaceChildren(list);

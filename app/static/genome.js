@@ -28,6 +28,16 @@
   const shown = (n) => Math.round(n).toLocaleString("en");
   const file = (path) => new URL(`gradio_api/file=${path}`, document.baseURI).href;
 
+  /* Features are asked for anew at another scale, as bars are: what is drawn as one depends on it. */
+  const byScale = (track) => {
+    if (!track || track.type !== "annotation") return;
+    track.resolutionAware = true;
+    for (const { featureCache } of track.trackView.viewports) if (featureCache) featureCache.multiresolution = true;
+  };
+
+  /* igv.js sees its own elements go and then asks the tracks, which it has emptied. */
+  const close = (browser) => { window.igv.removeBrowser(browser); browser.trackViews = []; };
+
   let script = null;
   const loadIgv = (path) => (script = script || new Promise((done, failed) => {
     const node = document.createElement("script");
@@ -70,16 +80,17 @@
       try { await loadIgv(this.path); } catch { this.told.textContent = "igv.js could not be loaded; reload the page."; return; }
       if (turn !== this.turn) return;
       this.clear();
-      this.length = value.length;
+      Object.assign(this, { length: value.length, about: value.about });
       this.names.textContent = value.models.length > 1 ? value.models.map((title, i) => `${String.fromCharCode(65 + i)}: ${title}`).join("   ") : value.models[0];
       const url = (name) => file(`${value.folder}/${name}`);
-      const tracks = await Promise.all(value.tracks.map((track, order) => hnet.trackConfig({ ...track, order: order + 1 }, url, value.length)));
+      this.files = new hnet.TrackFiles(url, value.length);
+      const tracks = await Promise.all(value.tracks.map((track, order) => this.files.config({ ...track, order: order + 1 })));
       const place = this.locusOf(value.start, value.end);
       const browser = await window.igv.createBrowser(this.stage, {
         loadDefaultGenomes: false, reference: { id: hnet.RECORD, name: hnet.RECORD, fastaURL: url("bases.fa"), indexURL: url("bases.fa.fai"), wholeGenomeView: false },
         locus: place, tracks, search: false, showNavigation: false, showIdeogram: false, showSVGButton: false, minimumBases: CLOSEST, showAllChromosomes: false,
       });
-      if (turn !== this.turn) { window.igv.removeBrowser(browser); return; }
+      if (turn !== this.turn) { close(browser); return; }
       this.open(browser);
       this.told.textContent = "";
       this.root.dataset.openMs = (performance.now() - began).toFixed(0);
@@ -97,16 +108,25 @@
       this.browser = browser;
       const style = make("style", "", null, STYLE);
       this.stage.shadowRoot.appendChild(style);
-      for (const { track } of browser.trackViews) if (track && track.type === "sequence") track.contextMenuItemList = () => [];
+      for (const { track } of browser.trackViews) {
+        if (track && track.type === "sequence") track.contextMenuItemList = () => [];
+        byScale(track);
+      }
       browser.on("trackclick", (_, about) => { this.tell(about); return false; });
       browser.on("locuschange", () => this.onMove());
       this.asked = this.region.join();
       this.showLocus();
+      this.ahead();
+    }
+    /* Fetch what the next step may show, while the view rests. */
+    ahead() {
+      const [start, end] = this.region;
+      this.files.ahead(start, end, this.browser.referenceFrameList[0].bpPerPixel);
     }
 
     clear() {
       if (!this.browser) return;
-      window.igv.removeBrowser(this.browser);
+      close(this.browser);
       // A shadow root stays with its element for ever; the next browser gets a fresh element.
       const stage = this.stage.cloneNode(false);
       stage.addEventListener("keydown", (event) => this.onKey(event));
@@ -133,6 +153,7 @@
       clearTimeout(this.resting);
       this.resting = setTimeout(() => {
         const [start, end] = this.region;
+        this.ahead();
         if (`${start},${end}` === this.asked) return;
         this.asked = `${start},${end}`;
         this.onLocus(start, end);
@@ -162,6 +183,7 @@
       await this.show(start, end);
       this.asked = this.region.join();
       clearTimeout(this.resting);
+      this.ahead();
     }
     onKey(event) {
       const act = KEYS[event.key];
@@ -174,7 +196,9 @@
       this.told.textContent = pairs.map(({ name, value }) => `${String(name).replace(/:$/, "")} ${value}`).join("   ");
     }
     save() {
-      const link = make("a", "", null), picture = new Blob([this.browser.toSVG()], { type: "image/svg+xml" });
+      const [start, end] = this.region, { record, ...facts } = this.about;
+      const picture = hnet.withFacts(this.browser.toSVG(), JSON.stringify({ ...facts, options: { record, start, end } }));
+      const link = make("a", "", null);
       Object.assign(link, { href: URL.createObjectURL(picture), download: "tracks.svg" });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
@@ -183,7 +207,7 @@
     async mark(hits) {
       if (!this.browser) return;
       this.browser.removeTrackByName("motif");
-      if (hits && hits.length) await this.browser.loadTrack(hnet.hitTrack(hits));
+      if (hits && hits.length) byScale(await this.browser.loadTrack(hnet.hitTrack(hits)));
     }
   }
   hnet.GenomeView = GenomeView;

@@ -24,6 +24,7 @@
       this.search = new hnet.Search(this, make, this.tools);
       this.unsure = new hnet.Unsure(this, make, this.tools);
       this.address = new hnet.Address(this, make, this.tools);
+      this.picture = new hnet.Picture(this, make, this.tools);
       this.whatIf = new hnet.WhatIf(this, make, this.root);
       this.map = new hnet.Minimap(this, make, this.root);
       this.scroller = make("div", "seg-scroll", this.root);
@@ -84,12 +85,13 @@
       this.whatIf.tell(this.segments);
       hnet.showFacts(this, make, value);
       this.address.load(value.link);
+      this.about = value.about;
       this.linked.unmark();
       this.scroller.scrollTop = this.firstRow = this.width = 0;
       this.onResize(true);
       if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
       this.inspect();
-      this.address.arrive();
+      if (!value.live) this.address.arrive();
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
       this.root.dataset.openMs = (performance.now() - began).toFixed(1);
     }

@@ -5,21 +5,20 @@ from functools import partial
 
 import gradio as gr
 
-from app import agreement, compare, compare_files, handlers, references
+from app import agreement, compare, compare_files, handlers, links, references
 from app.session import Session
 from app.tabs import evidence, source
 from app.tabs.quiet import QUIET
-from app.viewer import SegmentViewer, follow
+from app.viewer import SegmentViewer, also, follow
 
 HINT = (
     "Pick an input and two or more models or references, then press Compare: all cut the same text, one under the "
     "other, the line on top says how many of them cut where, and orange marks where they disagree."
 )
 HELP = (
-    "A1 is stage 1 of model A. F1 counts the cuts both make; in brackets what two models with these rates would "
-    "have by chance; F1* is 0 there and 1 at the best their rates allow. 1st in 2nd is the share of the first "
-    "one's cuts that the second makes too: the fair measure between a deeper and a shallower stage. p comes from "
-    "circular shifts, q is p after Benjamini-Hochberg over these rows; \\* marks q below 0.05, \\*\\* below 0.01, "
+    "A1 is stage 1 of model A. In brackets what two models with these rates would have by chance. 1st in 2nd is the "
+    "share of the first one's cuts that the second makes too; rate is cuts a byte. p is how often chance does as well, "
+    "by circular shifts; q is p after Benjamini-Hochberg over these rows; \\* marks q below 0.05, \\*\\* below 0.01, "
     "\\*\\*\\* below 0.001. Rows and columns stand in the order of a clustering (average linkage over 1 - kappa): "
     "alike beside alike. Click a cell to see these two alone, where they differ most."
 )
@@ -87,12 +86,18 @@ def build(session: Session) -> None:
     for event in (stage.input, record.input, whole.click):
         event(compare.on_view, **view, **QUIET)
     _connect_results(session, states, results)
+    chosen = {"measure": results.measure, "by": results.by}
+    for name, control in chosen.items():
+        control.change(None, control, None, js=also("compare-viewer", name), **QUIET)
+    fields = {"sample": panel.sample, "models": models, "stage": stage, **chosen}
+    links.connect(session, "compare", fields)
 
 
 def _results() -> Results:
     viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
     windows = gr.Dataframe(
-        label="Where the models shown differ most (click a row to go there)",
+        label="Where the models shown differ most: places where some cut and others do not, of those where any does "
+        "(click a row to go there)",
         interactive=False,
         visible=False,
         max_height=220,
@@ -101,8 +106,15 @@ def _results() -> Results:
     )
     words = [(words, key) for key, (words, *_) in agreement.MEASURES.items()]
     measure = gr.Dropdown(words, value="f1", label="Agreement of every pair, by", elem_id="compare-measure")
+    meaning = gr.Markdown(agreement.HELP["f1"], elem_classes="help", elem_id="compare-meaning")
+    measure.change(agreement.on_measure, measure, meaning, queue=False, **QUIET)
     matrix = gr.Dataframe(
-        interactive=False, elem_id="compare-matrix", buttons=[], label="Agreement matrix", show_label=False
+        headers=["the row against the column"],
+        interactive=False,
+        elem_id="compare-matrix",
+        buttons=[],
+        label="Agreement matrix",
+        show_label=False,
     )
     gr.Markdown(HELP, elem_classes="help")
     table = gr.Dataframe(

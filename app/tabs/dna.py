@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import dna, handlers, meaning
+from app import dna, handlers, links, meaning
 from app.genome_view import GenomeView, go_to
 from app.session import Session
 from app.tabs import evidence, genome, source
@@ -113,7 +113,7 @@ def _controls(session: Session) -> Controls:
 def _place() -> tuple[gr.Textbox, gr.Number, gr.Number, gr.Button, gr.Textbox]:
     find = gr.Textbox(
         label="Go to",
-        placeholder="gene, locus tag or 1000-2000, then Enter",
+        placeholder="gene, tag or 1000-2000, Enter",
         elem_id="dna-find",
         lines=1,
         max_lines=1,
@@ -138,14 +138,29 @@ def _rows_of_bases() -> tuple[gr.Dropdown, gr.Dropdown]:
 def _connect_records(session: Session, c: Controls, states: States) -> None:
     """Whatever brings other DNA fills the record list; picking a record puts the region at its start."""
     page, panel = gr.context.Context.root_block, c.panel
-    loads = [page.load, panel.sample.input, panel.source.change, panel.upload.upload, panel.text.blur]
+    changes = [
+        panel.sample.input,
+        panel.source.change,
+        panel.upload.upload,
+        panel.upload.clear,
+        panel.text.blur,
+    ]
+    reading = {
+        "fn": partial(dna.on_records, session),
+        "inputs": [*panel.values, c.annotation],
+        "outputs": [states.records, c.record, c.start, c.end, c.annotation_note, c.panel_note],
+        **QUIET,
+    }
+    gr.on(changes, **reading)
     gr.on(
-        [*loads, c.annotation.upload, c.annotation.clear],
-        partial(dna.on_records, session),
-        [*panel.values, c.annotation],
-        [states.records, c.record, c.start, c.end, c.annotation_note, c.panel_note],
+        [c.annotation.upload, c.annotation.clear],
+        partial(dna.on_annotation, session),
+        reading["inputs"],
+        [states.records, c.annotation_note],
         **QUIET,
     )
+    fields = {"sample": panel.sample, "models": c.models, "record": c.record, "start": c.start, "end": c.end}
+    links.connect(session, "dna", fields, event=page.load(**reading).success)
     c.record.input(dna.on_record, [states.records, c.record], [c.start, c.end, c.place_note], **QUIET)
 
 

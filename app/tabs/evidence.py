@@ -10,6 +10,16 @@ from app.session import Session
 from app.tabs.quiet import QUIET
 from app.viewer import follow
 
+TABLE_HELP = (
+    "start and end count bytes from 0, the end not included; prob is p, how sure the model was of the cut that begins "
+    "the chunk. Click a row to see it in the text."
+)
+PLOTS_HELP = (
+    "Boundary probability: how p is spread over all positions; right of the dotted line, 0.5, the model cuts. Chunk "
+    "lengths: the share of chunks with so many bytes. Boundary rate: chunks a byte along the input; a valley is a "
+    "stretch of long chunks. Point at a figure to see its places in the text, click to walk through them."
+)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -40,6 +50,7 @@ def download(label: str, elem_id: str) -> gr.DownloadButton:
 def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     """name: prefix of the element ids."""
     stage, page, line, table = _table(name)
+    gr.Markdown(TABLE_HELP, elem_classes="help")
     with gr.Row(elem_classes="files"):
         shown = download("CSV: rows shown", f"{name}-csv-shown")
         part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
@@ -60,6 +71,7 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
             gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"{name}-plot-{i}")
             for i in range(3)
         )
+    gr.Markdown(PLOTS_HELP, elem_classes="help")
     words, words_line, words_file = _dictionary(name)
     jump = gr.JSON(visible=False)
     return Evidence(
@@ -114,7 +126,11 @@ def _table(name: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
 
 def _dictionary(name: str) -> tuple[gr.Dataframe, gr.Markdown, gr.DownloadButton]:
     with gr.Accordion("Chunk dictionary", open=False, elem_id=f"{name}-dictionary"):
-        line = gr.Markdown("The chunks of the stage chosen above, most frequent first.", elem_classes="help")
+        line = gr.Markdown(
+            "The chunks of the stage chosen above, most frequent first; share is of all chunks, mean_prob the mean p "
+            "of the cuts that begin them.",
+            elem_classes="help",
+        )
         words = gr.Dataframe(
             headers=["text", "hex", "n_bytes", "count", "share", "mean_prob"],
             datatype=["str", "str", "number", "number", "str", "number"],

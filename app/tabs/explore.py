@@ -1,14 +1,15 @@
 """Explore: one text or source file, one model, its chunks."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import gradio as gr
 
-from app import explore, handlers, surprisal
+from app import explore, handlers, links, surprisal
 from app.session import Session, domain_choices
 from app.tabs import evidence, runs, source
 from app.tabs.quiet import QUIET
-from app.viewer import SegmentViewer, attach, goto
+from app.viewer import SegmentViewer, attach
 
 HINT = (
     "Pick a sample, paste a text or upload a file, then press Analyse: "
@@ -45,26 +46,32 @@ def build(session: Session) -> None:
         inputs=[done, *panel.values, domain, model],
         outputs=[given, record, *shown],
     )
-    picked = record.input(
-        partial(explore.on_record, session),
-        [run.job, given, record, domain, model],
-        shown,
-        concurrency_id="model",
-        show_progress="full",
-        show_progress_on=run.status,
-        api_visibility="private",
+    picked = source.connect_run(
+        run,
+        record.input,
+        fn=partial(explore.on_record, session),
+        inputs=[given, record, domain, model],
+        outputs=shown,
     )
-    source.on_failure(run, picked)
     evidence.connect(session, below, done, "explore-viewer")
     for event in (ran, picked):
         evidence.after(session, below, done, event)
-        _connect_surprisal(session, run, done, bits, event.success, surprisal.on_automatic)
-    _connect_surprisal(session, run, done, bits, bits[3].click, surprisal.on_surprisal)
-    _connect_link(session, panel, model)
+        _connect_surprisal(session, done, bits, surprisal.on_automatic, event.success)
+    _connect_surprisal(session, done, bits, surprisal.on_surprisal)
+    links.connect(session, "explore", {"sample": panel.sample, "model": model})
 
 
-def _surprisal() -> tuple[gr.JSON, gr.Plot, gr.Markdown, gr.Button]:
-    """Bits for the viewer, the figure, the line about it, the button for a long input."""
+@dataclass(frozen=True)
+class Bits:
+    """Bits for the viewer, the figure, the line about it, and what starts and stops the work."""
+
+    found: gr.JSON
+    figure: gr.Plot
+    line: gr.Textbox
+    run: source.Run
+
+
+def _surprisal() -> Bits:
     with gr.Row(elem_classes="plots"):
         figure = gr.Plot(show_label=False, container=False, min_width=280, elem_id="explore-plot-3", scale=1)
         with gr.Column(scale=2, min_width=280):
@@ -76,33 +83,17 @@ def _surprisal() -> tuple[gr.JSON, gr.Plot, gr.Markdown, gr.Button]:
                 max_lines=8,
                 elem_id="explore-bits",
             )
-            button = gr.Button("Compute surprisal", size="sm", interactive=False, elem_id="explore-bits-run")
+            run = source.run_buttons("Compute surprisal", "explore-bits", ready=False)
             gr.Markdown(SURPRISAL, elem_classes="help")
-    return gr.JSON(visible=False), figure, line, button
+    return Bits(gr.JSON(visible=False), figure, line, run)
 
 
-def _connect_surprisal(
-    session: Session, run: source.Run, done: gr.State, bits: tuple, event, handler
-) -> None:
-    made = event(
-        partial(handler, session),
-        [run.job, done],
-        list(bits),
-        show_progress="minimal",
-        show_progress_on=bits[2],
-        api_visibility="private",
+def _connect_surprisal(session: Session, done: gr.State, bits: Bits, handler, after=None) -> None:
+    made = source.connect_run(
+        bits.run,
+        after,
+        fn=partial(handler, session),
+        inputs=[done],
+        outputs=[bits.found, bits.figure, bits.line, bits.run.start],
     )
-    made.success(None, bits[0], None, js=attach("explore-viewer"), **QUIET)
-
-
-def _connect_link(session: Session, panel: source.SourcePanel, model: gr.Dropdown) -> None:
-    """An address that names a sample, a model, a place or a tab opens the page there."""
-    asked = gr.JSON(visible=False)
-
-    def open_link(request: gr.Request):  # Gradio finds the request by this annotation, not inside a partial
-        return explore.on_link(session, request)
-
-    opened = gr.context.Context.root_block.load(
-        open_link, None, [panel.source, panel.sample, model, asked], **QUIET
-    )
-    opened.success(None, asked, None, js=goto(), **QUIET)
+    made.success(None, bits.found, None, js=attach("explore-viewer"), **QUIET)

@@ -4,7 +4,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import generate
+from app import generate, links
 from app.session import Session
 from app.tabs import evidence, source
 from app.viewer import SegmentViewer
@@ -27,7 +27,7 @@ def build(session: Session) -> None:
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             prompt = gr.Textbox(
-                "It was a dark and",
+                generate.EXAMPLE,
                 label="Prompt",
                 lines=4,
                 max_lines=10,
@@ -61,3 +61,5 @@ def build(session: Session) -> None:
     )
     evidence.connect(session, below, done, "generate-viewer")
     evidence.after(session, below, done, ran)
+    fields = {"model": model, "length": length, "temperature": temperature, "top_p": top_p, "seed": seed}
+    links.connect(session, "generate", fields)

@@ -2,14 +2,23 @@
 
 import gradio as gr
 
-from app import handlers
+from app import handlers, links
 from app.session import Session
 from app.viewer import ModelCards
+
+HELP = (
+    "Bits per byte: how well a model predicts text that it never saw; 8 is knowing nothing, lower is better. Bytes per "
+    "chunk: the mean length of its chunks, a figure a stage; target: what the training aimed at. Share of places where "
+    "it cuts: of the spaces before words, say, to be read beside `all`, its rate over all bytes. Early: it has not "
+    "learned its goal well yet. The curves run over the bytes seen in training."
+)
 
 
 def build(session: Session) -> None:
     """The tab's one component; the cards are read again whenever the page opens."""
+    gr.Markdown(HELP, elem_classes="help")
     cards = ModelCards(handlers.model_cards(session), elem_id="models-cards")
     gr.context.Context.root_block.load(
         lambda: handlers.model_cards(session), None, cards, show_progress="hidden", api_visibility="private"
     )
+    links.connect(session, "models")

@@ -5,11 +5,11 @@ from functools import partial
 
 import gradio as gr
 
-from app import saved
+from app import links, saved
 from app.session import Session
 from app.tabs import evidence
 from app.tabs.quiet import QUIET
-from app.viewer import SegmentViewer, goto
+from app.viewer import SegmentViewer
 
 HINT = "Pick a run in the list and press Open: the text and its chunks appear here, as they were saved."
 EMPTY = (
@@ -37,12 +37,14 @@ def build(session: Session) -> None:
     """The tab's components and events; without a folder for runs, how to start with one."""
     if session.runs_dir is None:
         gr.Markdown(saved.NO_FOLDER, elem_id="runs-none", elem_classes="help")
+        links.connect(session, "runs", check=partial(saved.check_link, session))
         return
     tab, done = gr.context.Context.block, gr.State(None, time_to_live=3600)
     gr.Markdown(EMPTY, elem_classes="help")
+    table = _list()
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
-            controls = _controls()
+            controls = _controls(table)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             viewer = SegmentViewer({"hint": HINT}, elem_id="runs-viewer")
             below = evidence.build("runs")
@@ -50,21 +52,25 @@ def build(session: Session) -> None:
     lists = [controls.table, controls.picked, controls.other]
     for event in (tab.select, gr.context.Context.root_block.load):
         event(partial(saved.on_list, session), None, lists, **QUIET)
-    _connect_link(session, controls)
+    fields = {"run": controls.picked, "with": controls.other}
+    links.connect(session, "runs", fields, partial(saved.check_link, session))
 
 
-def _controls() -> Controls:
-    table = gr.Dataframe(
+def _list() -> gr.Dataframe:
+    return gr.Dataframe(
         headers=saved.COLUMNS,
         datatype=["str", "str", "str", "number", "str"],
         interactive=False,
         max_height=260,
         elem_id="runs-list",
-        column_widths=["130px", "170px", "170px", "80px", "230px"],
+        column_widths=["170px", "240px", "300px", "90px", "290px"],
         buttons=[],
         label="Saved runs",
         show_label=False,
     )
+
+
+def _controls(table: gr.Dataframe) -> Controls:
     picked = gr.Dropdown([], value=None, label="Run", elem_id="runs-picked")
     opened = gr.Button("Open", variant="primary", elem_id="runs-open")
     other = gr.Dropdown([], value=None, label="compared with", elem_id="runs-other")
@@ -79,7 +85,7 @@ def _controls() -> Controls:
         lines=2,
         max_lines=6,
         elem_id="runs-line-said",
-        elem_classes="status",
+        elem_classes="said",
     )
     return Controls(table, picked, other, opened, compare, sure, delete, line)
 
@@ -105,22 +111,11 @@ def _connect(
     deleted = controls.delete.click(
         partial(saved.on_delete, session),
         [controls.picked, controls.sure],
-        [controls.line, controls.sure, controls.picked],
+        [controls.sure, controls.picked, controls.line],
         **_SHOWN,
     )
     lists = [controls.table, controls.picked, controls.other]
     deleted.success(partial(saved.on_list, session), None, lists, **QUIET)
-
-
-def _connect_link(session: Session, controls: Controls) -> None:
-    """An address that names a run opens it."""
-    asked = gr.JSON(visible=False)
-
-    def open_link(request: gr.Request):  # Gradio finds the request by this annotation, not inside a partial
-        return saved.on_link(session, request)
-
-    opened = gr.context.Context.root_block.load(open_link, None, [controls.picked, asked], **QUIET)
-    opened.success(None, asked, None, js=goto(), **QUIET)
 
 
 def save_button(session: Session, done: gr.State) -> None:
@@ -137,6 +132,6 @@ def save_button(session: Session, done: gr.State) -> None:
             lines=1,
             visible=False,
             elem_id="explore-saved",
-            elem_classes="other",
+            elem_classes="said",
         )
     button.click(partial(saved.on_save, session), done, line, **_SHOWN)

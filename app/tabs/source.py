@@ -71,11 +71,13 @@ class Run:
     status: gr.Textbox
 
 
-def run_buttons(label: str, name: str) -> Run:
-    """name: prefix of the element ids."""
+def run_buttons(label: str, name: str, ready: bool = True) -> Run:
+    """name: prefix of the element ids; ready: there is something to start, and it is what the tab is for."""
     with gr.Row(elem_classes="bar"):
-        start = gr.Button(label, variant="primary", elem_id=f"{name}-run", scale=3, min_width=120)
-        stop = gr.Button("Stop", elem_id=f"{name}-stop", interactive=False, scale=1, min_width=70)
+        size = "lg" if ready else "sm"
+        look = {"variant": "primary"} if ready else {"interactive": False}
+        start = gr.Button(label, elem_id=f"{name}-run", scale=3, min_width=120, size=size, **look)
+        stop = gr.Button("Stop", elem_id=f"{name}-stop", interactive=False, scale=1, min_width=70, size=size)
     # A text field: it shows what a person typed or named as text, whatever is in it.
     status = gr.Textbox(
         label="Progress and problems",
@@ -87,20 +89,23 @@ def run_buttons(label: str, name: str) -> Run:
         elem_id=f"{name}-status",
         elem_classes="status",
     )
-    return Run(start, stop, gr.State(Job()), status)
+    job = gr.State(Job())
+    stop.click(handlers.on_stop, job, None, show_progress="hidden", queue=False, api_visibility="private")
+    return Run(start, stop, job, status)
 
 
-def connect_run(run: Run, ends: bool = True, **event):
+def connect_run(run: Run, after=None, ends: bool = True, **event):
     """Bind the work (arguments of Button.click, the job as first input) to both buttons; returns its event.
 
+    after: the event that starts it instead of the button
     ends: there is nothing to stop once the event is over; else the caller says when (handlers.on_end)
     """
     quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    run.start.click(handlers.on_begin, run.job, [run.stop, run.status], **quiet)
+    start = after or run.start.click
+    start(handlers.on_begin, run.job, [run.stop, run.status], **quiet)
     event = {"show_progress": "full", "show_progress_on": run.status, "api_visibility": "private", **event}
     event["inputs"] = [run.job, *event["inputs"]]
-    ran = run.start.click(concurrency_id="model", concurrency_limit=1, **event)
-    run.stop.click(handlers.on_stop, run.job, None, **quiet)
+    ran = start(concurrency_id="model", concurrency_limit=1, **event)
     on_failure(run, ran)
     if ends:
         ran.success(handlers.on_end, None, run.stop, **quiet)

@@ -74,6 +74,7 @@ def test_matrix_reads_from_row_to_column_in_the_order_of_the_clusters(comparison
     assert cells.loc["A0", "B1"].startswith(ab) and cells.loc["B1", "A0"].startswith(ba)
     assert cells.loc["B0", "B1"] == cells.loc["A0", "A0"] == ""
     assert set(agreement.MEASURES) <= set(whole.table.columns)
+    assert [bool(agreement.on_measure(each)) for each in agreement.MEASURES] == [True] * len(agreement.HELP)
     for measure in agreement.MEASURES:
         agreement.on_matrix(comparison, whole, measure)
 

@@ -140,6 +140,26 @@ def test_text_pasted_a_moment_ago_is_read_by_analyse(session):
     assert run(session, records, "new", 0, 9, text)[0] == gr.skip()
 
 
+def test_another_annotation_leaves_the_record_and_its_region(session, gff):
+    old, *_ = records_of(session)
+    records, problem = dna.on_annotation(session, "paste", FASTA, None, "lambda", gff)
+    assert problem == "" and records.features_of("two")["name"].tolist() == ["abc", "P1"]
+    assert dna.on_annotation(session, "paste", "", None, "lambda", gff) == (None, "")
+    # Analyse was pressed before the annotation had been read.
+    records, names, problem, first, last, opened, *_ = run(session, old, "two", 20, 50, annotation=gff)
+    assert (opened.record.name, first, last, names, problem) == ("two", 20, 50, gr.skip(), "")
+    assert len(opened.features) == 2 and len(records.features_of("two")) == 2
+
+
+def test_of_many_records_some_are_listed_and_any_can_be_named(session, monkeypatch):
+    monkeypatch.setattr(dna, "MOST_LISTED", 3)
+    records, names, *_ = records_of(session, "".join(f">r{i}\nACGT\n" for i in range(9)))
+    assert [name for _, name in names["choices"]] == ["r0", "r1", "r2"]
+    assert names["label"] == "Record: 3 of 9, or type a name" and dna.on_record(records, "r8") == (0, 4, "")
+    assert "no record 'r9' here" in dna.on_record(records, "r9")[2]
+    assert records_of(session)[1]["label"] == "Record"
+
+
 def test_region_file_holds_what_overlaps_of_every_model(session):
     records, *_ = records_of(session)
     opened = run(session, records, "two", 0, 300, models=("dna_a", "english_a"))[5]

@@ -1,10 +1,13 @@
 """The DNA tab as a person uses it: tracks, places, genes, motifs, downloads, bad input; two people at once."""
 
+import gzip
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
 
+from app import session as limits
 from tests.app.test_browser import choose, download, shown_text, table_rows, upload, wait_loaded
 
 pytestmark = pytest.mark.browser
@@ -28,6 +31,17 @@ ORIGIN
        61 acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt acgtacgtac gtacgtacgt
 //
 """
+FASTA = f">good\n{BASES}\n".encode()
+BAD = {
+    "picture.fa": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "this is binary data"),
+    "cut.fa.gz": (gzip.compress(FASTA * 20)[:-12], "cut off before its end"),
+    "bomb.fa.gz": (gzip.compress(b"A" * 300_000), "decompresses to more than the limit"),
+    "twice.fa": (b">a\nACGT\n>a\nACGT\n", "two records are named 'a'"),
+    "headless.fa": (b"ACGTACGT\n", "before any header"),
+    "protein.fa": (b">p\nMKVLAAGIVGLLLAQ\n", "is not a nucleotide code"),
+    "bare.fa": (b">a\n>b\n", "no record has any bases"),
+}
+"""File name: content, what the page says of it."""
 VIEW = "window.hnet.genomes['dna-genome']"
 
 
@@ -184,6 +198,55 @@ def test_bad_input_is_told_beside_its_control_and_the_next_action_works(dna, tmp
     assert "no nucleotide code" in note(page, "dna-motif-note")
     assert page.locator("[data-testid=toast-body]").count() == 0
     assert shown_text(page, "dna") == ("ACGT" * 30)[20:80]
+
+
+def test_each_bad_file_is_one_sentence_and_the_picture_stays(dna, tmp_path, monkeypatch):
+    page = dna
+    analyse(page)
+    monkeypatch.setattr(limits, "MAX_DNA_BYTES", 200_000)
+    for name, (content, words) in BAD.items():
+        clear(page)
+        path = tmp_path / name
+        path.write_bytes(content)
+        upload(page, "dna", path)
+        told = note(page, "dna-panel-note")
+        assert told.startswith(name) and words in told and "\n" not in told
+        assert page.locator("[data-testid=toast-body]").count() == 0
+        assert shown_text(page, "dna") == "ACGT" * 30
+    clear(page)
+    path.write_bytes(FASTA)
+    upload(page, "dna", path)
+    page.wait_for_function("document.querySelector('#dna-record input').value.startsWith('good')")
+    analyse(page, 2)
+    assert shown_text(page, "dna").startswith(BASES[:90])
+
+
+def clear(page) -> None:
+    """Take the uploaded file away; what was said of it goes with it."""
+    page.locator("#dna-upload button[aria-label='Clear']").first.click()
+    page.wait_for_selector("#dna-upload .file-preview", state="detached")
+    page.wait_for_function("!document.querySelector('#dna-panel-note textarea').value")
+    page.wait_for_function("!document.querySelector('#dna-record input').value")
+
+
+def test_the_tracks_are_saved_as_svg_with_what_made_them(dna):
+    page = dna
+    analyse(page)
+    find(page, "20-80")
+    tracks_at(page, 20, 80)
+    with page.expect_download() as info:
+        page.get_by_role("button", name="save the tracks as they are here").click()
+    assert info.value.suggested_filename == "tracks.svg"
+    picture = ElementTree.parse(info.value.path()).getroot()
+    svg = "{http://www.w3.org/2000/svg}"
+    assert picture.tag == f"{svg}svg"
+    words = {text.text for text in picture.iter(f"{svg}text")}
+    assert {"p, stage 0", "chunks, stage 0", "p, stage 1", "chunks, stage 1"} <= words
+    bars = [rect for rect in picture.iter(f"{svg}rect") if rect.get("fill") in ("#2f6db5", "rgb(47,109,181)")]
+    assert len(bars) >= 60  # p of each base
+    about = json.loads(picture.find(f"{svg}metadata").text)
+    assert about["models"]["dna_a"]["weights_sha256"]
+    assert about["options"] == {"record": "first", "start": 20, "end": 80}
 
 
 def test_what_the_tracks_are_made_of_is_for_one_visitor(dna, browser, server):

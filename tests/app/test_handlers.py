@@ -119,7 +119,15 @@ def test_model_cards_show_every_model(session):
     cards = handlers.model_cards(session)["cards"]
     assert [card["title"] for card in cards] == [view.card(c, {})["title"] for c in session.cards()]
     assert all(card["early"] for card in cards)
-    assert all(card["curves"] == [] for card in cards)
+    assert all(card["curves"] == [] and card["goal"] is None for card in cards)
+
+
+def test_a_card_says_whether_its_goal_is_met_with_figures():
+    goal = {"goal": "at least 60% of words", "reached": "46% at a rate of 16%", "met": False}
+    tests = [{"name": "novels", "bits_per_byte": 2.1}, {"name": "letters", "bits_per_byte": 2.3}]
+    card = view.card({"name": "m", "goal": goal, "bits_per_byte": 2.1, "tests": tests}, {})
+    assert card["goal"] == {"words": goal["goal"], "reached": goal["reached"], "met": False}
+    assert dict(card["facts"])["bits per byte, letters"] == "2.3"
 
 
 def test_curves_are_those_of_training_csv(tmp_path, models_dir):

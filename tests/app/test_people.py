@@ -21,7 +21,7 @@ ROLES = {
     "tab",
     "textbox",
 }
-CONTRAST = """() => {
+_COLOURS = """
   const parse = text => {
     const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
     return text.startsWith("color(srgb") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
@@ -46,14 +46,23 @@ CONTRAST = """() => {
     return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
   };
   const TYPED = "textarea, select, input:not([type=radio], [type=checkbox], [type=range], [type=file])";
+  const shown = node => {
+    const box = node.getBoundingClientRect();
+    const off = node.closest(":disabled, [aria-disabled=true], .seg-row canvas");
+    return !off && box.width >= 2 && node.checkVisibility({ visibilityProperty: true });
+  };
+"""
+CONTRAST = (
+    """() => {
+"""
+    + _COLOURS
+    + """
   const low = [];
   const check = (node, text) => {
     const style = getComputedStyle(node);
     let faint = 1;
     for (let at = node; at; at = at.parentElement) faint *= Number(getComputedStyle(at).opacity);
-    const box = node.getBoundingClientRect();
-    const off = node.closest(":disabled, [aria-disabled=true], .seg-row canvas");
-    if (off || !node.checkVisibility({ visibilityProperty: true }) || box.width < 2 || faint === 0) return;
+    if (!shown(node) || faint === 0) return;
     const under = behind(node);
     if (!under) return;
     const ink = node.matches("text, tspan") ? style.fill : style.webkitTextFillColor || style.color;
@@ -76,6 +85,40 @@ CONTRAST = """() => {
   for (const field of document.querySelectorAll(TYPED)) check(field, field.value || "field");
   return [...new Set(low)];
 }"""
+)
+EDGES = (
+    """() => {
+"""
+    + _COLOURS
+    + """
+  const edge = node => {
+    const style = getComputedStyle(node), under = node.parentElement && behind(node.parentElement);
+    if (!under) return 0;
+    const fill = parse(style.backgroundColor);
+    const found = [ratio(over(fill, under), under)];
+    for (const side of ["Top", "Right", "Bottom", "Left"]) {
+      const drawn = parseFloat(style[`border${side}Width`]) >= 1 && style[`border${side}Style`] !== "none";
+      found.push(drawn ? ratio(over(parse(style[`border${side}Color`]), under), under) : 1);
+    }
+    return Math.max(found[0], Math.min(...found.slice(1)));
+  };
+  const low = [];
+  for (const field of document.querySelectorAll(`${TYPED}, input[type=checkbox], input[type=radio]`)) {
+    const own = getComputedStyle(field).appearance !== "none" && field.matches("[type=checkbox], [type=radio]");
+    // What only shows text, and the browser's own boxes (WCAG 1.4.11 leaves them out), need no edge.
+    if (own || field.readOnly || !shown(field)) continue;
+    const around = [field], alone = node => node.querySelectorAll(TYPED).length < 2;
+    const room = Math.max(120, field.getBoundingClientRect().height + 24); // a list that holds what was picked
+    for (let at = field.parentElement; alone(at) && at.getBoundingClientRect().height <= room; at = at.parentElement) {
+      around.push(at);
+    }
+    const best = Math.max(...around.map(edge));
+    const where = field.closest("[id]");
+    if (best < 3) low.push(`${best.toFixed(2)} ${field.tagName} ${field.type} in #${where && where.id}`);
+  }
+  return [...new Set(low)];
+}"""
+)
 
 
 def tabs(page) -> list[str]:
@@ -115,6 +158,7 @@ def test_every_tab_has_names_contrast_and_room(page):
         problems += [f"{tab}: no name: {each}" for each in unnamed(page)]
         for theme in ("light", "dark"):
             problems += [f"{tab}, {theme}: {each}" for each in page.evaluate(CONTRAST)]
+            problems += [f"{tab}, {theme}, edge: {each}" for each in page.evaluate(EDGES)]
             page.click("#theme")
         for width in (390, 1280):
             page.set_viewport_size({"width": width, "height": 900})
@@ -128,3 +172,14 @@ def test_contrast_is_measured(page):
     grey, ink = (f"<p style='color:{color};background:#fff'>word</p>" for color in ("#777", "#000"))
     page.evaluate("html => { document.body.innerHTML = html; }", grey + ink)
     assert [each.split()[:2] for each in page.evaluate(CONTRAST)] == [["4.48", "word"]]
+
+
+def test_edges_are_measured(page):
+    """The measure itself: a field with a faint edge is found, one with a strong edge or fill is not."""
+    field = "<div style='background:#fff'><div><input value=x style='border:1px solid {};background:{}'></div></div>"
+    edges = (("#ccc", "#fff"), ("#767676", "#fff"), ("#fff", "#333"), ("#fff", "#eee"))
+    found = []
+    for edge, fill in edges:
+        page.evaluate("html => { document.body.innerHTML = html; }", field.format(edge, fill))
+        found.append([each.split()[0] for each in page.evaluate(EDGES)])
+    assert found == [["1.61"], [], [], ["1.16"]]

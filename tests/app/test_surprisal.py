@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.inputs import Sequence
+from analysis.provenance import KEY
 from analysis.surprisal import surprisals
 from app import surprisal, view
 from app.job import Job
@@ -26,6 +27,7 @@ def test_bits_reach_the_viewer_as_the_model_gives_them(session, done):
     assert np.abs(read - want).max() <= 0.5 / value["steps"] + 1e-6
     assert value["key"] == view.text_value(done, "")["key"]
     assert line.startswith(f"{want.mean():.2f} bits per byte") and "AUROC" in line and "Stage 1" in line
+    assert done.model.info["weights_sha256"] in figure.layout.meta[KEY]
     for stage, trace in enumerate(figure.data):
         table = done.boundaries_of("t", stage)
         assert trace.customdata.tolist() == table["byte"].tolist()

@@ -82,9 +82,10 @@ def test_card_reads_model_json():
         "bytes_seen": 52_000_000,
         "boundary_shares": {"stage0_word_start": 0.61},
     }
-    facts = dict(view.card(info, {})["facts"])
+    card = view.card(info, {})
+    facts, cuts = dict(card["facts"]), dict(card["sections"][0]["facts"])
     assert (
         facts["bytes seen"] == "52,000,000"
-        and facts["cuts at stage 0 word start"] == "61.0%"
+        and cuts["stage 0 word start"] == "61.0%"
         and "licence" not in facts
     )

@@ -1,0 +1,72 @@
+"""What the server keeps for itself: its files, its place in the queue, the folder of what people brought."""
+
+import os
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import gradio
+import httpx
+import pytest
+
+from app import __main__ as program
+from app.genome_view import igv_script
+from app.session import MAX_WAITING
+
+TEXT = "It was the best of times, it was the worst of times. "
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        Path(program.__file__).parents[1] / "README.md",
+        Path(program.__file__),
+        igv_script().parent.parent / "__init__.py",
+        f"{igv_script()}/../../__init__.py",
+        Path(gradio.__file__).parent / "package.json",
+    ],
+    ids=str,
+)
+def test_only_igv_js_is_served_of_what_lies_on_the_disk(server, path):
+    assert Path(path).resolve().is_file()
+    assert httpx.get(f"{server}gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{server}gradio_api/file={igv_script()}").status_code == 200
+
+
+def test_uploads_lie_in_a_folder_of_this_run_that_goes_with_it(monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "elsewhere")
+    with program._private_uploads() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == folder
+        assert Path(folder).stat().st_mode & 0o077 == 0
+        (Path(folder) / "x").write_text("x", encoding="utf-8")
+    assert not Path(folder).exists()
+
+
+def test_who_comes_when_the_queue_is_full_is_told_so(server, session, monkeypatch):
+    real, gate = session.analyse, threading.Event()
+
+    def slow(*args, **kwargs):
+        assert gate.wait(300)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(session, "analyse", slow)
+    functions = httpx.get(f"{server}config", timeout=60).json()["dependencies"]
+    index = next(each["id"] for each in functions if each["api_name"] == "boundaries")
+
+    def ask() -> httpx.Response:
+        asked = {"data": [TEXT, "auto", 0], "fn_index": index, "session_hash": uuid.uuid4().hex}
+        return httpx.post(f"{server}gradio_api/queue/join", json=asked, timeout=60)
+
+    try:
+        answers = [ask() for _ in range(2 * MAX_WAITING)]
+        refused = [each for each in answers if each.status_code == 503]
+        assert refused and all("full" in each.json()["detail"] for each in refused)
+        assert len(answers) - len(refused) >= MAX_WAITING
+    finally:
+        gate.set()
+    for _ in range(600):  # the queue empties, and takes the next
+        if ask().status_code == 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the queue never took another request")
