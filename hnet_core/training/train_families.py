@@ -60,10 +60,13 @@ def _main(argv: Sequence[str] | None) -> int:
             measure_again(member, places)
         return 0
     with StopOnSignal() as stop:
-        ended = [keep(m, places) for m in members if is_trained(m, places.runs) and not stop()]
+        waiting = [m for m in members if not is_trained(m, places.runs)]
+        ended = [keep(m, places) for m in members if m not in waiting and not stop()]
         if not args.finished_only:
-            waiting = [m for m in members if not is_trained(m, places.runs)]
             ended += train(waiting, places, args.jobs, stop)
+        elif waiting:
+            names = ", ".join(member.name for member in waiting)
+            print(f"left out, not trained to the length of its recipe or of --bytes: {names}")
         if stop():
             print("stopped; the same command continues")
     return FAILED if BROKEN in ended else 0

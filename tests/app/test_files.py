@@ -65,7 +65,8 @@ def test_html_carries_the_value_and_no_markup_of_the_input(session, text):
     data = re.search(r'id="value">(.*?)</script>', page).group(1)
     assert json.loads(data) == json.loads(json.dumps(value))
     assert "<script>x" not in page and "<b>${1}" not in page
-    assert not re.search(r"(src|href)\s*=|@import|https?://", page)
+    code = page.replace("http://www.w3.org/2000/svg", "")  # a namespace: a name, nothing that is fetched
+    assert not re.search(r"(src|href)\s*=|@import|https?://", code)
 
 
 @pytest.mark.browser

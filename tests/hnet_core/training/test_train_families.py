@@ -90,9 +90,10 @@ def test_stopped_and_taken_up_again(small, request):
     assert wanted <= read_progress(checkpoint)["bytes"] < 2 * wanted
 
 
-def test_experiments_are_measured_and_not_bundled(small, in_process):
+def test_experiments_are_measured_and_not_bundled(small, in_process, capfd):
     assert main(arguments(small, "experiments", "--finished-only")) == 0
     assert not (small / "runs").exists(), "nothing is trained"
+    assert "left out, not trained to the length" in capfd.readouterr().out
     assert main(arguments(small, "experiments")) == 0
     assert (small / "runs" / "small" / "evaluation.json").is_file() and not (small / "models").exists()
 
