@@ -139,10 +139,7 @@ class Session:
         for wanted in (domain, "text", "english"):
             fitting = [card for card in cards if card.get("domain") == wanted]
             if fitting:
-                return max(
-                    fitting,
-                    key=lambda card: (card.get("learned", "early") != "early", card.get("bytes_seen", 0)),
-                )["name"]
+                return max(fitting, key=_learned)["name"]
         if not cards:
             raise CheckpointError(
                 f"there is no model to run in {models_folder(self.models_dir)}; "
@@ -151,11 +148,12 @@ class Session:
         return cards[0]["name"]
 
     def pair(self) -> tuple[str | None, str | None]:
-        """Two models worth comparing at first: of one domain where there are two, else any two."""
+        """Two models worth comparing at first: the two best of a domain, as in model_for, else any two."""
         names = [name for _, name in self.choices()]
         by_domain: dict[str, list[str]] = {}
-        for card in self.cards():
-            by_domain.setdefault(card.get("domain", ""), []).append(card["name"])
+        for card in sorted(self.cards(), key=_learned, reverse=True):
+            if "error" not in card:
+                by_domain.setdefault(card.get("domain", ""), []).append(card["name"])
         pairs = [
             by_domain[key]
             for key in sorted(by_domain, key=lambda key: key != "english")
@@ -241,6 +239,11 @@ class Session:
         path = self.new_file(name)
         path.write_bytes(content)
         return str(path)
+
+
+def _learned(card: dict[str, Any]) -> tuple[bool, int]:
+    """How far a model has come: more than an early one, then the bytes that it saw."""
+    return card.get("learned", "early") != "early", card.get("bytes_seen", 0)
 
 
 @contextmanager

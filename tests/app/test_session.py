@@ -41,6 +41,13 @@ def test_pair_stays_in_one_domain(session):
     assert set(session.pair()) == {"english_a", "english_b"}
 
 
+def test_the_two_models_compared_at_first_have_learned_most(session, monkeypatch):
+    found = [("a", "early", 50), ("b", "words", 10), ("c", "words", 20), ("d", "early", 60)]
+    cards = [{"name": n, "domain": "english", "learned": how, "bytes_seen": seen} for n, how, seen in found]
+    monkeypatch.setattr(session, "cards", lambda: [*cards, {"name": "e", "error": "broken"}])
+    assert session.pair() == ("c", "b")
+
+
 def test_no_models_is_said_in_one_sentence(tmp_path):
     empty = Session(tmp_path, "cpu")
     assert empty.choices() == [] and empty.pair() == (None, None)
