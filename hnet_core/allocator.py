@@ -12,7 +12,7 @@ def keep_free_memory() -> None:
     """Keep what is freed for the next allocation.
 
     By default every tensor of 32 MB comes from the system and goes back to it, and clearing its pages anew at each
-    step of a training takes 4 to 7 % of the time.
+    step of a training takes 5 to 10 % of its time.
     """
     mallopt = _function("mallopt")
     if mallopt:

@@ -1,4 +1,4 @@
-"""Two inputs on their way through a model at a time, each on a thread of its own."""
+"""Two pieces of an input on their way through a model at a time, each on a thread of its own."""
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
