@@ -1,5 +1,6 @@
 """Freed memory stays with the process, or goes back to the system, as asked."""
 
+import resource
 import subprocess
 import sys
 
@@ -33,4 +34,4 @@ def test_freed_arrays_are_used_again_and_given_back_when_asked():
     done = subprocess.run([sys.executable, "-c", CHURN], check=True, capture_output=True, text=True)
     fresh, kept, returned = map(int, done.stdout.split())
     assert fresh > 100 and kept < fresh / 10
-    assert returned >= 2**26 / 4096  # pages of one array
+    assert returned > 0.9 * 2**26 / resource.getpagesize()  # one array, but for a few pages at its ends
