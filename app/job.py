@@ -61,9 +61,9 @@ class Job:
             self.check()
             if time.monotonic() - told > _EVERY:
                 told = time.monotonic()
-                if total:
+                if done:
                     progress((done, total), desc=words, unit="bytes")
                 else:
-                    progress(0, desc=WAITING)
+                    progress(0, desc=words if total else WAITING)
 
         return tell

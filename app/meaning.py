@@ -19,7 +19,7 @@ from app.dna import beside
 from app.genome import Opened
 from app.handlers import PROGRESS, download, told
 from app.job import Job
-from app.plots import quiet_figure, with_origin
+from app.plots import legend_below, quiet_figure, with_origin
 from app.session import Session
 from hnet_core.errors import InputError
 
@@ -105,7 +105,7 @@ def codon_figure(table: pd.DataFrame) -> go.Figure:
             f"{model.split(':')[0]}{stage} {strand}  R {rayleigh['value']:.3f}, p {rayleigh['p_value']:.2g}"
         )
         figure.add_bar(x=["1", "2", "3"], y=rates["value"], name=name)
-    return figure
+    return legend_below(figure, 1)
 
 
 def profile_figure(profiles: pd.DataFrame, site: str) -> go.Figure:
@@ -118,7 +118,7 @@ def profile_figure(profiles: pd.DataFrame, site: str) -> go.Figure:
         line = {"width": 1.3, "dash": "solid" if strand == "+" else "dot"}
         name = f"{model.split(':')[0]} {strand}"
         figure.add_scatter(x=part["offset"], y=part["rate"], name=name, mode="lines", line=line)
-    return figure
+    return legend_below(figure, 4)
 
 
 @told

@@ -51,6 +51,19 @@ def quiet_figure(title: str, x: str, y: str) -> go.Figure:
     )
 
 
+def legend_below(figure: go.Figure, across: int) -> go.Figure:
+    """The legend under the figure, `across` names a line, with room of its own: names may be long and models many."""
+    lines = -(-len(figure.data) // across)
+    legend = {
+        "orientation": "h" if across > 1 else "v",
+        "x": 0,
+        "xanchor": "left",
+        "y": -0.32,
+        "yanchor": "top",
+    }
+    return figure.update_layout(legend=legend, height=figure.layout.height + 19 * lines + 8)
+
+
 def _stages(analysis: Analysis) -> list[int]:
     return list(range(analysis.model.n_stages))
 

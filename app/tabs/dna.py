@@ -18,6 +18,8 @@ HINT = (
     "probability p and the chunks appear here as tracks, and the bases on screen below them."
 )
 BASES = "The bases of the tracks' region appear here, cut where the model cuts them."
+FITTING = "() => (window.innerWidth < 700 ? 20 : 90)"
+"""Bases a row at first: as many as a narrow screen shows without scrolling sideways."""
 HELP = (
     "p is the boundary probability at each base, its mean where a pixel is many bases; chunks are drawn below 12,000 "
     "bases; with several models the share of them that cut stands above. Drag to move, or use the arrow keys, plus and "
@@ -130,7 +132,9 @@ def _rows_of_bases() -> tuple[gr.Dropdown, gr.Dropdown]:
     half = {"min_width": 110}
     groups = [("tens", 10), ("codons, in frame", 3)]
     with gr.Row(elem_classes="bar"):
-        per_row = gr.Dropdown([30, 60, 90, 120], value=90, label="Bases a row", elem_id="dna-per-row", **half)
+        per_row = gr.Dropdown(
+            [20, 30, 60, 90, 120], value=90, label="Bases a row", elem_id="dna-per-row", **half
+        )
         group = gr.Dropdown(groups, value=10, label="Grouped in", elem_id="dna-group", **half)
     return per_row, group
 
@@ -138,6 +142,7 @@ def _rows_of_bases() -> tuple[gr.Dropdown, gr.Dropdown]:
 def _connect_records(session: Session, c: Controls, states: States) -> None:
     """Whatever brings other DNA fills the record list; picking a record puts the region at its start."""
     page, panel = gr.context.Context.root_block, c.panel
+    page.load(None, None, c.per_row, js=FITTING, **QUIET)
     changes = [
         panel.sample.input,
         panel.source.change,

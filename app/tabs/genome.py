@@ -67,8 +67,11 @@ class Meaning:
     problem: gr.Textbox
 
 
-def note(name: str) -> gr.Textbox:
-    """A line for one sentence about the control above it; a text field, since that shows text as text."""
+def note(name: str, problem: bool = True) -> gr.Textbox:
+    """A line for one sentence about the control above it; a text field, since that shows text as text.
+
+    problem: it says what went wrong, in the colour of warnings
+    """
     return gr.Textbox(
         label="About the control above",
         show_label=False,
@@ -78,7 +81,7 @@ def note(name: str) -> gr.Textbox:
         lines=1,
         max_lines=5,
         elem_id=name,
-        elem_classes=["status", "note"],
+        elem_classes=["status", "note", *([] if problem else ["found"])],
     )
 
 
@@ -90,7 +93,7 @@ def build() -> Meaning:
             label="Motif", placeholder="TATAAT, then Enter", elem_id="dna-motif", lines=1, max_lines=1
         )
         problem = note("dna-motif-note")
-        line = note("dna-motif-line")
+        line = note("dna-motif-line", problem=False)
         table = _table("dna-motif-table", "Places of the motif (click a row to go there)", 5)
         with gr.Row(elem_classes="files"):
             files = (

@@ -158,14 +158,18 @@ def read_coding_parts(path: str | Path) -> dict[str, list[CodingPart]]:
 
 
 def how_far(shares: Mapping[str, float], domain: str) -> str:
-    """What the outermost boundaries follow: "words", "codons", or "early" while they follow neither.
+    """What boundaries follow: "words", "characters" (Chinese), "codons" (DNA), or "early" while they follow nothing.
 
-    words   at least half of the words start with a boundary, and letters inside words are twice as rarely one
-    codons  the likeliest codon position is at least twice as likely a boundary as the rarest
+    words       at least half of the words start with a boundary, and letters inside words are twice as rarely one
+    characters  the first byte of a character is at least twice as likely a boundary as its other bytes
+    codons      the likeliest codon position is at least twice as likely a boundary as the rarest
     """
     if domain == "dna":
         codon = [shares.get(f"codon_{k}", 0.0) for k in (1, 2, 3)]
         return "codons" if max(codon) > 0 and max(codon) >= 2 * min(codon) else "early"
+    if domain == "chinese":
+        start, inside = shares.get("character_start", 0.0), shares.get("inside_character", 0.0)
+        return "characters" if start > 0 and start >= 2 * inside else "early"
     at_words = max(shares.get("space_before_word", 0.0), shares.get("first_letter", 0.0))
     return "words" if at_words >= 0.5 and at_words >= 2 * shares.get("inside_word", 0.0) else "early"
 
@@ -173,7 +177,7 @@ def how_far(shares: Mapping[str, float], domain: str) -> str:
 def in_words(stages: Sequence[Mapping[str, float]], domain: str) -> tuple[str, str]:
     """How far a model has learned: the first stage that follows something decides, and a plain sentence about it.
 
-    stages  shares of each stage, outermost first      returns "words", "codons" or "early", and the sentence
+    stages  shares of each stage, outermost first      returns how_far's word for it, and the sentence
     """
     found = [how_far(shares, domain) for shares in stages]
     stage = next((s for s, what in enumerate(found) if what != "early"), 0)
@@ -184,11 +188,16 @@ def in_words(stages: Sequence[Mapping[str, float]], domain: str) -> tuple[str, s
             f"it starts a chunk at {percent} % of first, second and third codon positions of forward genes."
         )
         like = "codon-like"
+    elif domain == "chinese":
+        seen = _seen(shares, "character_start", "first bytes of characters", "characters")
+        like = "character-like"
     else:
-        spaces, inside = (
-            f"{100 * shares.get(kind, 0):.0f} %" for kind in ("space_before_word", "inside_word")
-        )
-        seen = f"it starts a chunk at {spaces} of the spaces before words and {inside} of the places inside words."
+        seen = _seen(shares, "space_before_word", "spaces before words", "words")
         like = "word-like"
     verdict = f"Early, not yet {like}" if learned == "early" else f"Follows {learned}"
     return learned, f"{verdict}: at stage {stage} {seen}"
+
+
+def _seen(shares: Mapping[str, float], kind: str, places: str, whole: str) -> str:
+    at, inside = (f"{100 * shares.get(each, 0):.0f} %" for each in (kind, f"inside_{whole[:-1]}"))
+    return f"it starts a chunk at {at} of the {places} and {inside} of the places inside {whole}."

@@ -103,6 +103,10 @@ def test_how_far():
     assert how_far({"codon_1": 0.1, "codon_2": 0.5, "codon_3": 0.6}, "dna") == "codons"
     assert how_far({"codon_1": 0.3, "codon_2": 0.3, "codon_3": 0.4}, "dna") == "early"
     assert how_far({}, "dna") == "early"
+    spaces = {"space_before_word": 0.9, "inside_word": 0.1}
+    assert how_far(spaces | {"character_start": 0.4, "inside_character": 0.2}, "chinese") == "characters"
+    assert how_far(spaces | {"character_start": 0.4, "inside_character": 0.21}, "chinese") == "early"
+    assert how_far(spaces, "chinese") == "early"
 
 
 def test_the_first_stage_that_follows_something_is_described():
@@ -121,3 +125,11 @@ def test_the_first_stage_that_follows_something_is_described():
 def test_codon_positions_are_described():
     learned, note = in_words([{"codon_1": 0.453, "codon_2": 0.346, "codon_3": 0.38}], "dna")
     assert learned == "early" and "45 / 35 / 38 %" in note
+
+
+def test_chinese_is_described_by_its_characters():
+    learned, note = in_words([{"character_start": 0.09, "inside_character": 0.263}], "chinese")
+    assert learned == "early" and note.startswith(
+        "Early, not yet character-like: at stage 0 it starts a chunk at 9 %"
+    )
+    assert "9 % of the first bytes of characters and 26 % of the places inside characters" in note
