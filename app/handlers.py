@@ -65,10 +65,11 @@ def _as_sentences(args: tuple[Any, ...]) -> Iterator[None]:
         else:
             logging.getLogger(__name__).exception("a request failed")
             sentence = f"The software failed on this request ({type(err).__name__}); its terminal shows why."
-        for job in (each for each in args if isinstance(each, Job)):
+        jobs = [each for each in args if isinstance(each, Job)]
+        for job in jobs:
             job.failure = sentence
-        # Gradio reads messages as HTML.
-        raise gr.Error(html.escape(sentence), print_exception=False) from err
+        # Gradio reads messages as HTML; one pops up only where no other place would say it.
+        raise gr.Error(html.escape(sentence), visible=not jobs, print_exception=False) from err
 
 
 def read_source(

@@ -58,8 +58,7 @@ CONTRAST = (
     + _COLOURS
     + """
   const low = [];
-  const check = (node, text) => {
-    const style = getComputedStyle(node);
+  const check = (node, text, style = getComputedStyle(node)) => {
     let faint = 1;
     for (let at = node; at; at = at.parentElement) faint *= Number(getComputedStyle(at).opacity);
     if (!shown(node) || faint === 0) return;
@@ -82,7 +81,11 @@ CONTRAST = (
     const parent = text.parentElement;
     if (text.data.trim() && !parent.closest("script, style, noscript")) check(parent, text.data.trim());
   }
-  for (const field of document.querySelectorAll(TYPED)) check(field, field.value || "field");
+  for (const field of document.querySelectorAll(TYPED)) {
+    const hint = !field.value && field.placeholder && field.placeholder.trim();
+    if (hint) check(field, hint, getComputedStyle(field, "::placeholder"));
+    else check(field, field.value || "field");
+  }
   return [...new Set(low)];
 }"""
 )
@@ -172,6 +175,11 @@ def test_contrast_is_measured(page):
     grey, ink = (f"<p style='color:{color};background:#fff'>word</p>" for color in ("#777", "#000"))
     page.evaluate("html => { document.body.innerHTML = html; }", grey + ink)
     assert [each.split()[:2] for each in page.evaluate(CONTRAST)] == [["4.48", "word"]]
+    hint = "<style>::placeholder {{ color: #777; opacity: 1 }}</style><input style='color:#000;background:#fff' {}>"
+    page.evaluate("html => { document.body.innerHTML = html; }", hint.format("placeholder=hint"))
+    assert [each.split()[:2] for each in page.evaluate(CONTRAST)] == [["4.48", "hint"]]
+    page.evaluate("html => { document.body.innerHTML = html; }", hint.format("placeholder=hint value=x"))
+    assert page.evaluate(CONTRAST) == []
 
 
 def test_edges_are_measured(page):
