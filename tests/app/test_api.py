@@ -2,7 +2,6 @@
 
 import json
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -11,6 +10,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from analysis.inputs import Sequence
+from app import __main__ as program
 from app.__main__ import main, users
 from app.policy import FILE_POLICY, HEADERS, PAGE_POLICY
 from app.ui import build, launch_options
@@ -200,7 +200,7 @@ def test_the_same_functions_are_tools_of_an_mcp_server(session):
     assert not found.isError and "english_a" in found.content[0].text
 
 
-@pytest.mark.skipif(find_spec("mcp") is not None, reason="the optional extra mcp is installed")
-def test_mcp_without_its_package_is_one_sentence(models_dir, capsys):
+def test_mcp_without_its_package_is_one_sentence(models_dir, capsys, monkeypatch):
+    monkeypatch.setattr(program, "find_spec", lambda _: None)
     assert main(["--check", "--models", str(models_dir), "--mcp"]) == 2
     assert "optional extra" in capsys.readouterr().err
