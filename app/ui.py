@@ -27,9 +27,13 @@ _ICON = (
 )
 
 
+FILES_KEPT = (600, 7200)
+"""Seconds between two looks for what people brought and took away, and the age from which it goes."""
+
+
 def build(session: Session) -> gr.Blocks:
     """The page over one session."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(600, 7200)) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=FILES_KEPT) as page:
         with gr.Row(elem_classes="top"):
             gr.HTML(
                 f"<h1>{TITLE}</h1><p>where a trained H-Net cuts bytes into chunks</p>", elem_classes="title"

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from app import __main__ as program
+from app import ui
 from app.genome_view import igv_script
 from app.session import MAX_WAITING
 
@@ -41,6 +42,21 @@ def test_uploads_lie_in_a_folder_of_this_run_that_goes_with_it(monkeypatch):
         assert Path(folder).stat().st_mode & 0o077 == 0
         (Path(folder) / "x").write_text("x", encoding="utf-8")
     assert not Path(folder).exists()
+
+
+def test_what_people_brought_goes_when_it_is_old(session, monkeypatch):
+    assert ui.FILES_KEPT[0] <= 600 and ui.FILES_KEPT[1] <= 7200
+    monkeypatch.setattr(ui, "FILES_KEPT", (1, 2))
+    page = ui.build(session)
+    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **ui.launch_options())
+    (sent,) = httpx.post(f"{url}gradio_api/upload", files={"files": ("x.txt", b"secret")}).json()
+    assert Path(sent).read_bytes() == b"secret"
+    for _ in range(300):
+        if not Path(sent).exists():
+            break
+        time.sleep(0.1)
+    page.close(verbose=False)
+    assert not Path(sent).exists()
 
 
 def test_who_comes_when_the_queue_is_full_is_told_so(server, session, monkeypatch):

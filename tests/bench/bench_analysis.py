@@ -56,6 +56,7 @@ def calls(genome: str, annotation: str, models: list[str], folder: Path) -> dict
         "boundaries, both strands, Parquet": call("boundaries", one, *out("a.parquet"), "--strand", "both"),
         f"boundaries of {n} models, a saved run": call("boundaries", models, "--save-run", str(runs)),
         "enrich with profiles, 1,000 shifts": call("enrich", one, *enrich),
+        "enrich with profiles, products in bf16": call("enrich", one, *enrich, "--matmul-precision", "bf16"),
         "enrich without models": call("enrich", list(RULES[:1]), *enrich),
         f"compare, {n} models of a saved run, 1,000 shifts": call("compare", [], *saved, *out("c.csv")),
         f"compare, {n} models read anew, 1,000 shifts": call("compare", models, *out("c.csv")),
