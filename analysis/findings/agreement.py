@@ -121,10 +121,15 @@ def _table(pairs: Sequence[tuple[Segmentation, Segmentation]], study: Study) -> 
 def _differs(row, infos) -> str:
     """What two models of one depth differ in."""
     a, b = infos[row.model_a], infos[row.model_b]
-    named = [
-        word for word, key in (("seed", "seed"), ("data order", "data_seed")) if a.get(key) != b.get(key)
-    ]
+    keys = {"seed": "seed", "data order": "data_seed", "training data": "data"}
+    named = [word for word, key in keys.items() if a.get(key) != b.get(key)]
     return ", ".join(named) or "input seen"
+
+
+def _or(differs: Sequence[str]) -> str:
+    """All that is named in any pair: a, b or c."""
+    *others, last = sorted({word for words in differs for word in words.split(", ")})
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _same_depth(out: Section, corpus: Corpus, infos, pairs: pd.DataFrame) -> None:
@@ -141,7 +146,7 @@ def _same_depth(out: Section, corpus: Corpus, infos, pairs: pd.DataFrame) -> Non
     pairs = pairs.assign(differs=[_differs(row, infos) for row in pairs.itertuples()])
     found, made = beyond(pairs["q_value"])
     out.short(
-        f"{corpus.title}, one depth: models that differ in seed or data order agree beyond chance (q < 0.05) in "
+        f"{corpus.title}, one depth: models that differ in {_or(pairs['differs'])} agree beyond chance (q < 0.05) in "
         f"{found} of {made} pairs; F1* {span(pairs['f1_star'])}, of which beyond what pairs of bytes make "
         f"{span(pairs['left'])}; kappa {span(pairs['kappa'])}, Spearman {span(pairs['spearman'])}."
     )

@@ -1,7 +1,11 @@
 """Sentences follow from numbers."""
 
-import pandas as pd
+from types import SimpleNamespace
 
+import pandas as pd
+import pytest
+
+from analysis.findings.agreement import _differs, _or
 from analysis.findings.codons import _strongest
 from analysis.findings.features import _sentence
 
@@ -47,3 +51,24 @@ def test_the_model_farthest_in_step_is_named():
 
 def test_no_model_is_named_where_none_keeps_step():
     assert _strongest(CODONS.assign(q_chi=0.05)) == "No model is in step with the codons beyond chance."
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"seed": 1}, "seed"),
+        ({"seed": 1, "data_seed": 1}, "seed, data order"),
+        ({"data": ["a", "b"]}, "training data"),
+        ({"bytes_seen": 2}, "input seen"),
+    ],
+)
+def test_what_two_models_differ_in_is_named(change, words):
+    one = {"seed": 0, "data_seed": 0, "data": ["a"], "bytes_seen": 1}
+    pair = SimpleNamespace(model_a="a", model_b="b")
+    assert _differs(pair, {"a": one, "b": one | change}) == words
+
+
+def test_all_differences_are_named_once():
+    assert _or(["seed", "seed"]) == "seed"
+    assert _or(["seed, data order", "seed"]) == "data order or seed"
+    assert _or(["seed", "training data", "data order"]) == "data order, seed or training data"
