@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
                 f"ready: {len(session.choices())} models, {len(session.samples())} samples, device {session.device}"
             )
             return 0
+        threading.Thread(target=session.warm_up, daemon=True).start()
         with _private_uploads():
             _, url, _ = page.launch(
                 server_name=args.host, server_port=args.port, prevent_thread_lock=True, **options

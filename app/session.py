@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from hnet_core.checkpoint import (
     read_info,
     stored_names,
 )
-from hnet_core.errors import CheckpointError, ConfigError, InputError
+from hnet_core.errors import CheckpointError, ConfigError, HNetError, InputError
 
 SAMPLES = Path(__file__).resolve().parent.parent / "assets" / "samples"
 MAX_UPLOAD_BYTES = 64_000_000
@@ -188,6 +188,11 @@ class Session:
         model = self.model(name)
         with self.turn(progress):
             return analyse(sequences, model, progress)
+
+    def warm_up(self) -> None:
+        """Load the model that most people begin with and run it once: the first of them need not wait for that."""
+        with suppress(HNetError):  # whoever asks for that model is told what is wrong with it
+            self.analyse([inputs.Sequence("warm-up", b"The first words. ")], self.model_for("english"))
 
     @contextmanager
     def turn(self, progress: Progress | None = None) -> Iterator[None]:

@@ -113,3 +113,14 @@ def test_a_broken_model_is_one_sentence_and_the_others_work(tmp_path, models_dir
             load("english_a")
         assert "english_a" in str(told.value) and "\n" not in str(told.value)
     assert session.analyse([Sequence("t", b"abc")], "english_b").chunks.shape[0]
+
+
+def test_the_model_that_most_begin_with_is_loaded_and_run_ahead(models_dir, monkeypatch):
+    session, ran = Session(models_dir, "cpu"), []
+    monkeypatch.setattr(module, "analyse", lambda sequences, model, progress: ran.append(model.name))
+    session.warm_up()
+    assert ran == [session.model_for("english")] and list(session._models) == ran
+
+
+def test_a_session_without_models_starts_all_the_same(tmp_path):
+    Session(tmp_path, "cpu").warm_up()
