@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from app.session import MAX_TEXT_BYTES
+
 pytestmark = pytest.mark.browser
 
 TEXT = "It was the best of times, it was the worst of times.\nIt was the age of wisdom.\n"
@@ -311,6 +313,32 @@ def test_an_error_is_one_sentence_and_the_next_request_works(page, tmp_path):
     page.click("#explore-run")
     wait_loaded(page, "explore")
     assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+
+
+def test_a_model_that_fails_and_a_text_over_the_limit_are_told_and_the_picture_stays(
+    page, session, tmp_path, monkeypatch
+):
+    def broken(*_):
+        raise ZeroDivisionError("inside the model")
+
+    paste(page, TEXT)
+    page.locator("#explore-text textarea").fill("something else")
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "analyse", broken)
+        page.click("#explore-run")
+        assert "failed on this request (ZeroDivisionError)" in problem(page, "explore")
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    path = tmp_path / "long.txt"
+    path.write_bytes(b"a" * (MAX_TEXT_BYTES + 1))
+    upload(page, "explore", path)
+    page.click("#explore-run")
+    page.wait_for_function("document.querySelector('#explore-status textarea').value.includes('long.txt')")
+    assert "limit" in problem(page, "explore")
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    choose(page, "explore", "Paste")
+    page.click("#explore-run")
+    wait_loaded(page, "explore", 2)
+    assert shown_text(page, "explore") == "something else"
 
 
 def test_a_megabyte_stays_quick(page, tmp_path):
