@@ -1,10 +1,11 @@
 """What the running app holds: models (loaded once), samples, limits, a folder for downloads."""
 
 import json
+import shutil
 import tempfile
 import threading
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class Session:
         self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
         self._loading, self._running = threading.Lock(), threading.Lock()
         self._files = tempfile.TemporaryDirectory(prefix="hnet-page-")
+        self._folders, self._filing = deque[Path](), threading.Lock()
 
     def cards(self) -> list[dict[str, Any]]:
         """model.json of every model, with its folder's name; a broken one carries `error` instead."""
@@ -230,13 +232,13 @@ class Session:
 
     def new_file(self, name: str) -> Path:
         """Where to write a download: an unguessable folder of its own; the oldest ones go."""
-        root = Path(self._files.name)
-        for old in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_FILES]:
-            for file in old.iterdir():
-                file.unlink(missing_ok=True)
-            old.rmdir()
-        folder = root / uuid.uuid4().hex
+        folder = Path(self._files.name) / uuid.uuid4().hex
         folder.mkdir()
+        with self._filing:  # requests run side by side: no two of them may take the same folder away
+            self._folders.append(folder)
+            old = self._folders.popleft() if len(self._folders) > _KEPT_FILES else None
+        if old:
+            shutil.rmtree(old)
         return folder / name
 
     def keep_file(self, content: bytes, name: str) -> str:
