@@ -124,7 +124,7 @@ def on_stop(job: Job) -> None:
 
 
 def on_end() -> dict[str, Any]:
-    """The run has ended, however it did: there is nothing to stop."""
+    """A button off: the run has ended, however it did, and there is nothing to stop; or nothing to save yet."""
     return gr.update(interactive=False)
 
 

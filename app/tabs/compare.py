@@ -130,17 +130,7 @@ def _results() -> Results:
     by, groups = _groups()
     with gr.Row(elem_classes="files"):
         file = evidence.download("CSV: agreement, all measures", "compare-csv")
-        kind = gr.Dropdown(
-            handlers.NO_FILES,
-            value="",
-            label="Other files",
-            elem_classes="other",
-            show_label=False,
-            container=False,
-            min_width=280,
-            elem_id="compare-kind",
-        )
-        made = evidence.download("Save file", "compare-file")
+        kind, made = evidence.other_files("compare")
     return Results(viewer, windows, measure, matrix, table, by, groups, file, kind, made)
 
 
@@ -204,10 +194,5 @@ def _connect_results(session: Session, states: States, results: Results) -> None
     clicked.success(None, states.jump, None, js=follow("compare-viewer"), **QUIET)
     picked = results.windows.select(compare.on_window, None, states.jump, queue=False, **QUIET)
     picked.success(None, states.jump, None, js=follow("compare-viewer"), **QUIET)
-    results.kind.input(
-        partial(compare_files.on_file, session),
-        [states.comparison, states.agreement, results.measure, results.by, results.kind],
-        results.made,
-        show_progress="minimal",
-        api_visibility="private",
-    )
+    wanted = [states.comparison, states.agreement, results.measure, results.by, results.kind]
+    evidence.connect_files(results.kind, results.made, partial(compare_files.on_file, session), wanted)

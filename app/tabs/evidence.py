@@ -1,5 +1,6 @@
 """What stands under the text: the chunk table, the files to take away, three small plots, the chunk dictionary."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,6 +48,27 @@ def download(label: str, elem_id: str) -> gr.DownloadButton:
     return gr.DownloadButton(label, size="sm", interactive=False, elem_id=elem_id, min_width=120)
 
 
+def other_files(name: str) -> tuple[gr.Dropdown, gr.DownloadButton]:
+    """The list of all other files, and the button that saves the one picked."""
+    kind = gr.Dropdown(
+        handlers.NO_FILES,
+        value="",
+        label="Other files",
+        show_label=False,
+        container=False,
+        min_width=280,
+        elem_id=f"{name}-kind",
+        elem_classes="other",
+    )
+    return kind, download("Save file", f"{name}-file")
+
+
+def connect_files(kind: gr.Dropdown, file: gr.DownloadButton, make: Callable, inputs: list) -> None:
+    """Make the file that is picked. Until it is there, nothing can be saved: never the file picked before."""
+    picked = kind.input(handlers.on_end, None, file, queue=False, **QUIET)
+    picked.success(make, inputs, file, show_progress="minimal", api_visibility="private")
+
+
 def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     """name: prefix of the element ids."""
     stage, page, line, table = _table(name)
@@ -55,17 +77,7 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
         shown = download("CSV: rows shown", f"{name}-csv-shown")
         part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
         everything = download("CSV: all chunks, all stages", f"{name}-csv-all")
-        kind = gr.Dropdown(
-            handlers.NO_FILES,
-            value="",
-            label="Other files",
-            show_label=False,
-            container=False,
-            min_width=280,
-            elem_id=f"{name}-kind",
-            elem_classes="other",
-        )
-        file = download("Save file", f"{name}-file")
+        kind, file = other_files(name)
     with gr.Row(elem_classes="plots"):
         plots = tuple(
             gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"{name}-plot-{i}")
@@ -156,13 +168,7 @@ def connect(session: Session, evidence: Evidence, done: gr.State, viewer: str, p
         event(**_page(session, evidence, done))
     evidence.stage.input(**_words(session, evidence, done))
     make, inputs = picture or (handlers.on_file, ())
-    evidence.kind.input(
-        partial(make, session),
-        [done, evidence.kind, *inputs],
-        evidence.file,
-        show_progress="minimal",
-        api_visibility="private",
-    )
+    connect_files(evidence.kind, evidence.file, partial(make, session), [done, evidence.kind, *inputs])
     picks = ((evidence.table, handlers.on_chunk), (evidence.words, handlers.on_word))
     for table, handler in picks:
         picked = table.select(handler, None, evidence.jump, queue=False, **QUIET)
