@@ -192,9 +192,12 @@ class Session:
             return analyse(sequences, model, progress)
 
     def warm_up(self) -> None:
-        """Load the model that most people begin with and run it once: the first of them need not wait for that."""
-        with suppress(HNetError):  # whoever asks for that model is told what is wrong with it
-            self.analyse([inputs.Sequence("warm-up", b"The first words. ")], self.model_for("english"))
+        """Load the models that people begin with, one a domain and the pair to compare, and run each once."""
+        with suppress(HNetError):  # whoever asks for one is told what is wrong with it
+            first = [self.model_for(domain) for domain in DOMAINS]
+            for name in dict.fromkeys((*first, *filter(None, self.pair()))):
+                with suppress(HNetError):
+                    self.analyse([inputs.Sequence("warm-up", b"The first words. ")], name)
 
     @contextmanager
     def turn(self, progress: Progress | None = None) -> Iterator[None]:

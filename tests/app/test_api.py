@@ -18,6 +18,7 @@ from app.view import visible
 from hnet_core.checkpoint import load_model
 from hnet_core.errors import InputError
 from hnet_core.generate import generate
+from tests.app.test_browser import paste, shown_text
 
 TEXT = "It was the best of times, it was the worst of times. " * 4
 
@@ -126,6 +127,23 @@ def test_only_who_is_listed_gets_in(guarded):
     with httpx.Client() as ada:
         assert ada.post(f"{guarded}login", data={"username": "ada", "password": "lovely:pass"}).is_success
         assert ada.get(f"{guarded}config").status_code == 200
+
+
+@pytest.mark.browser
+def test_who_is_listed_signs_in_by_clicks(guarded, browser):
+    page = browser.new_page()
+    page.goto(guarded)
+    for password, let_in in (("wrong", False), ("lovely:pass", True)):
+        page.get_by_label("username").fill("ada")
+        page.get_by_label("password").fill(password)
+        page.get_by_role("button", name="Login").click()
+        if not let_in:
+            page.get_by_text("Incorrect Credentials").wait_for()
+            assert page.locator("#explore-run").count() == 0
+    page.wait_for_selector("#explore-run")
+    paste(page, TEXT)
+    assert shown_text(page, "explore") == TEXT
+    page.close()
 
 
 def test_who_may_open_the_page_comes_from_a_file_or_the_environment(tmp_path, monkeypatch):
