@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from hnet_core.allocator import keep_free_memory
 from hnet_core.errors import HNetError
 
 COMMANDS = {
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 the work failed, 2 the call or its input was wrong."""
     argv = sys.argv[1:] if argv is None else list(argv)
     args = _parser(argv[0] if argv else "").parse_args(argv)
+    keep_free_memory()
     try:
         args.run(args)
     except HNetError as err:

@@ -17,7 +17,7 @@ PIECE = 2**13
 """Bytes of a long input that go through a model at a time: half of what is fastest, at half the memory."""
 MARKS_PIECE = 2 * PIECE
 """The same where no table is made of them, which leaves the memory for it."""
-TRIM = 16 * PIECE
+TRIM = 64 * PIECE
 """Bytes between two times that free memory goes back to the system."""
 PACK = 2**15
 """Short inputs share a call of the model up to so many bytes."""

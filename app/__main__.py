@@ -14,6 +14,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from app.session import Session
 from app.ui import build, launch_options
+from hnet_core.allocator import keep_free_memory
 from hnet_core.errors import HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
 
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """0 after a normal end, 2 for a call that cannot work."""
     args = _arguments(argv)
     bound_shape_caches()
+    keep_free_memory()
     try:
         options = launch_options(users(args.auth), _mcp(args.mcp))
         session = Session(args.models, args.device, args.runs)

@@ -37,8 +37,8 @@ from kernels.linear import precision
 
 LARGEST_WINDOW = 2**14
 """Bytes a window: enough that the cost of a call does not count."""
-WINDOW_NUMBERS = 2**23
-"""Numbers a window may have where it is widest: from about 32 MB on, every allocation costs the system fresh pages."""
+WINDOW_NUMBERS = 2**24
+"""Numbers a window may have where it is widest: half as many or twice as many were slower at width 256."""
 
 
 @dataclass(frozen=True)
@@ -158,16 +158,6 @@ class BoundaryModel:
             x, byte = x.index_select(0, kept), byte[kept.cpu().numpy()]
         return list(zip(*found, strict=True))
 
-    def half_way(self) -> int:
-        """After how many blocks about half of the arithmetic is done; a chunk is taken to be four positions."""
-        work = [
-            sum(p.numel() for p in block.parameters()) / 4**s
-            for s, stage in enumerate(self.stages)
-            for block in stage.encoder.layers
-        ]
-        done = np.cumsum(work)
-        return 1 + int(np.abs(done - done[-1] / 2).argmin())
-
 
 def _groups(data: Sequence[bytes], size: int) -> Iterator[list[bytes]]:
     """Consecutive inputs of up to `size` bytes together; a longer one is a group of its own."""
@@ -208,7 +198,7 @@ class BoundaryStream:
         else:
             with precision(self.model.matmul_precision):
                 contexts = copy_context(), copy_context()
-            yield from overlapped(map(self._steps, pieces), self.model.half_way(), contexts)
+            yield from overlapped(map(self._steps, pieces), contexts)
 
     @property
     def _device(self) -> torch.device:

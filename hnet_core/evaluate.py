@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from hnet_core.allocator import keep_free_memory
 from hnet_core.checkpoint import INFO, load_model
 from hnet_core.commands import Parser, run
 from hnet_core.encoding import encode
@@ -217,6 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> None:
     args = _parser().parse_args(argv)
     bound_shape_caches()
+    keep_free_memory()
     torch.set_num_threads(args.threads)
     loaded = load_model(args.model, device=args.device, tokens=True)
     dna = suffix_of(Path(args.data[0])) in FASTA_SUFFIXES

@@ -1,33 +1,52 @@
-"""Two pieces of an input on their way through a model at a time, each on a thread of its own."""
+"""Pieces of an input on their way through a model two at a time, each on a thread of its own."""
 
+from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
+from itertools import count, cycle
+from math import inf
+from threading import Condition
 from typing import Any
 
 import torch
 
-from hnet_core.stack import finish
+
+class _Trail:
+    """How many steps of a walk are done; whoever follows waits for them."""
+
+    def __init__(self, done: float = 0) -> None:
+        self._done, self._changed = done, Condition()
+
+    def reach(self, done: float) -> None:
+        with self._changed:
+            self._done = done
+            self._changed.notify_all()
+
+    def wait(self, done: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._done >= done)
 
 
-def overlapped(walks: Iterator[Generator], half_way: int, contexts: tuple[Context, Context]) -> Iterator:
-    """What the walks return, in order. While one is in its second half the next is in its first, on another thread.
+def overlapped(walks: Iterator[Generator], contexts: tuple[Context, Context]) -> Iterator:
+    """What the walks return, in order. Two are under way at a time, the later one always a step behind.
 
-    Two streams of operators keep two cores busy where two threads inside every small operator do not.
+    Two streams of operators keep two cores busy where two threads inside every small operator do not. A step is what a
+    walk does between two pauses; it may read what the same step of the walk before it has left.
     contexts  what `backend.using` and `precision` have set, which threads do not inherit; one serves one thread
     """
     threads = torch.get_num_threads()
-    with _worker(threads // 2) as first, _worker(threads // 2) as second:
+    with _worker(threads // 2) as one, _worker(threads // 2) as other:
         torch.set_num_threads(threads)  # A worker's setting is also what threads begin with that come later.
-        (of_first, of_second), under_way = contexts, None
-        for walk in walks:
-            begun = first.submit(of_first.run, _first_half, walk, half_way)
-            done = second.submit(of_second.run, _second_half, walk, begun)
-            if under_way:
-                yield under_way.result()
-            under_way = done
-        if under_way:
-            yield under_way.result()
+        turns, before, under_way = cycle(zip((one, other), contexts, strict=True)), _Trail(inf), deque()
+        for walk, (worker, context) in zip(walks, turns, strict=False):
+            trail = _Trail()
+            under_way.append(worker.submit(context.run, _follow, walk, before, trail))
+            before = trail
+            if len(under_way) > 2:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def _worker(threads: int) -> ThreadPoolExecutor:
@@ -38,16 +57,14 @@ def _worker(threads: int) -> ThreadPoolExecutor:
 
 
 @torch.inference_mode()
-def _first_half(walk: Generator, half_way: int) -> Any | None:
-    """The tracks, if the walk has fewer pauses than that."""
+def _follow(walk: Generator, before: _Trail, trail: _Trail) -> Any:
+    """Take the walk's steps, each after the same step of the walk before; returns what the walk returns."""
     try:
-        for _ in range(half_way):
+        for step in count(1):
+            before.wait(step)
             next(walk)
+            trail.reach(step)
     except StopIteration as end:
         return end.value
-    return None
-
-
-@torch.inference_mode()
-def _second_half(walk: Generator, begun: Future) -> Any:
-    return begun.result() or finish(walk)
+    finally:
+        trail.reach(inf)  # also when it failed: nobody may wait for it for ever

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hnet_core.allocator import keep_free_memory
 from hnet_core.checkpoint import BUNDLED_MODELS, INFO, read_info
 from hnet_core.commands import FAILED, Parser, run
 from hnet_core.errors import HNetError, InputError
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None) -> int:
     args = _parser().parse_args(argv)
     bound_shape_caches()
+    keep_free_memory()
     if args.jobs < 1 or (args.bytes is not None and args.bytes < 1):
         raise InputError("--jobs and --bytes must be 1 or more")
     places = Places(Path(args.data), Path(args.runs), Path(args.out), args.device)

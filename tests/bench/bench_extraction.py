@@ -20,6 +20,7 @@ from measured_models import n_parameters, one_stage, published_xl, random_model,
 from speed_page import machine, table, write_section
 from tqdm import tqdm
 
+from hnet_core.allocator import keep_free_memory
 from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel
 from hnet_core.checkpoint import boundary_tensor_names
 from hnet_core.encoding import encode
@@ -174,6 +175,7 @@ def main() -> None:
     )
     parser.add_argument("--stream", type=int, metavar="BYTES", help=argparse.SUPPRESS)
     args, _ = parser.parse_known_args()
+    keep_free_memory()  # as the commands and the page do
     if args.stream is not None:
         stream(args.stream)
         return

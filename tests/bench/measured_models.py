@@ -51,6 +51,7 @@ def whole_models() -> Iterator[tuple[str, HNetForCausalLM, str]]:
     yield "random m4 d 64, N 128", random_model(one_stage(64, 128)), "english"
     yield "random m4 d 64, N 32", random_model(one_stage(64, 128, d_state=32)), "english"
     yield "random m4 d 256, N 128", random_model(one_stage(256, 384)), "english"
+    yield "random m4 d 256, N 32", random_model(one_stage(256, 384, d_state=32)), "english"
 
 
 def sample(domain: str, n_bytes: int) -> bytes:

@@ -60,16 +60,14 @@ def test_two_pieces_under_way_at_a_time_give_what_one_gives(monkeypatch):
     one_by_one = model.open()
     expected = [one_by_one.feed(piece) for piece in pieces]
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    for half_way in range(6):
-        monkeypatch.setattr(model, "half_way", lambda half_way=half_way: half_way)
-        found = list(model.open().feed_all(pieces))
-        assert len(found) == len(expected)
-        for got, want in zip(chain(*found), chain(*expected), strict=True):
-            assert np.array_equal(got.byte, want.byte) and np.array_equal(got.is_boundary, want.is_boundary)
-            np.testing.assert_allclose(got.prob, want.prob, atol=1e-6)
+    found = list(model.open().feed_all(pieces))
+    assert len(found) == len(expected)
+    for got, want in zip(chain(*found), chain(*expected), strict=True):
+        assert np.array_equal(got.byte, want.byte) and np.array_equal(got.is_boundary, want.is_boundary)
+        np.testing.assert_allclose(got.prob, want.prob, atol=1e-6)
 
 
-def test_both_halves_run_on_the_backend_that_was_asked_for(monkeypatch):
+def test_both_threads_run_on_the_backend_that_was_asked_for(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     kernel, calls = mamba2_on_cpu.mamba2, []
     monkeypatch.setattr(mamba2_on_cpu, "mamba2", lambda *args: calls.append(args) or kernel(*args))
@@ -102,21 +100,16 @@ def test_wider_layers_have_shorter_windows():
     narrow = BoundaryModel(tiny_model(1), {})
     assert narrow.window == LARGEST_WINDOW
     narrow.stages[0].encoder.layers[0].mixer.in_proj.weight = torch.nn.Parameter(torch.empty(1290, 8))
-    assert narrow.window == 4096
+    assert narrow.window == 8192
 
 
-def test_an_error_in_either_half_reaches_the_caller(monkeypatch):
+def test_an_error_in_any_block_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     for block in (0, 1):
         model = BoundaryModel(tiny_model(1), {})
-        model.half_way = lambda: 1
         model.stages[0].encoder.layers[block].norm1.weight = torch.nn.Parameter(torch.zeros(3))
         with pytest.raises(ValueError, match="weight must be"):
             model.boundaries(DATA, window=100)
-
-
-def test_the_work_is_halved_between_the_blocks():
-    assert BoundaryModel(tiny_model(1), {}).half_way() == 1
 
 
 def test_empty_input_has_no_positions():
