@@ -1,6 +1,7 @@
 """The functions for programs, called as a program calls them; who gets in; what two people see of each other."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -212,7 +213,9 @@ def test_the_same_functions_are_tools_of_an_mcp_server(session):
             names = [tool.name for tool in (await tools.list_tools()).tools]
             return names, await tools.call_tool("boundaries", {"text": TEXT, "model": "english_a"})
 
-    names, found = asyncio.run(call())
+    # On a thread of its own: the browser of other tests has its event loop on this one.
+    with ThreadPoolExecutor(1) as pool:
+        names, found = pool.submit(asyncio.run, call()).result()
     page.close(verbose=False)
     assert names == ["models", "boundaries", "agreement", "generate"]
     assert not found.isError and "english_a" in found.content[0].text

@@ -5,10 +5,17 @@ import time
 from contextvars import copy_context
 
 import pytest
+import torch
 
 from hnet_core.overlap import overlapped
 
 STEPS = 4
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """As on a machine of two cores, whatever this one has."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
 
 def contexts():
