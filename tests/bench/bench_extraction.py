@@ -29,7 +29,7 @@ from hnet_core.projection import Projection
 from kernels import backend
 from kernels.linear import linear, precision
 
-ROUNDS = 2
+ROUNDS = 5
 N_BYTES = 100_000
 FORWARD_BYTES = 20_000
 """The full forward slows down with the length, as its main network attends to all chunks; this length favours it."""
