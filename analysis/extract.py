@@ -90,6 +90,7 @@ def analyse(
     tracks = model.boundaries_many([sequence.data for sequence in sequences], progress=progress)
     boundaries = boundary_table([sequence.name for sequence in sequences], tracks)
     chunks = chunk_table(boundaries, [len(sequence.data) for sequence in sequences])
+    return_free_memory()  # the page lives on: what this run needed and what was dropped since the last one
     return Analysis(
         sequences=tuple(sequences),
         model=model_info(model),

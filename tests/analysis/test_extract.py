@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from analysis import extract
 from analysis.extract import analyse
 from analysis.inputs import Sequence
 from hnet_core.errors import ConfigError, InputError
@@ -89,3 +90,10 @@ def test_a_real_model_from_its_folder(golden, tmp_path):
         chunks = result.chunks_of("all", stage)
         assert chunks["n_bytes"].sum() == len(data)
         assert result.chunks_of("one", stage)["end"].tolist() == [1]
+
+
+def test_what_a_run_leaves_free_goes_back_to_the_system(monkeypatch):
+    given_back = []
+    monkeypatch.setattr(extract, "return_free_memory", lambda: given_back.append(True))
+    analyse([TEXT], FakeModel())
+    assert given_back == [True]
