@@ -1,5 +1,7 @@
 """What can be taken away from a comparison: tables, tracks for genome browsers, the picture."""
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -9,6 +11,7 @@ from app import files
 from app.agreement import Agreement, consensus_table, group_table, matrix
 from app.compare import Comparison, about, value_of
 from app.handlers import told
+from app.job import Wish
 from app.session import Session
 from app.standalone import standalone
 from hnet_core.errors import InputError
@@ -57,12 +60,14 @@ def file_choices(comparison: Comparison | None) -> tuple[dict[str, Any], dict[st
 @told
 def on_csv(session: Session, comparison: Comparison, agreement: Agreement):
     """The agreement table, ready to be saved as CSV."""
-    return _ready(files.write(session, agreement.table, "agreement.csv", about(comparison)))
+    made = files.write(session, [agreement.table], "agreement.csv", about(comparison))
+    return gr.update(value=made, interactive=True)
 
 
 @told
 def on_file(
     session: Session,
+    wish: Wish,
     comparison: Comparison | None,
     agreement: Agreement | None,
     measure: str,
@@ -80,25 +85,32 @@ def on_file(
     if stem in _NEEDS_AGREEMENT and agreement is None:
         raise InputError("there is no agreement to save yet; wait until the table below the text is there")
     facts = about(comparison, measure=measure, groups_by=by)
-    if key == files.HTML:
-        return _ready(session.keep_file(standalone(value_of(comparison), facts), "comparison.html"))
-    if key == files.PROVENANCE:
-        return _ready(files.keep_provenance(session, facts))
-    tables = {
-        "agreement": lambda: agreement.table,
-        "matrix": lambda: matrix(comparison, agreement, measure),
-        "groups": lambda: group_table(comparison, agreement, by),
-        "consensus": lambda: _consensus(comparison, key),
-        "chunks": lambda: _joined(comparison, "chunks"),
-        "p": lambda: _joined(comparison, "boundaries"),
-    }
-    lengths = {each.name: len(each.data) for each in comparison.analyses[0].sequences}
-    return _ready(files.write(session, tables[stem](), key, facts, lengths))
+
+    def make() -> str:
+        if key == files.HTML:
+            return session.keep_file(standalone(value_of(comparison), facts), "comparison.html")
+        if key == files.PROVENANCE:
+            return files.keep_provenance(session, facts)
+        tables = {
+            "agreement": lambda: [agreement.table],
+            "matrix": lambda: [matrix(comparison, agreement, measure)],
+            "groups": lambda: [group_table(comparison, agreement, by)],
+            "consensus": lambda: [_consensus(comparison, key)],
+            "chunks": lambda: _parts(comparison, "chunks", wanted),
+            "p": lambda: _parts(comparison, "boundaries", wanted),
+        }
+        lengths = {each.name: len(each.data) for each in comparison.analyses[0].sequences}
+        return files.write(session, tables[stem](), key, facts, lengths)
+
+    wanted = functools.partial(wish.check, key)
+    return wish.ready(key, make)
 
 
-def _joined(comparison: Comparison, table: str) -> pd.DataFrame:
-    parts = [files.named(one, getattr(one, table)) for one in comparison.analyses]
-    return pd.concat(parts, ignore_index=True)
+def _parts(comparison: Comparison, table: str, wanted: Callable[[], None]) -> Iterator[pd.DataFrame]:
+    """The table of one model after another. wanted: raises once nobody wants them any more"""
+    for one in comparison.analyses:
+        wanted()
+        yield files.named(one, getattr(one, table))
 
 
 def _consensus(comparison: Comparison, key: str) -> pd.DataFrame:
@@ -107,7 +119,3 @@ def _consensus(comparison: Comparison, key: str) -> pd.DataFrame:
     if key.endswith((".csv", ".parquet")):
         return table
     return table.rename(columns={"share": "prob"}).assign(stage=0, model="consensus")
-
-
-def _ready(path: str) -> dict[str, Any]:
-    return gr.update(value=path, interactive=True)

@@ -18,7 +18,7 @@ from app import session as limits
 from app.bases import check_region, region_value, shown_part
 from app.genome import Opened, Records, TrackFolder, named_features, write_tracks
 from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
-from app.job import Job
+from app.job import Job, Wish
 from app.session import Session
 from hnet_core.errors import HNetError, InputError
 
@@ -264,6 +264,7 @@ def on_region_files(session: Session, opened: Opened | None, start: float, end: 
 @told
 def on_region_picture(
     session: Session,
+    wish: Wish,
     done: Analysis | None,
     key: str | None,
     opened: Opened | None,
@@ -276,5 +277,8 @@ def on_region_picture(
     if done is None or not key:
         return gr.skip()
     place = functools.partial(check_region, opened.length, start, end)
-    made = files.make(session, done, key, lambda: region_value(opened, *place(), int(per_row), int(group)))
-    return gr.update(value=made, interactive=True)
+
+    def picture() -> dict[str, Any]:
+        return region_value(opened, *place(), int(per_row), int(group))
+
+    return wish.ready(key, lambda: files.make(session, done, key, picture))

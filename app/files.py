@@ -1,12 +1,12 @@
 """What can be taken away from an analysis: its tables in every format that fits, and the picture as one HTML file."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from analysis.export import write_table
+from analysis.export import open_writer
 from analysis.extract import Analysis
 from analysis.provenance import Provenance, provenance
 from app import view
@@ -65,7 +65,7 @@ def make(session: Session, done: Analysis, key: str, value: Callable[[], dict[st
     if key == PROVENANCE:
         return keep_provenance(session, facts)
     lengths = {each.name: len(each.data) for each in done.sequences}
-    return write(session, _table(done, key), key, facts, lengths)
+    return write(session, [_table(done, key)], key, facts, lengths)
 
 
 def _table(done: Analysis, key: str) -> pd.DataFrame:
@@ -77,17 +77,19 @@ def _table(done: Analysis, key: str) -> pd.DataFrame:
 
 def write(
     session: Session,
-    table: pd.DataFrame,
+    parts: Iterable[pd.DataFrame],
     name: str,
     facts: Provenance | None = None,
     lengths: Mapping[str, int] | None = None,
 ) -> str:
-    """A table in the format of the name's suffix; the path of the file.
+    """The parts of a table in the format of the name's suffix; the path of the file.
 
     facts  go into the file; CSV and bigWig have no place for them, so the list of files has PROVENANCE as well
     """
     path = session.new_file(name)
-    write_table(table, path, facts, lengths)
+    with open_writer(path, facts, lengths) as writer:
+        for part in parts:
+            writer.write(part)
     return str(path)
 
 

@@ -19,7 +19,7 @@ from analysis.json_lines import read_json_lines
 from app import dictionary, files, view
 from app import session as limits
 from app.domain import DOMAINS
-from app.job import Job
+from app.job import Job, Wish
 from app.plots import figures
 from app.session import Session
 from hnet_core.checkpoint import model_folder
@@ -166,13 +166,19 @@ def file_choices(done: Analysis | None) -> tuple[dict[str, Any], dict[str, Any]]
     )
 
 
+def on_wish(wish: Wish, key: str | None) -> dict[str, Any]:
+    """Another file of a list is wanted: what was made for it before is over, and nothing can be saved yet."""
+    wish.key = key or ""
+    return on_end()
+
+
 @told
-def on_file(session: Session, done: Analysis | None, key: str | None):
+def on_file(session: Session, wish: Wish, done: Analysis | None, key: str | None):
     """The file that was picked from the list, ready to be saved."""
     if done is None or not key:
         return gr.skip()
-    made = files.make(session, done, key, lambda: view.text_value(done, done.sequences[0].name))
-    return gr.update(value=made, interactive=True)
+    picture = functools.partial(view.text_value, done, done.sequences[0].name)
+    return wish.ready(key, lambda: files.make(session, done, key, picture))
 
 
 def on_chunk(event: gr.SelectData) -> dict[str, Any]:

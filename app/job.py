@@ -18,6 +18,35 @@ class Stopped(HNetError):
     """The person pressed Stop."""
 
 
+class Wish:
+    """Which file of a list one person wants now, by its key. Kept in a gr.State, one a visitor and list.
+
+    A file that nobody wants any more is not made to its end: picking another one, or none, stops it.
+    """
+
+    def __init__(self) -> None:
+        self.key = ""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Wish":
+        """Gradio copies the first value of a state for every visitor."""
+        return Wish()
+
+    def check(self, key: str) -> None:
+        """Raises Stopped once another file than `key` is wanted."""
+        if self.key != key:
+            raise Stopped("Another file was picked, so this one is not made.")
+
+    def ready(self, key: str, make: Callable[[], str]) -> dict[str, Any]:
+        """The button that saves the file which `make` writes; as it was where another file is wanted by then."""
+        try:
+            self.check(key)
+            path = make()
+            self.check(key)
+        except Stopped:
+            return gr.skip()
+        return gr.update(value=path, interactive=True)
+
+
 class Job:
     """Kept in a gr.State, one a visitor and tab. `stop` ends the work at its next report, a window of bytes away.
 

@@ -7,6 +7,7 @@ from functools import partial
 import gradio as gr
 
 from app import handlers
+from app.job import Wish
 from app.session import Session
 from app.tabs.quiet import QUIET
 from app.viewer import follow
@@ -64,9 +65,13 @@ def other_files(name: str) -> tuple[gr.Dropdown, gr.DownloadButton]:
 
 
 def connect_files(kind: gr.Dropdown, file: gr.DownloadButton, make: Callable, inputs: list) -> None:
-    """Make the file that is picked. Until it is there, nothing can be saved: never the file picked before."""
-    picked = kind.input(handlers.on_end, None, file, queue=False, **QUIET)
-    picked.success(make, inputs, file, show_progress="minimal", api_visibility="private")
+    """Make the file that is picked, and stop making the one before. Until it is there, nothing can be saved.
+
+    make  gets the Wish, then the values of `inputs`
+    """
+    wish = gr.State(Wish())
+    picked = kind.input(handlers.on_wish, [wish, kind], file, queue=False, **QUIET)
+    picked.success(make, [wish, *inputs], file, show_progress="minimal", api_visibility="private")
 
 
 def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:

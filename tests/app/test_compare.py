@@ -1,6 +1,7 @@
 """Comparisons as functions: all models over all records, references, the matrix, groups, where models differ."""
 
 import json
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -12,7 +13,8 @@ from analysis.agreement import compare as pair_of
 from analysis.inputs import Sequence
 from analysis.provenance import file_hash
 from app import agreement, compare, compare_files, references
-from app.job import Job
+from app.handlers import on_wish
+from app.job import Job, Wish
 from hnet_core.errors import InputError
 
 TEXT = "It was the best of times, it was the worst of times. " * 12
@@ -156,7 +158,39 @@ def test_the_widest_disagreement_of_all_models_comes_first(comparison):
 
 
 def save(session, comparison, whole, key, measure="f1", by="depth"):
-    return compare_files.on_file(session, comparison, whole, measure, by, key)["value"]
+    wish = Wish()
+    on_wish(wish, key)
+    return compare_files.on_file(session, wish, comparison, whole, measure, by, key)["value"]
+
+
+def saved_files(session):
+    return [path for path in Path(session._files.name).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("key", ["chunks.csv", "p.parquet", "p.bedgraph"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_picking_another_file_stops_the_one_that_is_made(session, dna, monkeypatch, key, after):
+    wish, named, written = Wish(), compare_files.files.named, []
+
+    def name_and_pick_another(done, table):
+        written.append(done.model.name)
+        if len(written) == after:
+            on_wish(wish, "")
+        return named(done, table)
+
+    monkeypatch.setattr(compare_files.files, "named", name_and_pick_another)
+    before = saved_files(session)
+    on_wish(wish, key if after else "groups.csv")
+    made = compare_files.on_file(session, wish, *dna, "f1", "depth", key)
+    assert made == gr.skip() and len(written) == after < len(dna[0].analyses)
+    assert saved_files(session) == before
+
+
+def test_a_file_that_is_there_too_late_is_not_offered():
+    wish = Wish()
+    on_wish(wish, "a.csv")
+    assert wish.ready("a.csv", lambda: "path") == gr.update(value="path", interactive=True)
+    assert wish.ready("a.csv", lambda: on_wish(wish, "b.csv") and "path") == gr.skip()
 
 
 @pytest.fixture(scope="module")
