@@ -69,7 +69,7 @@ class Training:
         self.optimizer = make_adamw(
             self.model, multipliers, weight_decay=options.weight_decay, betas=options.betas, eps=options.eps
         )
-        self.schedule = WarmupStableDecay(options.warmup, options.decay)
+        self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
         self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
         self.log = TrainingLog(
             out / LOG, recipe.model.n_stages, options.log_steps, board, followed(recipe.domain)

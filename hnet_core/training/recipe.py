@@ -34,6 +34,8 @@ class TrainingOptions:
     """One a stage and one for the innermost network, outermost first; null: the paper's formula."""
     warmup: float = 0.1
     """Share of the training in which the learning rate rises."""
+    warmup_bytes: int = 0
+    """Most bytes of it, so that a long training starts as a short one does; 0: the share alone decides."""
     decay: float = 0.2
     """Share at the end in which it falls."""
     weight_decay: float = 0.1
@@ -81,7 +83,7 @@ class TrainingOptions:
         for name in ("learning_rate", "eps", "clip"):
             _check(name, getattr(self, name), lambda v: v > 0, "above 0")
         _check("alpha", self.alpha, lambda v: min(_each(v), default=0) >= 0, "0 or more each")
-        for name in ("weight_decay", "checkpoint_minutes", "chunk_budget", "explode"):
+        for name in ("warmup_bytes", "weight_decay", "checkpoint_minutes", "chunk_budget", "explode"):
             _check(name, getattr(self, name), lambda v: v >= 0, "0 or more")
         for name in ("warmup", "decay", "reverse_complement"):
             _check(name, getattr(self, name), lambda v: 0 <= v <= 1, "from 0 to 1")
@@ -91,6 +93,11 @@ class TrainingOptions:
         )
         _check("target", self.target, lambda v: all(n > 1 for n in v), "above 1 position a chunk each")
         _check("lr_multipliers", self.lr_multipliers, lambda v: not v or min(v) > 0, "above 0 each")
+
+    @property
+    def warmup_share(self) -> float:
+        """Share of the training in which the learning rate rises, `warmup_bytes` heeded."""
+        return min(self.warmup, self.warmup_bytes / self.bytes) if self.warmup_bytes else self.warmup
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ def test_experiments_of_a_table_differ_in_nothing_but_the_model():
             options.batch_bytes,
             options.row_bytes,
             options.learning_rate,
-            options.warmup,
+            options.warmup_share,
             options.decay,
         )
         key = (member.table, member.data_name)

@@ -12,6 +12,7 @@ from hnet_core.config import ChunkingConfig
 from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.families import read_experiments
 from hnet_core.training.objective import objective
 from hnet_core.training.recipe import Recipe, read_recipe
 from tests.hnet_core.training.recipes import tiny_recipe, write_recipe
@@ -57,11 +58,11 @@ def test_all_are_bundled():
 
 
 MODELS_OF_THE_FAMILIES = {
-    "english_1stage": ((5,), 0.03, 1.6),
-    "english_2stage": ((2.5, 2.5), 0.03, 2.1),
+    "english_1stage": ((5,), 0.01, 1.6),
+    "english_2stage": ((2.5, 2.5), 0.01, 2.0),
     "chinese_1stage": ((6,), 0.03, 1.6),
-    "code_1stage": ((5,), 0.03, 1.6),
-    "code_2stage": ((2.5, 2.5), 0.03, 2.1),
+    "code_1stage": ((5,), 0.01, 1.6),
+    "code_2stage": ((2.5, 2.5), 0.01, 2.0),
     "dna_1stage": ((3,), 0.02, 1.1),
     "dna_2stage": ((3, 3), 0.015, 2.7),
 }
@@ -84,9 +85,11 @@ def test_families_are_the_size_and_aim_at_the_chunks_that_are_said(name):
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_layout_ablations_differ_from_the_1_stage_recipe_in_the_model_alone(name):
-    folder = BUNDLED[0].parent
-    ours, base = (read_recipe(folder / f"{n}.json") for n in (name, "english_1stage"))
+def test_layout_ablations_differ_from_the_one_they_are_set_beside_in_the_model_alone(name):
+    rows = {each.name: each for each in read_experiments()}
+    base = read_recipe(rows["ablation_base"].config, rows["ablation_base"].set)
+    assert base.model.chunking == ChunkingConfig()
+    ours = read_recipe(BUNDLED[0].parent / f"{name}.json", ["valid_every=500000"])
     levels = ours.model.layouts
     assert (*(level[0] for level in levels), *(level[1] for level in levels[-2::-1])) == LAYOUTS[name]
     assert replace(ours.training, target=(5,)) == base.training
@@ -107,6 +110,20 @@ def test_all_learn_from_a_step(name):
     losses.total.backward()
     assert losses.cross_entropy.isfinite() and model.embeddings.weight.grad.abs().sum() > 0
     assert len(losses.ratios) == recipe.model.n_stages
+
+
+@pytest.mark.parametrize(
+    ("settings", "share"),
+    [
+        (["bytes=50000000"], 90_000 / 50_000_000),
+        (["bytes=50000000", "warmup_bytes=0"], 0.03),
+        (["bytes=1000000"], 0.03),
+        (["bytes=3000000"], 0.03),
+    ],
+)
+def test_a_long_training_starts_as_a_short_one_does(settings, share):
+    options = read_recipe(BUNDLED[0].parent / "english_1stage.json", settings).training
+    assert options.warmup_share == pytest.approx(share)
 
 
 def test_survives_json():
@@ -134,6 +151,7 @@ def test_settings_reach_every_part(tmp_path):
         ("target=[1]", "above 1 position a chunk"),
         ("lr_multipliers=[1]", "must have 2 entries"),
         ("warmup=0.9", "warmup + decay=1.1"),
+        ("warmup_bytes=-1", "warmup_bytes=-1 must be 0 or more"),
         ("domain=prose", "domain='prose' must be one of"),
         ('exclude=["chr1"]', "are for domain 'dna'"),
         ("learning_rate", "must be key=value"),
