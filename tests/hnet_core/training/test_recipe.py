@@ -60,7 +60,7 @@ def test_all_are_bundled():
 MODELS_OF_THE_FAMILIES = {
     "english_1stage": ((5,), 0.01, 1.6),
     "english_2stage": ((2.5, 2.5), 0.01, 2.0),
-    "chinese_1stage": ((3.2,), 0.1, 1.6),
+    "chinese_1stage": ((3,), 0.1, 1.6),
     "code_1stage": ((5,), 0.01, 1.6),
     "code_2stage": ((2.5, 2.5), 0.01, 2.0),
     "dna_1stage": ((3,), 0.02, 1.1),
