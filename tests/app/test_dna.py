@@ -9,7 +9,7 @@ import pytest
 
 from app import bases, dna
 from app import session as limits
-from app.job import Job
+from app.job import Job, Wish
 
 FASTA = ">one first\n" + "ACGTTGCA" * 20 + "\n>two\n" + "GGGATTTACA" * 30 + "\n"
 GFF = (
@@ -207,13 +207,17 @@ def test_a_place_before_the_first_run_changes_nothing(opened):
 
 
 def test_picture_holds_the_region_shown_and_tables_the_whole_record(session, opened):
-    place = (opened, 20, 80, 60, 10)
-    picture = dna.on_region_picture(session, opened.analyses[0], "html", *place)["value"]
+    def save(done, key):
+        wish = Wish()
+        wish.key = key
+        return dna.on_region_picture(session, wish, done, key, opened, 20, 80, 60, 10)
+
+    picture = save(opened.analyses[0], "html")["value"]
     with open(picture, encoding="utf-8") as file:
         assert '"origin": 20' in file.read()
-    table = dna.on_region_picture(session, opened.analyses[0], "chunks.parquet", *place)["value"]
+    table = save(opened.analyses[0], "chunks.parquet")["value"]
     assert pd.read_parquet(table)["end"].max() == 300
-    assert dna.on_region_picture(session, None, "html", *place) == gr.skip()
+    assert save(None, "html") == gr.skip()
 
 
 def test_a_wide_region_shows_its_middle_and_its_file_holds_just_that(session, opened, monkeypatch):
