@@ -64,6 +64,12 @@ def test_it_learns(tmp_path):
     )
 
 
+def test_the_rise_of_the_learning_rate_ends_after_its_bytes(tmp_path):
+    training = make(tmp_path, learning_rate=0.01, warmup=0.5, warmup_bytes=1, decay=0.0)
+    training.run(stop_after(training, 3))
+    assert [float(row["lr"]) for row in curve(training)] == [0.01]
+
+
 @pytest.mark.parametrize("step", [7, 12])
 def test_continued_equals_uninterrupted(tmp_path, step):
     whole = make(tmp_path, valid=True)
