@@ -15,7 +15,7 @@ MAMBA_HEAD_DIM = 64
 MAX_BLOCKS = 512
 MAX_LEVELS = 16
 MAX_WIDTH = 32768
-ROUTER_NAMES = ("cosine", "linear", "fixed_stride", "space_like")
+ROUTER_NAMES = ("cosine", "linear", "dense_linear", "fixed_stride", "space_like")
 """What may decide where chunks start; the classes are hnet_core.routing.ROUTERS."""
 _RUN = re.compile(r"([mMtT])(\d+)")
 

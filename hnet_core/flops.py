@@ -122,6 +122,7 @@ ROUTER_FLOPS = {
     # Two projections; three inner products make a cosine.
     "cosine": lambda width: 2 * 2 * width * width + 6 * width,
     "linear": lambda width: 2 * width,
+    "dense_linear": lambda width: 2 * width,
     "fixed_stride": lambda width: 0,
     "space_like": lambda width: 0,
 }

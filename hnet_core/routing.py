@@ -67,6 +67,8 @@ class CosineRouter(nn.Module):
 class LinearRouter(nn.Module):
     """p = sigmoid(w x[t] + b): a head that sees one position, not its difference from the one before it."""
 
+    start_bias = 0.0
+
     def __init__(self, width: int, config: ChunkingConfig) -> None:
         super().__init__()
         self.head = nn.Linear(width, 1)
@@ -80,9 +82,19 @@ class LinearRouter(nn.Module):
 
     @torch.no_grad()
     def init_weights(self, generator: torch.Generator) -> None:
-        """Small weights and no bias: at first every position is about as likely a boundary as not."""
+        """Small weights: at first every position has about the same p, `start_bias` before the sigmoid."""
         nn.init.normal_(self.head.weight, std=HEAD_STD, generator=generator)
-        nn.init.zeros_(self.head.bias)
+        nn.init.constant_(self.head.bias, self.start_bias)
+
+
+class DenseLinearRouter(LinearRouter):
+    """A linear router that begins with nearly every position a chunk of its own, p about 0.88.
+
+    The inner network then sees all positions from the first step, and which of them to give up is learned while the
+    ratio loss presses the rate down. From p = 0.5, what the first steps happen to cut can stay cut for good.
+    """
+
+    start_bias = 2.0
 
 
 class FixedStrideRouter(nn.Module):
@@ -140,6 +152,7 @@ class SpaceLikeRouter(nn.Module):
 ROUTERS = {
     "cosine": CosineRouter,
     "linear": LinearRouter,
+    "dense_linear": DenseLinearRouter,
     "fixed_stride": FixedStrideRouter,
     "space_like": SpaceLikeRouter,
 }
