@@ -20,8 +20,9 @@ CHUNK, SMALL_CHUNK, SHORT_CHUNK = 64, 32, 16
 The small one below compute capability 9.0, whose products keep their factors in registers: 64 positions spill there.
 Float32, whose factors are three parts each, takes the short one.
 """
-COLUMNS, FLOAT_COLUMNS = 64, 32
-"""Columns of x, or of B and C, that a program treats at once; the second in float32, whose products hold more."""
+COLUMNS, FLOAT_COLUMNS, SHARED_FLOAT_COLUMNS = 64, 16, 32
+"""Columns of x, or of B and C, that a program treats at once. Float32, whose products hold more, takes fewer; the third
+is for dB and dC, where fewer than that would spill again."""
 HEADS = 16
 """Heads whose decays a program sums up."""
 PROGRAMS = 1024
@@ -198,9 +199,12 @@ def _carry(limits, size, H, width, ends, logs, state, REVERSE: tl.constexpr, BLO
 def _scan(
     x, x_stride, x_head, b, b_stride, c, c_stride, step_of, log_of, T, d,
     limits, steps, n_rows, size, H, P: tl.constexpr, N: tl.constexpr,
-    carried, state, y, final, CHUNK: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_N: tl.constexpr,
+    carried, state, y, final, CHUNK: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_N: tl.constexpr, PART: tl.constexpr,
 ):  # fmt: skip
-    """y of one segment and BLOCK_P columns of a head, and the state after the row; arguments as in _walk."""
+    """y of one segment and BLOCK_P columns of a head, and the state after the row; arguments as in _walk.
+
+    PART    columns of B and C whose products C . B are summed at once
+    """
     number, h = tl.program_id(0).to(tl.int64), tl.program_id(1)
     row, begin, row_end, start = tile_at(limits, steps, n_rows, size, number)
     stop = tl.minimum(start + size, row_end)
@@ -217,10 +221,19 @@ def _scan(
         length = tl.minimum(stop - at, CHUNK).to(tl.int32)
         step, log, whole = _decay(step_of, log_of, T, h, at, length, CHUNK)
         xs = _rows(x + h * x_head, x_stride, at, length, p, P, CHUNK)
-        bs = _rows(b, b_stride, at, length, n, N, CHUNK)
         cs = _rows(c, c_stride, at, length, n, N, CHUNK)
         value = tl.exp(log)[:, None] * _dot(cs, S.to(cs.dtype)) + D * xs.to(tl.float32)
-        weight = _dot(cs, tl.trans(bs)) * _reach(log, CHUNK) * step[None, :]
+        if PART < BLOCK_N:
+            scores = tl.zeros((CHUNK, CHUNK), tl.float32)
+            for part in tl.static_range(0, N, PART):
+                m = part + tl.arange(0, PART)
+                some = _rows(c, c_stride, at, length, m, N, CHUNK)
+                scores = _dot(some, tl.trans(_rows(b, b_stride, at, length, m, N, CHUNK)), scores)
+            bs = _rows(b, b_stride, at, length, n, N, CHUNK)
+        else:
+            bs = _rows(b, b_stride, at, length, n, N, CHUNK)
+            scores = _dot(cs, tl.trans(bs))
+        weight = scores * _reach(log, CHUNK) * step[None, :]
         value = _dot(weight.to(xs.dtype), xs, value)
         _store_rows(y + h * P, H * P, at, length, p, P, value, CHUNK)
         weight_of_x = (tl.exp(whole - log) * step)[:, None]
@@ -346,7 +359,8 @@ class SSD(torch.autograd.Function):
         N = B.shape[1]
         kind = torch.float32 if state is None else state.dtype
         final = torch.empty(rows[2], H, P, N, dtype=kind, device=x.device)
-        sizes = sizes | {"BLOCK_P": _columns(x, sizes["BLOCK_P"])}
+        part = _columns(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
+        sizes = sizes | {"BLOCK_P": _columns(x, sizes["BLOCK_P"]), "PART": part}
         grid = n_tiles(len(x), rows[2], size), H, triton.cdiv(P, sizes["BLOCK_P"])
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), step, log, T, D
         launch(_scan, grid, *inputs, *rows, size, H, P, N, carried, state, y, final, **sizes)
@@ -373,10 +387,11 @@ class SSD(torch.autograd.Function):
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), dy, *dy.stride()[:2], step, log, T
         last = *rows, H, P, N, before, after
         own = dt, dt.stride(0), dt_bias, A, D
-        sizes = sizes | {"BLOCK_N": _columns(x, sizes["BLOCK_N"])}
-        launch(_gradients, (chunks, H), *inputs, *own, *last, dx, ddt, sums, **sizes)
-        grid = chunks, triton.cdiv(N, sizes["BLOCK_N"])
-        launch(_shared_gradients, grid, *inputs, *last, db, dc, **sizes)
+        columns = {"BLOCK_N": _columns(x, sizes["BLOCK_N"])}
+        launch(_gradients, (chunks, H), *inputs, *own, *last, dx, ddt, sums, **sizes | columns)
+        columns = {"BLOCK_N": _columns(x, sizes["BLOCK_N"], SHARED_FLOAT_COLUMNS)}
+        grid = chunks, triton.cdiv(N, columns["BLOCK_N"])
+        launch(_shared_gradients, grid, *inputs, *last, db, dc, **sizes | columns)
         dA, dD, dbias = sums.sum(0).unbind(1)
         return dx, ddt, dA.to(A.dtype), db, dc, dD.to(D.dtype), dbias.to(dt_bias.dtype), None, dstate
 
@@ -391,12 +406,14 @@ def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     blocks = {name: max(16, triton.next_power_of_2(width)) for name, width in blocks.items()}
     if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
         raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
-    return size, {"CHUNK": chunk, **blocks, "num_warps": 8}
+    # Loads that run ahead of their products take registers, which float32 has none left of.
+    ahead = {"num_stages": 1} if x.dtype == torch.float32 else {}
+    return size, {"CHUNK": chunk, **blocks, "num_warps": 8, **ahead}
 
 
-def _columns(x: Tensor, width: int) -> int:
+def _columns(x: Tensor, width: int, of_float: int = FLOAT_COLUMNS) -> int:
     """How many of `width` columns a program treats at once, x being what it reads."""
-    return min(width, FLOAT_COLUMNS if x.dtype == torch.float32 else COLUMNS)
+    return min(width, of_float if x.dtype == torch.float32 else COLUMNS)
 
 
 def _chunk(x: Tensor) -> int:

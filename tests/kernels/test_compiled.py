@@ -33,9 +33,10 @@ def launched(root) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 @pytest.mark.parametrize("target", ["80", "90"])
-def test_every_kernel_compiles_and_none_spills_in_bfloat16(root, target):
-    done = run_compiled(root, "--target", target, "--dtype", "bfloat16")
+def test_every_kernel_compiles_and_none_spills(root, target, dtype):
+    done = run_compiled(root, "--target", target, "--dtype", dtype)
     assert done.returncode in (0, 1), done.stderr
     table = [re.split(r" *\| *", line.strip("| ")) for line in done.stdout.splitlines()[2:]]
     assert {row[0] for row in table} == launched(root)
