@@ -1,4 +1,5 @@
-/* Two buttons under every Plotly figure: save it as SVG or PNG, made in the browser, with where it comes from inside. */
+/* Two buttons under every Plotly figure: save it as SVG or PNG, made in the browser, with where it comes from inside.
+   A new figure comes with a new element; Plotly keeps the old one, and all that was drawn in it, until it is told. */
 (() => {
   "use strict";
   const KEY = "hnet_chunks";
@@ -19,8 +20,19 @@
     hnet.saveBlob(blob, `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${format}`);
   };
 
+  const plots = new Set();
+
+  const forget = () => {
+    for (const plot of plots) {
+      if (plot.isConnected) continue;
+      window.Plotly.purge(plot);
+      plots.delete(plot);
+    }
+  };
+
   const equip = () => {
     for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+      plots.add(plot);
       const around = plot.parentElement;
       if (!plot.layout || around.querySelector(":scope > .save-figure")) continue;
       const bar = document.createElement("div");
@@ -40,6 +52,6 @@
 
   let waiting = 0;
   new MutationObserver(() => {
-    if (!waiting) waiting = setTimeout(() => { waiting = 0; equip(); }, 400);
+    if (!waiting) waiting = setTimeout(() => { waiting = 0; forget(); equip(); }, 400);
   }).observe(document, { childList: true, subtree: true });
 })();

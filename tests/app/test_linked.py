@@ -59,6 +59,20 @@ def test_plots_table_and_text_are_linked(page, session):
     )
 
 
+
+def test_figures_of_earlier_runs_are_forgotten(page):
+    """A person who leaves the page open all day draws hundreds of them: each is a few hundred elements."""
+    memory, nodes = page.context.new_cdp_session(page), []
+    for n in range(4):
+        paste(page, f"{n}{TEXT}", loads=n + 1)
+        for plot in range(4):
+            page.wait_for_function(DRAWN, arg=plot)
+        page.wait_for_timeout(1000)  # old figures are looked for at most every 0.4 s
+        memory.send("HeapProfiler.collectGarbage")
+        nodes.append(memory.send("Memory.getDOMCounters")["nodes"])
+    assert max(nodes[2:]) < 1.25 * nodes[1], nodes
+
+
 def test_an_address_leads_to_model_sample_place_and_threshold(page, server):
     page.goto(f"{server.rstrip('/')}/?tab=explore&model=english_b&sample=python&at=120&threshold=0.4,")
     wait_loaded(page, "explore")
