@@ -14,21 +14,10 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.packed.cuda import INTERPRETED, launch, n_tiles, search, tile_at, unit_stride
+from kernels.ssd.tiles import SHARED_FLOAT_COLUMNS, columns_at_once, sizes_of
 
-CHUNK, SMALL_CHUNK, SHORT_CHUNK = 64, 32, 16
-"""Positions treated at once by matrix products; the short one where rows are not longer than that, as in generation.
-The small one below compute capability 9.0, whose products keep their factors in registers: 64 positions spill there.
-Float32, whose factors are three parts each, takes the short one.
-"""
-COLUMNS, FLOAT_COLUMNS, SHARED_FLOAT_COLUMNS = 64, 16, 32
-"""Columns of x, or of B and C, that a program treats at once. Float32, whose products hold more, takes fewer; the third
-is for dB and dC, where fewer than that would spill again."""
 HEADS = 16
 """Heads whose decays a program sums up."""
-PROGRAMS = 1024
-"""Segments times heads that keep a large GPU busy: segments are as long as that allows."""
-SEGMENTS = (256, 4096)
-"""Fewest and most positions of a segment."""
 
 
 @triton.jit
@@ -347,7 +336,7 @@ class SSD(torch.autograd.Function):
         x, dt, B, C = (unit_stride(value) for value in (x, dt, B, C))
         A, D, dt_bias = (value.contiguous() for value in (A, D, dt_bias))
         state, rows = None if state is None else state.contiguous(), search(cu_seqlens)
-        size, sizes = _sizes(x, B, rows[2])
+        size, sizes = sizes_of(x, B, rows[2])
         T, H, P = x.shape
         step, log = (torch.empty(H, T, device=x.device) for _ in range(2))
         grid = n_tiles(T, rows[2], sizes["CHUNK"]), triton.cdiv(H, HEADS)
@@ -359,8 +348,8 @@ class SSD(torch.autograd.Function):
         N = B.shape[1]
         kind = torch.float32 if state is None else state.dtype
         final = torch.empty(rows[2], H, P, N, dtype=kind, device=x.device)
-        part = _columns(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
-        sizes = sizes | {"BLOCK_P": _columns(x, sizes["BLOCK_P"]), "PART": part}
+        part = columns_at_once(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
+        sizes = sizes | {"BLOCK_P": columns_at_once(x, sizes["BLOCK_P"]), "PART": part}
         grid = n_tiles(len(x), rows[2], size), H, triton.cdiv(P, sizes["BLOCK_P"])
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), step, log, T, D
         launch(_scan, grid, *inputs, *rows, size, H, P, N, carried, state, y, final, **sizes)
@@ -372,7 +361,7 @@ class SSD(torch.autograd.Function):
     def backward(ctx, dy, dfinal):
         x, dt, A, B, C, D, dt_bias, limits, state, carried, step, log = ctx.saved_tensors
         rows, (T, H, P), N, device = (limits, *ctx.rows), x.shape, B.shape[1], x.device
-        size, sizes = _sizes(x, B, rows[2])
+        size, sizes = sizes_of(x, B, rows[2])
         dy = x.new_zeros(1, H, P).expand(T, H, P) if dy is None else unit_stride(dy)
         dfinal = None if dfinal is None else dfinal.contiguous()
         read = x, *x.stride()[:2], B, B.stride(0), step, log, T
@@ -387,42 +376,13 @@ class SSD(torch.autograd.Function):
         inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), dy, *dy.stride()[:2], step, log, T
         last = *rows, H, P, N, before, after
         own = dt, dt.stride(0), dt_bias, A, D
-        columns = {"BLOCK_N": _columns(x, sizes["BLOCK_N"])}
+        columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"])}
         launch(_gradients, (chunks, H), *inputs, *own, *last, dx, ddt, sums, **sizes | columns)
-        columns = {"BLOCK_N": _columns(x, sizes["BLOCK_N"], SHARED_FLOAT_COLUMNS)}
+        columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"], SHARED_FLOAT_COLUMNS)}
         grid = chunks, triton.cdiv(N, columns["BLOCK_N"])
         launch(_shared_gradients, grid, *inputs, *last, db, dc, **sizes | columns)
         dA, dD, dbias = sums.sum(0).unbind(1)
         return dx, ddt, dA.to(A.dtype), db, dc, dD.to(D.dtype), dbias.to(dt_bias.dtype), None, dstate
-
-
-def _sizes(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
-    """Positions of a segment, and the constants of the kernels."""
-    T, H, P = x.shape
-    chunk = _chunk(x) if SHORT_CHUNK * n_rows < T else SHORT_CHUNK
-    low, high = SEGMENTS
-    size = min(high, max(low, triton.next_power_of_2(T * H // PROGRAMS + 1)))
-    blocks = {"BLOCK_P": P, "BLOCK_N": B.shape[1]}
-    blocks = {name: max(16, triton.next_power_of_2(width)) for name, width in blocks.items()}
-    if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
-        raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
-    # Loads that run ahead of their products take registers, which float32 has none left of.
-    ahead = {"num_stages": 1} if x.dtype == torch.float32 else {}
-    return size, {"CHUNK": chunk, **blocks, "num_warps": 8, **ahead}
-
-
-def _columns(x: Tensor, width: int, of_float: int = FLOAT_COLUMNS) -> int:
-    """How many of `width` columns a program treats at once, x being what it reads."""
-    return min(width, of_float if x.dtype == torch.float32 else COLUMNS)
-
-
-def _chunk(x: Tensor) -> int:
-    """Positions of a chunk of x on its device; in the interpreter registers do not matter."""
-    if x.device.type == "cpu":
-        return CHUNK
-    if x.dtype == torch.float32:
-        return SHORT_CHUNK
-    return CHUNK if torch.cuda.get_device_capability(x.device) >= (9, 0) else SMALL_CHUNK
 
 
 def _empty_states(n: int, H: int, x: Tensor, B: Tensor, dtype: torch.dtype) -> Tensor:

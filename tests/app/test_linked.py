@@ -59,7 +59,6 @@ def test_plots_table_and_text_are_linked(page, session):
     )
 
 
-
 def test_figures_of_earlier_runs_are_forgotten(page):
     """A person who leaves the page open all day draws hundreds of them: each is a few hundred elements."""
     memory, nodes = page.context.new_cdp_session(page), []

@@ -110,15 +110,15 @@ def test_interpreted_kernel_is_as_exact_as_torch(place, lengths, widths, monkeyp
 @pytest.mark.parametrize("place", TRITON)
 def test_a_row_in_segments_and_a_short_one_beside_it(place, monkeypatch):
     """What long rows take: every segment on its own, states carried from one to the next."""
-    monkeypatch.setattr(import_module("kernels.ssd.cuda"), "SEGMENTS", (64, 64))
+    monkeypatch.setattr(import_module("kernels.ssd.tiles"), "SEGMENTS", (64, 64))
     with nan_filled_allocations(monkeypatch):
         judge(place, example((200, 0, 5), (1, 16, 16)))
 
 
 @pytest.mark.parametrize("place", INTERPRETER)
 def test_chunks_as_short_as_older_gpus_take(place, monkeypatch):
-    cuda = import_module("kernels.ssd.cuda")
-    monkeypatch.setattr(cuda, "CHUNK", cuda.SMALL_CHUNK)
+    tiles = import_module("kernels.ssd.tiles")
+    monkeypatch.setattr(tiles, "CHUNK", tiles.SMALL_CHUNK)
     judge(place, example((70, 0, 5), (1, 16, 16)))
 
 
