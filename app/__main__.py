@@ -30,15 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = launch_options(users(args.auth), _mcp(args.mcp))
         session = Session(args.models, args.device, args.runs)
-        page = build(session)
-        if args.check:
-            session.model(session.model_for("english"))
-            print(
-                f"ready: {len(session.choices())} models, {len(session.samples())} samples, device {session.device}"
-            )
-            return 0
-        threading.Thread(target=session.warm_up, daemon=True).start()
-        with _private_uploads():
+        with _private_files():
+            page = build(session)
+            if args.check:
+                return _check(session)
+            threading.Thread(target=session.warm_up, daemon=True).start()
             _, url, _ = page.launch(
                 server_name=args.host, server_port=args.port, prevent_thread_lock=True, **options
             )
@@ -49,6 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     except (HNetError, OSError) as err:
         print(f"error: {err}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _check(session: Session) -> int:
+    session.model(session.model_for("english"))
+    print(f"ready: {len(session.choices())} models, {len(session.samples())} samples, device {session.device}")
     return 0
 
 
@@ -87,9 +89,13 @@ def _mcp(asked: bool) -> bool:
     return asked
 
 
-def _private_uploads() -> tempfile.TemporaryDirectory:
-    """A folder that only this user can read, and that goes when the app ends; Gradio's own is shared by a machine."""
-    folder = tempfile.TemporaryDirectory(prefix="hnet-uploads-")
+def _private_files() -> tempfile.TemporaryDirectory:
+    """A folder for what people bring and take away, which only this user can read, and which goes when the app ends.
+
+    Gradio's own is shared by the machine. Each component notes the folder when it is built, and a file from any other
+    is refused, so this comes before the page.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="hnet-files-")
     os.environ["GRADIO_TEMP_DIR"] = folder.name
     return folder
 

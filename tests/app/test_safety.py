@@ -37,7 +37,7 @@ def test_only_igv_js_is_served_of_what_lies_on_the_disk(server, path):
 
 def test_uploads_lie_in_a_folder_of_this_run_that_goes_with_it(monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "elsewhere")
-    with program._private_uploads() as folder:
+    with program._private_files() as folder:
         assert os.environ["GRADIO_TEMP_DIR"] == folder
         assert Path(folder).stat().st_mode & 0o077 == 0
         (Path(folder) / "x").write_text("x", encoding="utf-8")
