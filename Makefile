@@ -25,7 +25,7 @@ app: setup
 	@$(BIN)/python -m app $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+	@$(BIN)/python -m pytest -m "not gpu" -n auto --maxprocesses 8 --dist loadfile --durations 25 $(ARGS)
 
 gpu: setup
 	@$(BIN)/python -m pytest -m gpu $(ARGS)

@@ -50,7 +50,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check(session: Session) -> int:
     session.model(session.model_for("english"))
-    print(f"ready: {len(session.choices())} models, {len(session.samples())} samples, device {session.device}")
+    print(
+        f"ready: {len(session.choices())} models, {len(session.samples())} samples, device {session.device}"
+    )
     return 0
 
 

@@ -55,7 +55,13 @@ def has_cuda() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Triton runs in its interpreter, unless a run is for the GPU alone; to be said before Triton is loaded."""
+    """What is read when a library is loaded: before any is.
+
+    Triton runs in its interpreter, unless a run is for the GPU alone. Of several test processes each takes one
+    thread: there are as many as cores.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     if config.option.markexpr != "gpu":
         os.environ.setdefault("TRITON_INTERPRET", "1")
 

@@ -1,10 +1,15 @@
 """The command line as a user meets it: exit codes, one clear line, nothing half-written."""
 
+import contextlib
+import io
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from hnet_core.commands import run
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = "assets/samples/english_hound.txt"
@@ -31,10 +36,27 @@ HELP = {
 """Command -> what its help must name."""
 
 
-def call(*args: object, limit: int = 120) -> subprocess.CompletedProcess[str]:
+PROCESSES = {"app", "analysis", "hnet_core.training", "hnet_core.verify"}
+"""Commands whose help and whose refusal are also seen from outside, in a process of their own."""
+
+
+def process(*args: object, limit: int = 120) -> subprocess.CompletedProcess[str]:
     """`python -m ARGS` in the clone, as a user would type it."""
     command = [sys.executable, "-m", *map(str, args)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit)
+
+
+def call(command: str, *args: object) -> subprocess.CompletedProcess[str]:
+    """The same without a new interpreter, which takes seconds to import torch: what `python -m COMMAND` calls."""
+    is_folder = (ROOT / command.replace(".", "/")).is_dir()
+    module = f"{command}.__main__" if is_folder else command
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.chdir(ROOT):
+        try:
+            code = run(import_module(module).main, [*map(str, args)])
+        except SystemExit as end:  # argparse
+            code = end.code
+    return subprocess.CompletedProcess([command, *args], code or 0, out.getvalue(), err.getvalue())
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *names: str) -> None:
@@ -63,8 +85,17 @@ def test_unknown_option_is_refused(command):
     assert_refused(call(*command.split(), "--no-such-option"))
 
 
+@pytest.mark.parametrize("command", sorted(PROCESSES))
+def test_a_process_of_its_own_ends_the_same_way(command):
+    for option in ("--help", "--no-such-option"):
+        inside, outside = call(command, option), process(command, option)
+        assert outside.returncode == inside.returncode
+        assert outside.stdout.split() == inside.stdout.split()
+        assert outside.stderr.split() == inside.stderr.split()
+
+
 def test_app_check_passes():
-    done = call("app", "--check")
+    done = process("app", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
@@ -80,7 +111,7 @@ def model_names() -> list[str]:
 
 def test_boundaries_writes_a_table(tmp_path):
     out = tmp_path / "table.csv"
-    done = call("analysis", "boundaries", SAMPLE, "--model", model_names()[0], "--out", out)
+    done = process("analysis", "boundaries", SAMPLE, "--model", model_names()[0], "--out", out)
     assert done.returncode == 0, done.stderr
     header, *rows = out.read_text(encoding="utf-8").splitlines()
     assert {"stage", "start", "end", "n_bytes", "prob"} <= set(header.split(","))
