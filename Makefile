@@ -1,6 +1,7 @@
 # make app    set up where needed, start the app
 # make test   set up where needed, run all tests that need no GPU
 # make gpu    the tests that need a CUDA device
+# make device MINUTES=10 OUT=FOLDER DATA=FOLDER  prove and measure the kernels on a CUDA device, train with what time is left
 # make bench  measure speed and memory, write docs/speed.md
 # make models FAMILY=english|chinese|code|dna|all DATA=FOLDER [BYTES=...] [JOBS=...] [DEVICE=auto|cpu|cuda]
 #             train, measure and bundle a family of models; a second call goes on where the first one stopped
@@ -18,7 +19,7 @@ PIP_FLAGS := --disable-pip-version-check --no-input $(if $(CI),--progress-bar of
 # Usable: the right version, and able to make a virtual environment (Debian splits that off).
 USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
 
-.PHONY: app test gpu bench models results findings setup
+.PHONY: app test gpu device bench models results findings setup
 .DEFAULT_GOAL := app
 
 app: setup
@@ -29,6 +30,9 @@ test: setup
 
 gpu: setup
 	@$(BIN)/python -m pytest -m gpu $(ARGS)
+
+device: setup
+	@$(BIN)/python -m hnet_core.lab.device --minutes "$(MINUTES)" --out "$(OUT)" --data "$(DATA)" $(ARGS)
 
 bench: setup
 	@for script in tests/bench/bench_*.py; do PYTHONPATH=. $(BIN)/python "$$script" $(ARGS) || exit 1; done
