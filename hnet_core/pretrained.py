@@ -53,7 +53,8 @@ class HNet:
         return load_whole(self.folder, self.device).model.set_dtype(self.dtype)
 
     @cached_property
-    def _boundary_model(self) -> BoundaryModel:
+    def boundary_model(self) -> BoundaryModel:
+        """Encoders and routers alone, as `analysis` takes them."""
         whole = self.__dict__.get("module")
         if whole is not None:
             return BoundaryModel(whole, self.info)
@@ -66,7 +67,7 @@ class HNet:
 
         Inputs of any length, in constant memory. progress(bytes done, bytes in all) is called now and then.
         """
-        return self._boundary_model.boundaries(_bytes(text), progress=progress)
+        return self.boundary_model.boundaries(_bytes(text), progress=progress)
 
     def chunks(self, text: str | bytes, stage: int = 0) -> list[bytes]:
         """The input, cut where that stage cuts it; joined they are the input again."""
