@@ -34,6 +34,8 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 done, 1 the work failed, 2 the call or its input was wrong."""
     argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv:
+        argv = ["--help"]
     args = _parser(argv[0] if argv else "").parse_args(argv)
     keep_free_memory()
     try:

@@ -25,6 +25,8 @@ HELP = {
     "analysis dictionary": "--model --out --overlap --growth",
     "analysis stability": "--model --out --edits --reach --curve",
     "analysis account": "--model --out --context",
+    "hnet_core": "training evaluate generate convert verify flops results lab.device",
+    "hnet_core.lab.device": "--minutes --out --data --rehearse",
     "hnet_core.training": "--config --data --out --seed --bytes --device --resume --set",
     "hnet_core.training.train_families": "--data --only --bytes --jobs --device --runs --out --measure",
     "hnet_core.results": "--runs --models --docs",
@@ -92,6 +94,20 @@ def test_a_process_of_its_own_ends_the_same_way(command):
         assert outside.returncode == inside.returncode
         assert outside.stdout.split() == inside.stdout.split()
         assert outside.stderr.split() == inside.stderr.split()
+
+
+@pytest.mark.parametrize("command", ["hnet_core", "analysis"])
+def test_alone_it_lists_its_commands(command):
+    done = call(command)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in HELP[command].split())
+
+
+def test_every_command_that_is_listed_is_there():
+    from hnet_core.__main__ import COMMANDS
+
+    for name in COMMANDS:
+        assert call(f"hnet_core.{name}", "--help").returncode == 0
 
 
 def test_app_check_passes():
