@@ -197,5 +197,7 @@ def test_the_command_itself(root):
         [*run, "boundaries", "--help"], cwd=root, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0 and "--table" in done.stdout and " torch\n" not in done.stderr
-    done = subprocess.run([*run[:1], *run[3:]], cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*run[:1], *run[3:], "boundaries"], cwd=root, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
