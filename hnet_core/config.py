@@ -15,8 +15,10 @@ MAMBA_HEAD_DIM = 64
 MAX_BLOCKS = 512
 MAX_LEVELS = 16
 MAX_WIDTH = 32768
-ROUTER_NAMES = ("cosine", "linear", "dense_linear", "fixed_stride", "space_like")
+ROUTER_NAMES = ("cosine", "cosine_random", "linear", "dense_linear", "fixed_stride", "space_like")
 """What may decide where chunks start; the classes are hnet_core.routing.ROUTERS."""
+UNTRAINED_ROUTERS = ("fixed_stride", "space_like")
+"""Those that follow a rule and have no weights."""
 _RUN = re.compile(r"([mMtT])(\d+)")
 
 

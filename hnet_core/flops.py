@@ -121,6 +121,7 @@ MIXER_FLOPS = {"m": mamba_flops, "t": attention_flops}
 ROUTER_FLOPS = {
     # Two projections; three inner products make a cosine.
     "cosine": lambda width: 2 * 2 * width * width + 6 * width,
+    "cosine_random": lambda width: 2 * 2 * width * width + 6 * width,
     "linear": lambda width: 2 * width,
     "dense_linear": lambda width: 2 * width,
     "fixed_stride": lambda width: 0,

@@ -64,6 +64,20 @@ class CosineRouter(nn.Module):
         nn.init.eye_(self.k_proj_layer.weight)
 
 
+class RandomCosineRouter(CosineRouter):
+    """A cosine router with random projections at first, so that p is about a half everywhere.
+
+    From the identity, neighbouring encoder outputs begin alike and few positions are kept; from here, about half are.
+    """
+
+    @torch.no_grad()
+    def init_weights(self, generator: torch.Generator) -> None:
+        """Standard deviation 1 / sqrt(D): projections keep the length of what they project."""
+        for projection in (self.q_proj_layer, self.k_proj_layer):
+            std = projection.weight.shape[1] ** -0.5
+            nn.init.normal_(projection.weight, std=std, generator=generator)
+
+
 class LinearRouter(nn.Module):
     """p = sigmoid(w x[t] + b): a head that sees one position, not its difference from the one before it."""
 
@@ -130,17 +144,12 @@ class SpaceLikeRouter(nn.Module):
         self, x: Tensor, rows: Rows, state: SpaceLikeState | None = None
     ) -> tuple[Tensor, SpaceLikeState | None]:
         """x (T, D) -> prob (T,), 0 or 1; rows must know the bytes (`ids`)"""
-        here = is_space_like(rows.ids)
-        starts, filled = rows.cu_seqlens[:-1], rows.lengths > 0
-        # The byte before each row's first; a row that is empty has no place to write to, so it writes past the end.
-        before = torch.cat((here.new_zeros(1), here))
-        last = here.new_zeros(rows.n_rows) if state is None else state.last
-        before[torch.where(filled, starts, len(here))] = last
-        prob = ((here & ~before[: len(here)]) | rows.opens).to(x.dtype)
+        prob = space_like_starts(rows, state.last if state else None).to(x.dtype)
         if state is None:
             return prob, None
+        here = is_space_like(rows.ids)
         ends = torch.cat((here, here.new_zeros(1)))[rows.cu_seqlens[1:] - 1]
-        return prob, SpaceLikeState(torch.where(filled, ends, last))
+        return prob, SpaceLikeState(torch.where(rows.lengths > 0, ends, state.last))
 
     def new_state(self, n_rows: int, device: torch.device) -> SpaceLikeState:
         return SpaceLikeState(torch.zeros(n_rows, dtype=torch.bool, device=device))
@@ -151,12 +160,24 @@ class SpaceLikeRouter(nn.Module):
 
 ROUTERS = {
     "cosine": CosineRouter,
+    "cosine_random": RandomCosineRouter,
     "linear": LinearRouter,
     "dense_linear": DenseLinearRouter,
     "fixed_stride": FixedStrideRouter,
     "space_like": SpaceLikeRouter,
 }
 """Name of a router in the configuration -> its class. A new router is one more entry, here and in ROUTER_NAMES."""
+
+
+def space_like_starts(rows: Rows, last: Tensor | None = None) -> Tensor:
+    """(T,) bool: where SpaceLikeRouter starts a chunk. last (R,) bool: the byte before each row is space-like."""
+    here = is_space_like(rows.ids)
+    starts, filled = rows.cu_seqlens[:-1], rows.lengths > 0
+    # The byte before each row's first; a row that is empty has no place to write to, so it writes past the end.
+    before = torch.cat((here.new_zeros(1), here))
+    last = here.new_zeros(rows.n_rows) if last is None else last
+    before[torch.where(filled, starts, len(here))] = last
+    return (here & ~before[: len(here)]) | rows.opens
 
 
 def is_space_like(ids: Tensor) -> Tensor:

@@ -15,12 +15,13 @@ from torch.distributed.tensor import DTensor
 from hnet_core.errors import CheckpointError
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.distributed import laid_as, whole
+from hnet_core.training.optim import Together
 
 FILE = "checkpoint.safetensors"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step", "momentum")
 
 
-def tensors_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def tensors_of(model: nn.Module, optimizer: torch.optim.Optimizer | Together) -> dict[str, Tensor]:
     """Weights, optimizer moments and random state, on the CPU and whole: a sharded model is gathered here, which all
     its processes must take part in."""
     tensors = {f"model/{name}": _saved(p) for name, p in model.named_parameters()}
@@ -72,7 +73,7 @@ def read_progress(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: is not a checkpoint of a training, or is damaged ({err})") from err
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer | Together) -> None:
     """Put weights, optimizer moments and random state back into a model and optimizer built from the same recipe."""
     parameters = dict(model.named_parameters())
     try:

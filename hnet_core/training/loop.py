@@ -23,7 +23,7 @@ from hnet_core.training.divergence import DivergedError, DivergenceGuard
 from hnet_core.training.documents import Document
 from hnet_core.training.landmarks import CodingPart, followed
 from hnet_core.training.log import Board, TrainingLog, bits
-from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate
+from hnet_core.training.optim import make_optimizer, set_learning_rate
 from hnet_core.training.packing import Position, RowStream
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
@@ -65,10 +65,7 @@ class Training:
         if options.compile:
             compile_gates(self.model, group.device)
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
-        multipliers = options.lr_multipliers or lr_multipliers(recipe.model, options.target)
-        self.optimizer = make_adamw(
-            self.model, multipliers, weight_decay=options.weight_decay, betas=options.betas, eps=options.eps
-        )
+        self.optimizer = make_optimizer(self.model, recipe.model, options)
         self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
         self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
         self.log = TrainingLog(
@@ -161,7 +158,7 @@ class Training:
         options = self.recipe.training
         data = self.stream.next_step(options.micro_bytes)
         packs, ids_per_byte = self.tokenizer.rows(data.packs)
-        figures = self.gradient(packs)
+        figures = self.gradient(packs, self.bytes_seen)
         norm = self._clip(figures)
         lr = options.learning_rate * self.schedule((self.bytes_seen + data.n_bytes) / options.bytes)
         set_learning_rate(self.optimizer, lr)

@@ -1,4 +1,4 @@
-"""AdamW with the parameter groups an H-Net needs: no decay where it only hurts, a learning rate a stage."""
+"""Optimizers with the parameter groups an H-Net needs: no decay where it only hurts, a learning rate a stage."""
 
 from collections.abc import Iterable, Sequence
 from math import prod, sqrt
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from hnet_core.config import HNetConfig
+from hnet_core.training.muon import Muon, block_matrices
+from hnet_core.training.options import TrainingOptions
 
 GPT_BYTES = 4.6
 """Bytes a token of the GPT-2 tokenizer: the reference point of the paper's learning-rate formula."""
@@ -75,7 +77,62 @@ def make_adamw(
     return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, fused=True)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give each group `lr` times its stage's multiplier."""
+class Together:
+    """Two optimizers of one model, used as one. They share their state, parameter -> its moments."""
+
+    def __init__(self, adamw: torch.optim.AdamW, muon: Muon) -> None:
+        muon.state = adamw.state
+        self._parts, self.state = (adamw, muon), adamw.state
+        self.param_groups = [*adamw.param_groups, *muon.param_groups]
+
+    def step(self) -> None:
+        for part in self._parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for part in self._parts:
+            part.zero_grad(set_to_none)
+
+
+def make_muon(
+    model: nn.Module,
+    multipliers: Sequence[float],
+    *,
+    rate: float,
+    weight_decay: float,
+    betas: tuple[float, float],
+    eps: float,
+) -> Together:
+    """Muon over the matrices of blocks, fused AdamW over the rest (embedding, head, norms, routers, vectors,
+    convolutions, residual projections).
+
+    rate  of Muon over that of AdamW. No stage multiplies it: an orthogonal update moves outputs alike at every width.
+    """
+    matrices = block_matrices(model)
+    rest = [(name, p) for name, p in model.named_parameters() if p not in matrices]
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    by_stage: dict[int, dict] = {}
+    for parameter, rows in matrices.items():
+        stage = stage_of(names[parameter], len(multipliers) - 1)
+        empty = {"params": [], "names": [], "rows": [], "stage": stage, "lr_scale": rate}
+        group = by_stage.setdefault(stage, {**empty, "weight_decay": weight_decay})
+        for key, value in (("params", parameter), ("names", names[parameter]), ("rows", rows)):
+            group[key].append(value)
+    groups = parameter_groups(rest, multipliers, weight_decay)
+    adamw = torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, fused=True)
+    return Together(adamw, Muon([by_stage[stage] for stage in sorted(by_stage)]))
+
+
+def make_optimizer(model: nn.Module, config: HNetConfig, options: TrainingOptions):
+    """The optimizer that the options name, for `model` of this configuration."""
+    multipliers = options.lr_multipliers or lr_multipliers(config, options.target)
+    settings = {"weight_decay": options.weight_decay, "betas": options.betas, "eps": options.eps}
+    if options.optimizer == "adamw":
+        return make_adamw(model, multipliers, **settings)
+    return make_muon(model, multipliers, rate=options.muon_learning_rate / options.learning_rate, **settings)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer | Together, lr: float) -> None:
+    """Give each group `lr` times its multiplier."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group["lr_scale"]

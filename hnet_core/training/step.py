@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from hnet_core.model import HNetOutput
+from hnet_core.training.aims import Aims
 from hnet_core.training.budget import ChunkBudget, OverBudgetError, inner_positions, split
 from hnet_core.training.distributed import Processes, SpreadModel
 from hnet_core.training.objective import objective
+from hnet_core.training.options import TrainingOptions
 from hnet_core.training.packing import PackedRows
-from hnet_core.training.recipe import TrainingOptions
 from hnet_core.training.totals import StepTotals
 from kernels.linear import precision
 
@@ -21,7 +22,7 @@ from kernels.linear import precision
 class StepFigures:
     """Losses of a step over all its positions, in nats, and how each stage cut them.
 
-    ratios, positions, boundaries  one a stage, outermost first
+    ratios (rate losses), positions, boundaries  one a stage, outermost first
     """
 
     loss: float
@@ -44,11 +45,15 @@ class StepGradient:
         self._model, self._options, self._group = model, options, group
         self._budget = ChunkBudget(model.model, options.chunk_budget)
         # A forward that stops half way in one process would leave the others waiting for its part of the exchange.
+        self._aims = Aims.of(options)
         self._looks_ahead = bool(options.chunk_budget) and group.count > 1
 
-    def __call__(self, packs: Sequence[PackedRows]) -> StepFigures:
-        """packs  of this process. One host synchronisation beside those of the forwards (and of the processes)."""
-        output = None
+    def __call__(self, packs: Sequence[PackedRows], n_bytes: int = 0) -> StepFigures:
+        """One host synchronisation beside those of the forwards (and of the processes).
+
+        packs  of this process     n_bytes  that the training has seen before: where its schedules stand
+        """
+        output, self._aims = None, Aims.of(self._options, n_bytes)
         if self._group.largest(len(packs)) == 1 and not self._looks_ahead:
             output = self._attempt(packs[0])
         if output is not None:
@@ -92,11 +97,8 @@ class StepGradient:
     def _backward(
         self, pack: PackedRows, output: HNetOutput, totals: StepTotals, weight: float = 1.0
     ) -> Tensor:
-        """(2 + S,) float64: total, cross entropy and ratio losses that this pack adds to the step."""
-        options = self._options
-        losses = objective(
-            output, *self._tensors(pack), target=options.target, alpha=options.alpha, totals=totals
-        )
+        """(2 + S,) float64: total, cross entropy and rate losses that this pack adds to the step."""
+        losses = objective(output, *self._tensors(pack), self._aims, totals)
         # Gradients are averaged over the processes, and their sum is wanted.
         (losses.total * (weight * self._group.count)).backward()
         parts = torch.stack([losses.total, losses.cross_entropy, *losses.ratios])
@@ -135,13 +137,13 @@ class StepGradient:
 
 
 def _figures(loss: float, cross_entropy: float, *rest: float) -> StepFigures:
-    """rest: S ratio losses, then the counts of StepTotals"""
-    n_stages = (len(rest) - 1) // 3
+    """rest: S rate losses, then the counts of StepTotals"""
+    n_stages = (len(rest) - 1) // 4
     ratios, counts = rest[:n_stages], rest[n_stages + 1 :]
     return StepFigures(
         loss,
         cross_entropy,
         tuple(ratios),
-        tuple(int(n) for n in counts[::2]),
-        tuple(int(n) for n in counts[1::2]),
+        tuple(int(n) for n in counts[::3]),
+        tuple(int(n) for n in counts[1::3]),
     )

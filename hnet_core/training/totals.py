@@ -13,12 +13,13 @@ from hnet_core.routing import StageBoundaries
 class StepTotals:
     """Counts of one pack, or of all packs of a step.
 
-    counts (1 + 2 S,) float64: predicted positions, then for each of S stages its positions and its boundaries
+    counts (1 + 3 S,) float64: predicted positions, then for each of S stages its positions, its boundaries, and the sum
+           of their p (no gradient)
 
     The losses of a step are defined over all of its positions, so its gradient does not depend on how it is cut into
     packs and processes. The ratio loss is not linear in its positions, but it is once the share F of boundaries is
     known, and F takes no gradient (arXiv 2507.07955, eq. 10): with F of the whole step, a pack adds its positions'
-    share of the loss.
+    share of the loss. A loss of the mean p is linearised at the mean of the whole step in the same way.
     """
 
     counts: Tensor
@@ -29,6 +30,7 @@ class StepTotals:
         counts = [n_predicted.double()]
         for stage in stages:
             counts += [counts[0].new_full((), len(stage.is_boundary)), stage.is_boundary.sum().double()]
+            counts.append(stage.prob.detach().double().sum())
         return cls(torch.stack(counts))
 
     @classmethod
@@ -42,9 +44,14 @@ class StepTotals:
     @property
     def positions(self) -> Tensor:
         """(S,) positions that each stage sees"""
-        return self.counts[1::2]
+        return self.counts[1::3]
 
     @property
     def boundaries(self) -> Tensor:
         """(S,) boundaries among them"""
-        return self.counts[2::2]
+        return self.counts[2::3]
+
+    @property
+    def probability(self) -> Tensor:
+        """(S,) sums of p over them"""
+        return self.counts[3::3]

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from hnet_core.checkpoint import load_model
 from hnet_core.flops import flops_per_byte
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.aims import Aims
 from hnet_core.training.objective import objective
 from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate
 from hnet_core.training.recipe import Recipe, read_recipe
@@ -89,7 +90,7 @@ class Trained:
         options, start = self.recipe.training, time.perf_counter()
         with precision(options.matmul_precision):
             output = self.model(self.ids, cu_seqlens=self.cu_seqlens)
-        losses = objective(output, self.ids, self.cu_seqlens, target=options.target, alpha=options.alpha)
+        losses = objective(output, self.ids, self.cu_seqlens, Aims.of(options))
         losses.total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.clip)
         self.optimizer.step()

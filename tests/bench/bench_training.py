@@ -15,6 +15,7 @@ from speed_page import machine, table, write_section
 
 from hnet_core.config import HNetConfig
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.aims import Aims
 from hnet_core.training.objective import objective
 from hnet_core.training.optim import make_adamw, set_learning_rate
 from kernels import backend
@@ -43,7 +44,7 @@ def step(model: HNetForCausalLM, optimizer: torch.optim.Optimizer, data: bytes, 
     ids = torch.frombuffer(bytearray(data[: rows * ROW_BYTES]), dtype=torch.uint8).long()
     cu_seqlens = torch.arange(rows + 1) * ROW_BYTES
     output = model(ids, cu_seqlens=cu_seqlens)
-    objective(output, ids, cu_seqlens, target=[TARGET], alpha=0.03).total.backward()
+    objective(output, ids, cu_seqlens, Aims(target=(TARGET,), weight=(0.03,))).total.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()

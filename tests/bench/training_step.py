@@ -23,6 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 from hnet_core.config import HNetConfig
 from hnet_core.flops import flops_per_byte
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.aims import Aims
 from hnet_core.training.objective import objective
 from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate
 from kernels.bench.timing import WARM_UP, clock
@@ -69,13 +70,14 @@ class Step:
         data = bytearray(sample("english", n_rows * self.length))
         self.ids = torch.frombuffer(data, dtype=torch.uint8).long().to(device)
         self.cu_seqlens = torch.arange(n_rows + 1, device=device) * self.length
-        self.target, self.rates = target, []
+        self.aims = Aims(target=tuple(target), weight=(0.03,) * config.n_stages)
+        self.rates = []
 
     def __call__(self) -> list[torch.Tensor]:
         """Returns the share of boundaries of each stage, on the device: nothing here waits for it."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
             output = self.model(self.ids, cu_seqlens=self.cu_seqlens)
-        losses = objective(output, self.ids, self.cu_seqlens, target=self.target, alpha=0.03)
+        losses = objective(output, self.ids, self.cu_seqlens, self.aims)
         losses.total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()

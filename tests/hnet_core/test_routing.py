@@ -74,9 +74,10 @@ def test_linear_router_is_a_sigmoid_of_each_position():
 
 
 @pytest.mark.parametrize(
-    ("router", "prob", "low", "high"), [("linear", 0.5, 0.1, 0.9), ("dense_linear", 0.88, 0.99, 1)]
+    ("router", "prob", "low", "high"),
+    [("cosine_random", 0.5, 0.3, 0.7), ("linear", 0.5, 0.1, 0.9), ("dense_linear", 0.88, 0.99, 1)],
 )
-def test_a_dense_router_begins_with_nearly_every_position_a_chunk(router, prob, low, high):
+def test_what_share_of_positions_a_router_keeps_at_first(router, prob, low, high):
     recipe = read_recipe(RECIPES / "english_1stage.json", [f"model.chunking.router={router}"])
     model = HNetForCausalLM(recipe.model).init_weights(seed=0)
     text = (b"It is a truth universally acknowledged, " * 8)[:300]

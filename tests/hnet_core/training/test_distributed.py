@@ -49,6 +49,9 @@ def trained(tmp_path_factory, root) -> Path:
     valid = ["--valid", str(folder / "text.jsonl"), "--set", "valid_every=1200", "chunk_budget=64"]
     assert main(arguments(folder, "one-step", "--bytes", "1")) == 0
     calls = [arguments(folder, how, "--parallel", how, *valid) for how in ("ddp", "fsdp")]
+    muon = ["--set", "optimizer=muon", "muon_learning_rate=0.01"]
+    assert main(arguments(folder, "one-muon", *muon)) == 0
+    calls += [arguments(folder, f"{how}-muon", "--parallel", how, *muon) for how in ("ddp", "fsdp")]
     calls += [arguments(folder, f"{how}-step", "--parallel", how, "--bytes", "1") for how in ("ddp", "fsdp")]
     (folder / "calls.json").write_text(json.dumps(calls))
     run_two(root, folder / "calls.json")
@@ -99,6 +102,16 @@ def test_two_processes_train_as_one(trained, how):
             torch.testing.assert_close(two[name], tensor, rtol=1e-2, atol=2e-4, msg=name)
     model = load_file(trained / how / "model" / "model.safetensors")
     assert all(torch.equal(tensor, two[f"model/{name}"]) for name, tensor in model.items())
+
+
+@pytest.mark.parametrize("how", ["ddp", "fsdp"])
+def test_two_processes_train_as_one_with_muon(trained, how):
+    one, two = (load_file(trained / f"{name}-muon" / FILE) for name in ("one", how))
+    assert {name: t.shape for name, t in one.items()} == {name: t.shape for name, t in two.items()}
+    assert any(name.startswith("momentum/") for name in one)
+    for name, tensor in one.items():
+        if name.startswith("model/"):
+            torch.testing.assert_close(two[name], tensor, rtol=1e-2, atol=5e-4, msg=name)
 
 
 def test_a_sharded_checkpoint_continues_in_one_process(trained):

@@ -12,6 +12,7 @@ from hnet_core.config import ChunkingConfig
 from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.aims import Aims
 from hnet_core.training.families import read_experiments
 from hnet_core.training.objective import objective
 from hnet_core.training.recipe import Recipe, read_recipe
@@ -104,9 +105,7 @@ def test_all_learn_from_a_step(name):
         torch.tensor(encode(b"the cat sat on it").tolist()),
     )
     limits = torch.tensor([0, len(ids)])
-    losses = objective(
-        model(ids, cu_seqlens=limits), ids, limits, target=recipe.training.target, alpha=recipe.training.alpha
-    )
+    losses = objective(model(ids, cu_seqlens=limits), ids, limits, Aims.of(recipe.training))
     losses.total.backward()
     assert losses.cross_entropy.isfinite() and model.embeddings.weight.grad.abs().sum() > 0
     assert len(losses.ratios) == recipe.model.n_stages

@@ -9,8 +9,8 @@ import torch
 from hnet_core.encoding import BOS, EOS
 from hnet_core.training.budget import OverBudgetError, inner_positions, split
 from hnet_core.training.distributed import Processes, SpreadModel
+from hnet_core.training.options import TrainingOptions
 from hnet_core.training.packing import PackedRows
-from hnet_core.training.recipe import TrainingOptions
 from hnet_core.training.step import StepFigures, StepGradient
 from kernels import backend
 from tests.tiny import random_bytes, tiny_model
@@ -61,6 +61,22 @@ def test_packs_give_the_gradient_of_the_whole_step(whole, cuts):
     """So no document bleeds into the next one: alone, each gives its share of what all give together."""
     packs = [rows().rows(low, high) for low, high in pairwise(cuts)]
     assert_same_step(gradient_of(packs), whole)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rate_loss": "hinge", "low": (9.0, 1.2), "high": (0.0, 1.3), "beta": 50.0},
+        {"cab": 3.0},
+        {"prior_bytes": 1000},
+    ],
+    ids=["hinge", "alignment", "prior"],
+)
+def test_packs_give_the_gradient_of_the_whole_step_by_every_loss(whole, options):
+    packs = [rows().rows(low, high) for low, high in pairwise((0, 1, 4, 6))]
+    want = gradient_of([rows()], **options)
+    assert abs(want[0].loss / whole[0].loss - 1) > 1e-3, "the loss adds nothing"
+    assert_same_step(gradient_of(packs, **options), want)
 
 
 def test_what_the_budget_splits_has_the_same_gradient(whole):
