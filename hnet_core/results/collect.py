@@ -23,7 +23,7 @@ def collect(members: Iterable[Member], runs: Path, out: Path) -> list[str]:
     found = []
     for member in members:
         run = runs / member.run
-        if is_current(run / EVALUATION, run):
+        if is_current(run / EVALUATION, run, member.data.tests):
             out.mkdir(parents=True, exist_ok=True)
             write_json(out / f"{member.name}.json", figures(member, run))
             found.append(member.name)

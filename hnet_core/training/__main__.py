@@ -197,7 +197,9 @@ def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     dna = recipe.domain == "dna"
     if not args.valid:
         return {}
-    documents = list(read_documents(args.valid, recipe.domain, include=args.valid_include))
+    documents = list(
+        read_documents(args.valid, recipe.domain, include=args.valid_include, documents=args.valid_documents)
+    )
     valid = middle_parts(documents, recipe.training.valid_bytes)
     genes = read_coding_parts(args.valid_annotation) if args.valid_annotation else {}
     return {"valid": valid, "annotation": genes if dna else None}
@@ -259,6 +261,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--valid", nargs="+", help="data to score now and then")
     parser.add_argument(
         "--valid-include", nargs="*", default=[], help="FASTA records or NAME:START-END of --valid"
+    )
+    parser.add_argument(
+        "--valid-documents",
+        choices=("even", "odd"),
+        default="",
+        help="every second document of --valid alone",
     )
     parser.add_argument("--valid-annotation", help="GFF3 of --valid: boundaries by codon position")
     return parser

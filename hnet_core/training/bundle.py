@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from hnet_core.checkpoint import INFO, WEIGHTS, LoadedModel, load_model, model_n
 from hnet_core.convert import convert
 from hnet_core.errors import HNetError
 from hnet_core.evaluate import DEFAULT_CONTEXT, Evaluation, evaluate, robustness, score
-from hnet_core.training.documents import middle_parts, read_documents
 from hnet_core.training.families import HeldOut, Member
 from hnet_core.training.goals import codon_phase_p, goal
 from hnet_core.training.landmarks import read_coding_parts
@@ -44,24 +43,24 @@ class Measured:
         figures = {"name": self.test.name, "data": Path(self.test.data).name, **asdict(self.result)}
         if self.test.include:
             figures["include"] = list(self.test.include)
+        if self.test.documents:
+            figures["documents"] = self.test.documents
         if self.p_codons is not None:
             figures["p_codons"] = self.p_codons
         return figures | ({"robustness": self.robustness} if self.robustness else {})
 
 
 def measure(
-    folder: Path, member: Member, root: Path, *, device: str = "cpu", robust: bool = False
+    folder: Path, held_out: Sequence[HeldOut], root: Path, *, device: str = "cpu", robust: bool = False
 ) -> list[Measured]:
-    """Score the model in `folder` on its member's tests. robust: and on the text with its characters disturbed."""
+    """Score the model in `folder` on data below `root`. robust: and on the text with its characters disturbed."""
     loaded = load_model(folder, device=device, tokens=True)
-    return [_measure(loaded, test, root, robust) for test in member.data.tests]
+    return [_measure(loaded, test, root, robust) for test in held_out]
 
 
 def _measure(loaded: LoadedModel, test: HeldOut, root: Path, robust: bool) -> Measured:
     domain = loaded.info["domain"]
-    documents = list(read_documents([root / test.data], domain, include=test.include))
-    if test.limit:
-        documents = middle_parts(documents, test.limit)
+    documents = test.read(root, domain)
     how = {
         "context": loaded.info.get("row_bytes", DEFAULT_CONTEXT),
         "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
@@ -91,12 +90,13 @@ def save_evaluation(run: Path, found: list[Measured]) -> None:
     write_json(run / EVALUATION, content)
 
 
-def is_current(path: Path, run: Path) -> bool:
-    """Whether a model.json or an evaluation.json with held-out figures is of the training as it stands."""
+def is_current(path: Path, run: Path, held_out: Sequence[HeldOut]) -> bool:
+    """Whether a model.json or an evaluation.json has figures of these data, and of the training as it stands."""
     if not path.is_file():
         return False
     held, now = json.loads(path.read_text(encoding="utf-8")), read_info(run / "model")
-    return "tests" in held and all(held.get(key) == now.get(key) for key in SAME)
+    tests = [test["name"] for test in held.get("tests", ())]
+    return tests == [each.name for each in held_out] and all(held.get(key) == now.get(key) for key in SAME)
 
 
 def bundle(member: Member, run: Path, root: Path, out: Path, *, device: str = "cpu") -> dict[str, Any]:
@@ -110,7 +110,7 @@ def bundle(member: Member, run: Path, root: Path, out: Path, *, device: str = "c
     try:
         whole, kept = staged / "whole", staged / member.name
         convert(str(run / "model"), None, whole, dtype=torch.bfloat16, name=member.name)
-        found = measure(whole, member, root, device=device)
+        found = measure(whole, member.data.tests, root, device=device)
         info = read_info(whole)
         write_json(whole / INFO, {**info, "title": member.title, **figures(found, info["domain"])})
         only = member.weights == "boundary"
@@ -130,7 +130,8 @@ def refresh(member: Member, root: Path, out: Path, *, device: str = "cpu") -> di
     folder = out / member.name
     info = read_info(folder)
     write_json(
-        folder / INFO, {**info, **figures(measure(folder, member, root, device=device), info["domain"])}
+        folder / INFO,
+        {**info, **figures(measure(folder, member.data.tests, root, device=device), info["domain"])},
     )
     return read_info(folder)
 
@@ -141,6 +142,7 @@ def figures(found: list[Measured], domain: str) -> dict[str, Any]:
     tests = [
         {"name": m.test.name, "data": Path(m.test.data).name, "n_bytes": m.result.n_bytes}
         | ({"include": list(m.test.include)} if m.test.include else {})
+        | ({"documents": m.test.documents} if m.test.documents else {})
         | {key: value for key, value in m.result.info(domain).items() if key not in ("learned", "note")}
         | ({"p_codons": m.p_codons} if m.p_codons is not None else {})
         for m in found

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,8 @@ from hnet_core.training.regions import RegionFilter
 DOMAINS = ("text", "english", "chinese", "code", "dna")
 FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn")
 JSONL_SUFFIXES = (".jsonl", ".ndjson")
+EVERY_SECOND = {"even": 0, "odd": 1}
+"""Which documents of a file are read, counted from 0: halves of the same kinds of text, with no document in both."""
 LONGEST_N_RUN = 100
 """Longer runs of N are gaps of an assembly: they are left out, and the sequence around them is two documents."""
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
@@ -45,19 +48,31 @@ class Document:
 
 
 def read_documents(
-    paths: Sequence[str | Path], domain: str, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    paths: Sequence[str | Path],
+    domain: str,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    documents: str = "",
 ) -> Iterator[Document]:
     """Every document of the files and directories in `paths`, in a fixed order.
 
     domain            "dna" reads FASTA; the others read .jsonl ("text" of each line) and plain UTF-8 text
     include, exclude  DNA only: record names (wildcards allowed) or NAME:START-END, 1-based and closed
+    documents         text only: every second document of each file, a name in EVERY_SECOND; empty: all
     raises InputError for a path that is missing, empty or not what the domain needs
     """
+    if documents and (documents not in EVERY_SECOND or domain == "dna"):
+        raise InputError(
+            f"documents={documents!r}: must be one of {', '.join(EVERY_SECOND)}, for data that is no DNA (whose parts "
+            "are chosen by record or region)"
+        )
+    first, step = (EVERY_SECOND[documents], 2) if documents else (0, 1)
     chosen = RegionFilter(include, exclude)
     n_documents = 0
     for path in _files(paths, domain):
         reader = _read_fasta(path, chosen) if domain == "dna" else _read_text(path)
-        for document in reader:
+        for document in islice(reader, first, None, step):
             n_documents += 1
             yield document
     chosen.check_all_used()

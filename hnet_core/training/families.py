@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_core.errors import ConfigError, InputError
+from hnet_core.training.documents import Document, middle_parts, read_documents
 
 HERE = Path(__file__).resolve().parent
 FAMILIES, EXPERIMENTS, RECIPES = HERE / "families.json", HERE / "experiments.json", HERE / "recipes"
@@ -25,23 +26,33 @@ class HeldOut:
     """DNA: GFF3 of the sequence."""
     limit: int | None = None
     """About this many bytes, the middle of every document; None: all."""
+    documents: str = ""
+    """Text: every second document, "even" or "odd", counted from 0; empty: all."""
+
+    def read(self, root: Path, domain: str) -> list[Document]:
+        """Its documents, cut to `limit`, of the data folder `root`."""
+        found = list(
+            read_documents([root / self.data], domain, include=self.include, documents=self.documents)
+        )
+        return middle_parts(found, self.limit) if self.limit else found
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """What a member is trained on, scored with meanwhile, and tested with. Paths are below the data folder."""
+    """What a member is trained on, what recipes are chosen by, and what is reported. Paths are below the data folder.
+
+    valid  validation data: the first is scored while training, and all of them by sweeps; no test holds any of it
+    """
 
     train: tuple[str, ...]
-    valid: tuple[str, ...]
+    valid: tuple[HeldOut, ...]
     tests: tuple[HeldOut, ...]
     """The first one's figures are the model's figures."""
-    valid_include: tuple[str, ...] = ()
-    valid_annotation: str | None = None
 
     def check(self, root: Path) -> None:
         """Raise InputError naming the first file that is not below `root`."""
-        held_out = [path for test in self.tests for path in (test.data, test.annotation)]
-        for path in (*self.train, *self.valid, self.valid_annotation, *held_out):
+        held_out = [path for each in (*self.valid, *self.tests) for path in (each.data, each.annotation)]
+        for path in (*self.train, *held_out):
             if path and not (root / path).is_file():
                 raise InputError(
                     f"{root / path}: there is no such file; the data folder must hold what {FAMILIES.name} names"
@@ -85,14 +96,16 @@ class Member:
 
     def arguments(self, root: Path, runs: Path) -> list[str]:
         """Of `python -m hnet_core.training`, for data below `root`; a training that has begun goes on."""
-        data = self.data
+        data, valid = self.data, self.data.valid[0]
         call = ["--config", str(self.config), "--out", str(runs / self.run), "--resume"]
         call += ["--data", *(str(root / path) for path in data.train)]
-        call += ["--valid", *(str(root / path) for path in data.valid)]
-        if data.valid_include:
-            call += ["--valid-include", *data.valid_include]
-        if data.valid_annotation:
-            call += ["--valid-annotation", str(root / data.valid_annotation)]
+        call += ["--valid", str(root / valid.data)]
+        if valid.documents:
+            call += ["--valid-documents", valid.documents]
+        if valid.include:
+            call += ["--valid-include", *valid.include]
+        if valid.annotation:
+            call += ["--valid-annotation", str(root / valid.annotation)]
         call += ["--seed", str(self.seed), "--data-seed", str(self.data_seed)]
         if self.bytes is not None:
             call += ["--bytes", str(self.bytes)]
@@ -152,8 +165,10 @@ def _data_sets(raw: Mapping[str, dict[str, Any]]) -> dict[str, DataSet]:
     for name, entry in raw.items():
         values = {**raw.get(entry.get("like", ""), {}), **entry}
         values.pop("like", None)
-        tests = tuple(HeldOut(**_tuples(test)) for test in values.pop("tests"))
-        sets[name] = DataSet(**_tuples(values), tests=tests)
+        held_out = {
+            key: tuple(HeldOut(**_tuples(each)) for each in values.pop(key)) for key in ("valid", "tests")
+        }
+        sets[name] = DataSet(**_tuples(values), **held_out)
     return sets
 
 

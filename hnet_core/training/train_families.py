@@ -129,12 +129,14 @@ def keep(member: Member, places: Places) -> str:
     folder = places.runs / member.run
     try:
         if member.weights == "none":
-            if not is_current(folder / EVALUATION, folder):
+            if not is_current(folder / EVALUATION, folder, member.data.tests):
                 robust = member.table == "equal_flops" and not member.data.tests[0].annotation
-                found = measure(folder / "model", member, places.data, device=_device(places), robust=robust)
+                found = measure(
+                    folder / "model", member.data.tests, places.data, device=_device(places), robust=robust
+                )
                 save_evaluation(folder, found)
                 print(f"{member.name}: {found[0].result.bits_per_byte:.4f} bits per byte", flush=True)
-        elif not is_current(places.out / member.name / INFO, folder):
+        elif not is_current(places.out / member.name / INFO, folder, member.data.tests):
             info = bundle(member, folder, places.data, places.out, device=_device(places))
             print(f"{member.name}: {describe(info)}", flush=True)
     except HNetError as err:

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
         member = Member(name="a", title="H-Net, 1 stage", data=data, **facts)
         call = ["--config", str(member.config), "--data", str(text), "--valid", str(text), "--device", "cpu"]
         assert train([*call, "--out", str(folder / "runs" / "a")]) == 0
-        save_evaluation(folder / "runs" / "a", measure(folder / "runs" / "a" / "model", member, folder))
+        save_evaluation(folder / "runs" / "a", measure(folder / "runs" / "a" / "model", data.tests, folder))
         patch.setattr("hnet_core.results.__main__.read_experiments", lambda: (member,))
         assert main(arguments(folder)) == 0
         yield folder

@@ -34,7 +34,7 @@ def member(trained, monkeypatch):
     monkeypatch.setattr(families, "RECIPES", trained)
     data = DataSet(
         train=("text.jsonl",),
-        valid=("text.jsonl",),
+        valid=(HeldOut(name="before", data="text.jsonl"),),
         tests=(HeldOut(name="rest", data="text.jsonl", limit=700),),
     )
     return Member(name="tiny-1", title="Tiny", recipe="recipe", data=data, data_name="x", run="run")
@@ -71,20 +71,22 @@ def test_a_bundle_is_current_until_its_training_goes_on(trained, member, tmp_pat
     bundle(member, trained / "run", trained, tmp_path)
     path, run = tmp_path / "tiny-1" / "model.json", tmp_path / "run"
     shutil.copytree(trained / "run", run)
-    assert is_current(path, run) and not is_current(tmp_path / "none.json", run)
+    assert is_current(path, run, member.data.tests)
+    assert not is_current(tmp_path / "none.json", run, member.data.tests)
+    assert not is_current(path, run, member.data.valid), "figures of other data"
     info = json.loads((run / "model" / "model.json").read_text())
     (run / "model" / "model.json").write_text(json.dumps(info | {"bytes_seen": info["bytes_seen"] + 1}))
-    assert not is_current(path, run)
+    assert not is_current(path, run, member.data.tests)
 
 
 def test_evaluation_beside_the_run(trained, member, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(trained / "run", run)
-    found = measure(run / "model", member, trained, robust=True)
+    found = measure(run / "model", member.data.tests, trained, robust=True)
     save_evaluation(run, found)
     written = json.loads((run / "evaluation.json").read_text())
     assert written["bytes_seen"] == read_info(run / "model")["bytes_seen"] and is_current(
-        run / "evaluation.json", run
+        run / "evaluation.json", run, member.data.tests
     )
     (test,) = written["tests"]
     assert test["bits_per_byte"] == found[0].result.bits_per_byte

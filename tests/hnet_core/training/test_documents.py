@@ -94,3 +94,23 @@ def test_unknown_record_is_refused_with_the_nearest(tmp_path):
         read(tmp_path / "a.fa", domain="dna", include=["NC_001.2"])
     with pytest.raises(InputError, match="1 <= START <= END"):
         read(tmp_path / "a.fa", domain="dna", include=["x:9-3"])
+
+
+def test_halves_have_no_document_in_common_and_leave_none_out(tmp_path):
+    for name, n in (("a.jsonl", 5), ("b.jsonl", 2)):
+        lines = [json.dumps({"text": f"{name} {i}"}) for i in range(n)]
+        (tmp_path / name).write_text("\n".join(lines))
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    even, odd, every = (
+        [d.data.tobytes().decode() for d in read_documents(paths, "english", documents=half)]
+        for half in ("even", "odd", "")
+    )
+    assert even == ["a.jsonl 0", "a.jsonl 2", "a.jsonl 4", "b.jsonl 0"]
+    assert odd == ["a.jsonl 1", "a.jsonl 3", "b.jsonl 1"] and sorted(even + odd) == every
+
+
+@pytest.mark.parametrize(("domain", "half"), [("english", "third"), ("dna", "even")])
+def test_a_half_that_is_none_is_refused(tmp_path, domain, half):
+    (tmp_path / "a.fa").write_text(">a\nACGT\n")
+    with pytest.raises(InputError, match="must be one of even, odd, for data that is no DNA"):
+        list(read_documents([tmp_path / "a.fa"], domain, documents=half))

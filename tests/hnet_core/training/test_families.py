@@ -8,8 +8,9 @@ import pytest
 from hnet_core.errors import ConfigError, InputError
 from hnet_core.training import families
 from hnet_core.training.__main__ import _parser
-from hnet_core.training.families import choose, read_experiments, read_families, run_folder
+from hnet_core.training.families import HeldOut, choose, read_experiments, read_families, run_folder
 from hnet_core.training.recipe import read_recipe
+from hnet_core.training.regions import RegionFilter
 
 PROMISED = {
     "english": {
@@ -57,6 +58,53 @@ def test_every_member_is_a_call_of_the_training(member, tmp_path):
     # Nothing is scored, while training or after it, that was trained on.
     held_out = {member.data.tests[0].data} if recipe.domain == "dna" else {t.data for t in member.data.tests}
     assert not held_out & set(member.data.train)
+
+
+def overlap(a: HeldOut, b: HeldOut) -> bool:
+    """Whether two choices of data may have a byte in common, by file, half of the documents, record and region."""
+    if a.data != b.data or {a.documents, b.documents} == {"even", "odd"}:
+        return False
+    if not a.include or not b.include:
+        return True
+    regions = [
+        [RegionFilter([entry]).regions(entry.split(":")[0], 10**9) for entry in each.include]
+        for each in (a, b)
+    ]
+    names = [[entry.split(":")[0] for entry in each.include] for each in (a, b)]
+    return any(
+        name == other and low < high_other and low_other < high
+        for name, ((low, high),) in zip(names[0], regions[0], strict=True)
+        for other, ((low_other, high_other),) in zip(names[1], regions[1], strict=True)
+    )
+
+
+def test_no_test_holds_validation_data():
+    sets = {m.data_name: m.data for m in EVERY}
+    assert {"english", "chinese", "python", "code", "microbes", "dna"} <= set(sets)
+    for name, data in sets.items():
+        assert data.valid and data.tests, name
+        for valid in data.valid:
+            assert not any(overlap(valid, test) for test in data.tests), (name, valid.name)
+            assert overlap(valid, valid), "the test sees no overlap"
+
+
+def test_what_may_overlap_is_seen():
+    whole, even, odd = (HeldOut(name="x", data="a", documents=d) for d in ("", "even", "odd"))
+    assert overlap(whole, even) and overlap(even, even) and not overlap(even, odd)
+    one, two, three = (HeldOut(name="x", data="a", include=(r,)) for r in ("c:1-10", "c:10-20", "c:11-20"))
+    assert (
+        overlap(one, two)
+        and not overlap(one, three)
+        and overlap(HeldOut(name="x", data="a", include=("c",)), three)
+    )
+
+
+def test_validation_sequence_is_in_no_training():
+    for member in choose("dna"):
+        excluded = read_recipe(member.config, member.set).training.exclude
+        for valid in member.data.valid:
+            trained_on = valid.data in member.data.train
+            assert not trained_on or all(entry.split(":")[0] in excluded for entry in valid.include)
 
 
 def test_runs_are_not_shared():

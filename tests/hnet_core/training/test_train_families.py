@@ -21,7 +21,9 @@ def small(tmp_path, monkeypatch):
     write_text(tmp_path)
     write_recipe(tmp_path, checkpoint_minutes=0, bytes=1500)
     tests = [{"name": "rest", "data": "text.jsonl"}]
-    data = {"x": {"train": ["text.jsonl"], "valid": ["text.jsonl"], "tests": tests}}
+    data = {
+        "x": {"train": ["text.jsonl"], "valid": [{"name": "before", "data": "text.jsonl"}], "tests": tests}
+    }
     common = {"recipe": "recipe", "data": "x"}
     members = [{"name": f"tiny-seed{s}", "title": f"Tiny {s}", "seed": s, **common} for s in (0, 1)]
     experiment = {"name": "small", "title": "Small", "weights": "none", "table": "ablations", **common}
