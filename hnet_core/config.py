@@ -59,6 +59,9 @@ class ChunkingConfig:
     """Positions a chunk of the router fixed_stride, which alone takes it."""
     smoothing: bool = True
     """False: every position gets its own chunk's output as it is, without the running average."""
+    early_smoothing: bool = False
+    """True: what the inner network gets of a position is the running average x[t] = p h[t] + (1 - p) x[t-1] of the
+    encoder's outputs h, taken before chunks are selected (after arXiv 2601.22805). For routers that learn."""
     straight_through: bool = True
     """False: outputs are multiplied by the confidence itself, not by 1 with the gradient of the confidence."""
 
@@ -68,9 +71,13 @@ class ChunkingConfig:
             raise ConfigError(
                 f"chunking.router={self.router!r} must be one of {', '.join(ROUTER_NAMES)}; did you mean {near!r}?"
             )
-        for name in ("smoothing", "straight_through"):
+        for name in ("smoothing", "early_smoothing", "straight_through"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"chunking.{name}={getattr(self, name)!r} must be true or false")
+        if self.early_smoothing and self.router in UNTRAINED_ROUTERS:
+            raise ConfigError(
+                f"chunking.early_smoothing is for routers that learn, not {self.router!r}, whose p is 0 or 1; remove it"
+            )
         if self.router == "fixed_stride":
             _check_size("chunking.stride", self.stride, low=2)
         elif self.stride is not None:

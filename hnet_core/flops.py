@@ -78,6 +78,7 @@ def flops_per_byte(
         router = ROUTER_FLOPS[config.chunking.router](width)
         # Around the inner network: the projected residual of each position, the running average of each chunk.
         around = 2 * width * width + (3 * width * kept if config.chunking.smoothing else 0)
+        around += 3 * width if config.chunking.early_smoothing else 0
         rows.append((stage, "encoder", density, density * costs[0]))
         rows.append((stage, "router", density, density * router))
         rows.append((stage, "decoder", density, density * (costs[1] + around)))

@@ -13,9 +13,10 @@ from hnet_core.projection import Projection
 from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
-from hnet_core.state import StageState, advance, zeros
+from hnet_core.state import SmoothedState, StageState, advance, zeros
 from kernels.chunking import keep
 from kernels.routing import THRESHOLD
+from kernels.smoothing import smoothing
 
 INIT_STD = 0.02
 
@@ -82,11 +83,9 @@ class RoutedStage(Stage):
     def encode(self, x: Tensor, rows: Rows, state: StageState | None = None):
         """Encoder and router only: what the boundaries of this stage depend on.
 
-        x (T, D_outer) -> encoded (T, D), prob (T,), is_boundary (T,) bool, encoder and router states
+        x (T, D_outer) -> what is selected from (T, D), prob (T,), is_boundary (T,) bool, encoder and router states
         """
-        # The encoder is called, not stepped through: hooks on it (verification, sharding) must see it run.
-        layers = state.encoder if state else None
-        encoded, layers = self.encoder(widen(x, self.pad_dimension), rows, layers)
+        encoded, layers = self._encoded(x, rows, state)
         return self._route(encoded, layers, rows, state)
 
     def encode_steps(self, x: Tensor, rows: Rows, state: StageState | None = None):
@@ -95,16 +94,30 @@ class RoutedStage(Stage):
         encoded, layers = yield from self.encoder.steps(widen(x, self.pad_dimension), rows, layers)
         return self._route(encoded, layers, rows, state)
 
+    def _encoded(self, x: Tensor, rows: Rows, state: StageState | None):
+        # The encoder is called, not stepped through: hooks on it (verification, sharding) must see it run.
+        return self.encoder(widen(x, self.pad_dimension), rows, state.encoder if state else None)
+
     def _route(self, encoded: Tensor, layers: list | None, rows: Rows, state: StageState | None):
-        prob, router = self.routing_module(encoded, rows, state.router if state else None)
-        return encoded, prob, prob > THRESHOLD, layers, router
+        router = state.router if state else None
+        if not self.chunking.early_smoothing:
+            prob, router = self.routing_module(encoded, rows, router)
+            return encoded, prob, prob > THRESHOLD, layers, router
+        before = router
+        prob, router = self.routing_module(encoded, rows, before.router if before else None)
+        everywhere = torch.ones_like(prob, dtype=torch.bool)
+        chosen_from, average = smoothing(
+            encoded, prob, everywhere, rows.cu_seqlens, state=before.average if before else None
+        )
+        return chosen_from, prob, prob > THRESHOLD, layers, SmoothedState(router, average) if before else None
 
     def forward(self, x: Tensor, rows: Rows, state: StageState | None = None):
         """x (T, D_outer) -> (T, D_outer), decisions of this stage and those inside it, state"""
-        encoded, prob, is_boundary, layers, router = self.encode(x, rows, state)
+        encoded, layers = self._encoded(x, rows, state)
+        chosen_from, prob, is_boundary, layers, router = self._route(encoded, layers, rows, state)
         inner_rows, starts = rows.kept(is_boundary, state.inner.seen if state else None)
         chunks, inside, inner = self.main_network(
-            keep(encoded, starts), inner_rows, state.inner if state else None
+            keep(chosen_from, starts), inner_rows, state.inner if state else None
         )
         out, smoothed = dechunk(
             chunks,
@@ -133,6 +146,8 @@ class RoutedStage(Stage):
         """The part of the state that `encode` needs."""
         seen = self._seen(n_rows)
         router = self.routing_module.new_state(n_rows, seen.device)
+        if self.chunking.early_smoothing:
+            router = SmoothedState(router, zeros(n_rows, self.width, like=self.residual_proj.weight))
         return StageState(seen, self.encoder.new_state(n_rows), router)
 
     def init_weights(self, generator: torch.Generator, depth: int = 0) -> None:

@@ -61,6 +61,14 @@ class SpaceLikeState:
 
 
 @dataclass
+class SmoothedState:
+    """router: its own state, if it has one   average (R, D) of the encoder's outputs, after each row's last position"""
+
+    router: RouterState | SpaceLikeState | None
+    average: Tensor
+
+
+@dataclass
 class StageState:
     """One stage: its layers, its router and smoother, the stage inside it.
 
@@ -69,7 +77,7 @@ class StageState:
 
     seen: Tensor
     encoder: list = field(default_factory=list)
-    router: RouterState | SpaceLikeState | None = None
+    router: RouterState | SpaceLikeState | SmoothedState | None = None
     inner: "StageState | None" = None
     smoothed: Tensor | None = None
     decoder: list = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Write docs/results.md and its plots: python -m hnet_core.results. What runs hold is collected first."""
+"""Write docs/results.md, its plots, and docs/sweeps.md: python -m hnet_core.results. What runs hold comes first."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 from hnet_core.checkpoint import BUNDLED_MODELS, model_names, read_info
 from hnet_core.commands import Parser, run
-from hnet_core.results import tables
+from hnet_core.results import sweeps, tables
 from hnet_core.results.collect import CURVES, collect, read_all, read_curve
 from hnet_core.results.plots import draw
 from hnet_core.training.families import Member, read_experiments
@@ -46,6 +46,7 @@ def _main(argv: Sequence[str] | None) -> None:
     partial = docs / ".results.md.partial"
     partial.write_text(document(runs, experiments, models, plots), encoding="utf-8")
     partial.replace(docs / "results.md")
+    sweeps.write(docs)
     print(
         f"{docs / 'results.md'}: {len(runs)} of {len(experiments)} experiments, {len(new)} of them collected now"
     )

@@ -12,7 +12,7 @@ from hnet_core.config import HNetConfig
 from hnet_core.flops import flops_per_byte
 from hnet_core.training.bundle import EVALUATION, is_current, write_json
 from hnet_core.training.families import Member
-from hnet_core.training.recipe import read_recipe
+from hnet_core.training.recipe import Recipe, read_recipe
 
 CURVES = "training.csv"
 MOST_POINTS = 60
@@ -42,14 +42,14 @@ def figures(member: Member, run: Path) -> dict[str, Any]:
         "recipe": member.recipe,
         "changes": list(member.set),
         **measured,
-        "flops_per_byte": round(_flops(recipe, run, measured)),
+        "flops_per_byte": round(flops_of(recipe, run, measured["tests"])),
         "curve": read_curve(run / CURVES),
     }
 
 
-def _flops(recipe, run: Path, measured: dict[str, Any]) -> float:
+def flops_of(recipe: Recipe, run: Path, tests: Sequence[dict[str, Any]]) -> float:
     """Forward operations a byte at the chunk rates measured on the first test."""
-    lengths = [1.0, *measured["tests"][0]["bytes_per_chunk"]]
+    lengths = [1.0, *tests[0]["bytes_per_chunk"]]
     config = HNetConfig.from_file(run / "model" / CONFIG)
     tokens = recipe.tokenizer != "bytes"
     rates = [] if tokens else [min(1.0, a / b) for a, b in pairwise(lengths)]

@@ -124,8 +124,13 @@ def read_families() -> dict[str, tuple[Member, ...]]:
 
 def read_experiments() -> tuple[Member, ...]:
     """The trainings of docs/results.md, in the order of its tables."""
-    sets = _data_sets(_read(FAMILIES)["data"])
+    sets = read_data_sets()
     return tuple(_member(entry, sets) for entry in _read(EXPERIMENTS)["experiments"])
+
+
+def read_data_sets() -> dict[str, DataSet]:
+    """The data sets of families.json by name."""
+    return _data_sets(_read(FAMILIES)["data"])
 
 
 def choose(family: str, names: Sequence[str] = ()) -> list[Member]:

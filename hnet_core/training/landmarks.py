@@ -134,6 +134,20 @@ def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]
     return {name: np.flatnonzero(frame == code)[:, None] for code, name in enumerate(names)}
 
 
+def codon_strength(shares: Mapping[str, float], *, forward: bool) -> float | None:
+    """Rayleigh's R of boundaries over the three codon positions of the genes on one strand: 0 where all three are cut
+    alike, 1 where one alone is. None: the shares know no such genes, or no position is ever cut.
+
+    shares  of one stage, as evaluate gives them: boundaries over bases of each position, so unequal counts of bases do
+            not matter
+    """
+    name = "codon" if forward else "reverse_codon"
+    rates = [shares.get(f"{name}_{k}") for k in (1, 2, 3)]
+    if None in rates or not sum(rates):
+        return None
+    return float(abs(np.dot(rates, np.exp(2j * np.pi * np.arange(3) / 3))) / sum(rates))
+
+
 def read_coding_parts(path: str | Path) -> dict[str, list[CodingPart]]:
     """CDS lines of a GFF3 file (.gz and .xz too) by record. Raises InputError naming the line that is wrong."""
     parts: dict[str, list[CodingPart]] = defaultdict(list)

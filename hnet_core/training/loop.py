@@ -31,6 +31,8 @@ from hnet_core.training.step import StepFigures, StepGradient
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
+WARM_STARTED = "warm-started"
+"""Said of a model in its title and model.json: its boundaries were shown to it at first (prior_bytes)."""
 _STOP = 2
 
 
@@ -231,13 +233,15 @@ class Training:
             "note": "Early: its boundaries have not been scored yet.",
             **self.figures,
         }
+        title, prior = recipe.title or recipe.name, recipe.training.prior_bytes
         return {
             "name": recipe.name,
-            "title": recipe.title or recipe.name,
+            "title": f"{title}, {WARM_STARTED}" if prior and WARM_STARTED not in title else title,
             "domain": recipe.domain,
             "n_stages": recipe.model.n_stages,
             **self.facts,
             "bytes_seen": self.bytes_seen,
+            **({"warm_started": f"drawn to space-like places for its first {prior} bytes"} if prior else {}),
             **measured,
             "target": list(recipe.training.target),
             "n_parameters": sum(p.numel() for p in self.model.parameters()),

@@ -81,8 +81,14 @@ def is_trained(member: Member, runs: Path) -> bool:
     return checkpoint.exists() and read_progress(checkpoint)["bytes"] >= wanted
 
 
-def train(members: Sequence[Member], places: Places, jobs: int, stop: Callable[[], bool]) -> list[str]:
-    """Train members, `jobs` of them next to one another, and keep each that is finished; how those begun ended."""
+def train(
+    members: Sequence[Member],
+    places: Places,
+    jobs: int,
+    stop: Callable[[], bool],
+    finish: Callable[[Member, Places], str] | None = None,
+) -> list[str]:
+    """Train members, `jobs` of them next to one another, and `finish` (keep) each at its end; how those begun ended."""
     places.runs.mkdir(parents=True, exist_ok=True)
     waiting, running, ended = list(members), [], []
     while waiting or running:
@@ -96,7 +102,7 @@ def train(members: Sequence[Member], places: Places, jobs: int, stop: Callable[[
         over = [(member, process) for member, process in running if process.poll() is not None]
         for member, process in over:
             running.remove((member, process))
-            ended.append(_outcome(member, process, places))
+            ended.append(_outcome(member, process, places, finish or keep))
             print(f"{member.name}: {ended[-1]}", flush=True)
         time.sleep(POLL)
     return ended
@@ -114,12 +120,14 @@ def _start(member: Member, places: Places, *, quiet: bool) -> subprocess.Popen:
         return subprocess.Popen(call, env=environment, stdout=log, stderr=log)
 
 
-def _outcome(member: Member, process: subprocess.Popen, places: Places) -> str:
+def _outcome(
+    member: Member, process: subprocess.Popen, places: Places, finish: Callable[[Member, Places], str]
+) -> str:
     if process.returncode == -signal.SIGTERM:
         return STOPPED  # Told to stop before it had begun to listen.
     if process.returncode:
         return BROKEN
-    return keep(member, places) if is_trained(member, places.runs) else STOPPED
+    return finish(member, places) if is_trained(member, places.runs) else STOPPED
 
 
 def keep(member: Member, places: Places) -> str:
@@ -132,12 +140,12 @@ def keep(member: Member, places: Places) -> str:
             if not is_current(folder / EVALUATION, folder, member.data.tests):
                 robust = member.table == "equal_flops" and not member.data.tests[0].annotation
                 found = measure(
-                    folder / "model", member.data.tests, places.data, device=_device(places), robust=robust
+                    folder / "model", member.data.tests, places.data, device=device_of(places), robust=robust
                 )
                 save_evaluation(folder, found)
                 print(f"{member.name}: {found[0].result.bits_per_byte:.4f} bits per byte", flush=True)
         elif not is_current(places.out / member.name / INFO, folder, member.data.tests):
-            info = bundle(member, folder, places.data, places.out, device=_device(places))
+            info = bundle(member, folder, places.data, places.out, device=device_of(places))
             print(f"{member.name}: {describe(info)}", flush=True)
     except HNetError as err:
         print(f"error: {member.name}: {err}", file=sys.stderr)
@@ -151,7 +159,7 @@ def measure_again(member: Member, places: Places) -> None:
 
     if read_info(places.out / member.name).get("weights") == "whole":
         print(
-            f"{member.name}: {describe(refresh(member, places.data, places.out, device=_device(places)))}",
+            f"{member.name}: {describe(refresh(member, places.data, places.out, device=device_of(places)))}",
             flush=True,
         )
 
@@ -165,7 +173,7 @@ def describe(info: dict) -> str:
     )
 
 
-def _device(places: Places) -> str:
+def device_of(places: Places) -> str:
     from hnet_core.training.distributed import processes
 
     with processes(places.device) as group:

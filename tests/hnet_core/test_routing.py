@@ -16,6 +16,11 @@ from tests.tiny import random_bytes, tiny_model
 
 CHUNKINGS = {name: {"router": name} for name in ROUTER_NAMES}
 CHUNKINGS["fixed_stride"]["stride"] = 3
+EARLY = {
+    f"{router}_early": {"router": router, "early_smoothing": True, "smoothing": False}
+    for router in ("linear", "cosine")
+}
+CHUNKINGS |= EARLY
 ABLATIONS = {**CHUNKINGS, "no_smoothing": {"smoothing": False}, "no_ste": {"straight_through": False}}
 
 
@@ -58,6 +63,30 @@ def test_space_like_is_what_is_no_letter_no_digit_and_no_continuation():
     plain = {*range(ord("a"), ord("z") + 1), *range(ord("A"), ord("Z") + 1), *range(ord("0"), ord("9") + 1)}
     want = [byte not in plain and not 0x80 <= byte < 0xC0 for byte in range(256)]
     assert is_space_like(torch.arange(256)).tolist() == want
+
+
+def test_early_smoothing_is_a_running_average_of_what_the_encoder_gives():
+    """In float64, by a loop: x[t] = p h[t] + (1 - p) x[t-1], p of the row's first position 1 (less 1e-4)."""
+    stage = tiny_model(1, chunking=EARLY["linear_early"]).double().backbone
+    x, rows = torch.randn(9, 32, dtype=torch.float64), Rows(limits(5, 4))
+    with torch.no_grad():
+        h, _ = stage.encoder(x, rows)
+        got, prob, *_ = stage.encode(x, rows)
+    average = torch.zeros(32, dtype=torch.float64)
+    for t in range(9):
+        average = torch.zeros_like(average) if t in (0, 5) else average
+        p = min(max(prob[t].item(), 1e-4), 1 - 1e-4)
+        average = p * h[t] + (1 - p) * average
+        torch.testing.assert_close(got[t], average, rtol=1e-9, atol=1e-9)
+    assert not torch.allclose(got, h, atol=1e-2)
+
+
+def test_early_smoothing_teaches_the_router_and_the_encoder():
+    model = tiny_model(1, chunking=EARLY["linear_early"] | {"straight_through": True})
+    text = ids_of(random_bytes(60))
+    model(text, cu_seqlens=limits(len(text))).logits.square().sum().backward()
+    assert model.backbone.routing_module.head.weight.grad.abs().sum() > 0
+    assert model.backbone.encoder.layers[0].norm1.weight.grad.abs().sum() > 0
 
 
 def test_fixed_stride_counts_from_the_start_marker():

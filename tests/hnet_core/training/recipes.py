@@ -7,7 +7,7 @@ from typing import Any
 WORDS = "the cat sat on the mat and saw that the dog had run far from the red house again "
 
 
-def tiny_recipe(**training: Any) -> dict[str, Any]:
+def tiny_recipe(chunking: dict[str, Any] | None = None, **training: Any) -> dict[str, Any]:
     """One routing stage, some 10,000 parameters, 20 steps."""
     options = {"bytes": 10_000, "batch_bytes": 512, "micro_bytes": 512, "row_bytes": 128, "target": [4]}
     return {
@@ -19,6 +19,7 @@ def tiny_recipe(**training: Any) -> dict[str, Any]:
             "d_intermediate": [0, 64],
             "ssm_cfg": {"d_state": 4},
             "attn_cfg": {"num_heads": [1, 1], "rotary_emb_dim": [8, 8], "window_size": [-1, -1]},
+            "chunking": chunking or {},
         },
         "training": {**options, "log_steps": 3, "valid_bytes": 600, **training},
     }

@@ -14,6 +14,8 @@ ARMS = {
     "hinge": {"rate_loss": "hinge", "low": 3, "high": 8, "beta": 10},
     "target_schedule": {"target_schedule": [[0, 2], [0.3, 3], [0.6, 4]]},
     "cab": {"cab": 0.01},
+    "early_smoothing": {"chunking": {"router": "linear", "early_smoothing": True, "smoothing": False}},
+    "random_cosine": {"chunking": {"router": "cosine_random"}},
     "prior": {"prior_bytes": 4000},
 }
 
@@ -78,8 +80,7 @@ def test_nonsense_is_refused(options, words):
     ],
 )
 def test_a_router_that_learns_nothing_is_not_taught(chunking, options, words):
-    raw = tiny_recipe(**options)
-    raw["model"]["chunking"] = chunking
+    raw = tiny_recipe(chunking, **options)
     with pytest.raises(ConfigError, match=words):
         Recipe.from_dict(raw)
 
