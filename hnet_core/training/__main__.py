@@ -26,6 +26,7 @@ MAY_CHANGE = (
     "explode",
     "compile",
     "matmul_precision",
+    "snapshots",
     "log_steps",
     "checkpoint_minutes",
     "valid_every",
@@ -98,6 +99,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     """
     from hnet_core.training.checkpoints import FILE, read_progress
     from hnet_core.training.corpus import open_corpus
+    from hnet_core.training.initial import check_architecture, initial_weights
     from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
@@ -108,6 +110,8 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     if args.bytes is not None:
         recipe = recipe.with_options(bytes=args.bytes)
     out, options = Path(args.out), recipe.training
+    if args.init:
+        check_architecture(args.init, recipe.model, args.config)
     _check_out(out)
     group.by_first(lambda: held.enter_context(sole_writer(out)))
     found = (out / FILE).exists()
@@ -135,6 +139,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         "licence": recipe.licence,
         "code_version": _code_version(),
         "tokenizer": recipe.tokenizer,
+        **_origin(args.init, progress),
     }
     if progress:
         _check_same(out / FILE, recipe, facts, progress)
@@ -156,6 +161,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         parallel=args.parallel,
         board=tensorboard(out / "tensorboard") if args.tensorboard and group.first else None,
         tokenizer=reader,
+        weights=initial_weights(args.init, recipe.model, args.config) if args.init and not progress else None,
         **_validation(args, recipe),
     )
     training.resume(progress) if progress else training.start()
@@ -169,13 +175,21 @@ def _seeds(args: argparse.Namespace, progress: dict[str, Any] | None) -> dict[st
     return {name: held.get(name, 0) if value is None else value for name, value in given.items()}
 
 
+def _origin(init: str | None, progress: dict[str, Any] | None) -> dict[str, str]:
+    """What model.json says of the weights that the training began with; nothing where they were random."""
+    held = progress["facts"].get("init") if progress else None
+    name = Path(init).name if init else held
+    return {"init": name} if name else {}
+
+
 def _check_same(path: Path, recipe: Recipe, facts: dict[str, Any], progress: dict[str, Any]) -> None:
     """Refuse to continue with anything that would make another training of it."""
     now, then = recipe.to_dict(), Recipe.from_dict(progress["recipe"]).to_dict()
     now_options, then_options = now.pop("training"), then["training"]
     changed = [key for key in ("model", "domain", "tokenizer") if now[key] != then[key]]
     changed += [k for k, v in now_options.items() if k not in MAY_CHANGE and v != then_options.get(k)]
-    changed += [k for k in ("seed", "data_seed", "data_fingerprint") if facts[k] != progress["facts"].get(k)]
+    known = ("seed", "data_seed", "data_fingerprint", "init")
+    changed += [k for k in known if facts.get(k) != progress["facts"].get(k)]
     if changed:
         raise CheckpointError(
             f"{path}: was made with another {', '.join(changed)}; resume with the same settings and data "
@@ -238,6 +252,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
     )
     parser.add_argument("--out", required=True, help="folder for checkpoint, curves and model")
+    parser.add_argument(
+        "--init", metavar="MODEL", help="begin with the weights of a model (name, folder or checkpoint file)"
+    )
     parser.add_argument("--seed", type=int, help="initial weights (default 0)")
     parser.add_argument("--data-seed", type=int, help="order of the data (default 0)")
     parser.add_argument("--bytes", type=int, help="length of the training, instead of the recipe's")

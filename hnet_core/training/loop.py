@@ -4,13 +4,14 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from hnet_core.checkpoint import TOKENIZER, save_model
@@ -27,6 +28,7 @@ from hnet_core.training.optim import make_optimizer, set_learning_rate
 from hnet_core.training.packing import Position, RowStream
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
+from hnet_core.training.snapshots import Snapshots
 from hnet_core.training.step import StepFigures, StepGradient
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes
 
@@ -41,6 +43,7 @@ class Training:
 
     out       folder of training.csv, checkpoint.safetensors and model/; the first process alone writes there
     facts     what model.json says beyond the figures: seeds, data, versions
+    weights   to begin with, by name; None: random ones
     valid     documents to score now and then (may be none)
     group     the processes that train together     parallel  how the model is laid over them
     board     where the curves go besides training.csv      tokenizer  what the model reads
@@ -53,6 +56,7 @@ class Training:
         out: Path,
         facts: dict[str, Any],
         *,
+        weights: Mapping[str, Tensor] | None = None,
         valid: list[Document] | None = None,
         annotation: dict[str, list[CodingPart]] | None = None,
         group: Processes = Processes(),  # noqa: B008 (frozen)
@@ -63,7 +67,10 @@ class Training:
         options, self.tokenizer = recipe.training, tokenizer
         self.recipe, self.stream, self.out, self.facts = recipe, stream, out, facts
         self.group, self.valid, self.annotation = group, valid or [], annotation
-        self.model = HNetForCausalLM(recipe.model).init_weights(facts["seed"]).to(group.device)
+        self.model = HNetForCausalLM(recipe.model).init_weights(facts["seed"])
+        if weights is not None:
+            self.model.load_state_dict(weights, strict=False)  # names were checked; a tied head has none
+        self.model.to(group.device)
         if options.compile:
             compile_gates(self.model, group.device)
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
@@ -72,6 +79,9 @@ class Training:
         self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
         self.log = TrainingLog(
             out / LOG, recipe.model.n_stages, options.log_steps, board, followed(recipe.domain)
+        )
+        self.snapshots = Snapshots(
+            out, self.model, options.snapshots, options.batch_bytes, options.bytes, group
         )
         self.step, self.bytes_seen, self.seconds = 0, 0, 0.0
         self.figures: dict[str, Any] = {}
@@ -88,6 +98,7 @@ class Training:
             self.log.start()
 
         self.group.by_first(write)
+        self.snapshots.write(0)
 
     def resume(self, progress: dict[str, Any]) -> None:
         """Go back to the checkpoint whose progress is given; the steps that follow are those it would have made."""
@@ -174,6 +185,8 @@ class Training:
             "kb_per_s": data.n_bytes / elapsed / 1000,
         }
         exact = {"lr": lr, "seconds": round(self.seconds, 1)}
+        if self.snapshots.passed(before, self.bytes_seen):
+            self.snapshots.write(self.bytes_seen)
         done = self.bytes_seen >= options.bytes
         if self.valid and (done or before // options.valid_every < self.bytes_seen // options.valid_every):
             exact |= self._validate()

@@ -80,6 +80,8 @@ class TrainingOptions:
     """DNA: records or NAME:START-END to train on; empty is all."""
     exclude: tuple[str, ...] = ()
     """DNA: records or NAME:START-END to leave out, for validation and tests."""
+    snapshots: int = 0
+    """Boundary weights kept along the training, at so many lengths, 0 and the end included; 0: none."""
     log_steps: int = 10
     """Steps a line of training.csv."""
     checkpoint_minutes: float = 5.0
@@ -99,6 +101,7 @@ class TrainingOptions:
         )
         _check("optimizer", self.optimizer, lambda v: v in OPTIMIZERS, "one of " + ", ".join(OPTIMIZERS))
         _check("rate_loss", self.rate_loss, lambda v: v in RATE_LOSSES, "one of " + ", ".join(RATE_LOSSES))
+        _check("snapshots", self.snapshots, lambda v: v == 0 or v >= 2, "0 or 2 or more")
         _check("row_bytes", self.row_bytes, lambda v: v >= 4, "4 or more")
         for name in ("learning_rate", "muon_learning_rate", "eps", "clip"):
             _check(name, getattr(self, name), lambda v: v > 0, "above 0")
@@ -163,9 +166,10 @@ class TrainingOptions:
                     f"target_schedule={[list(p) for p in self.target_schedule]} must have entries of a share and "
                     f"{n_stages} targets, and end at target={list(self.target)}"
                 )
-        if not n_stages and (self.rate_loss != "ratio" or self.cab or self.prior_bytes):
+        if not n_stages and (self.rate_loss != "ratio" or self.cab or self.prior_bytes or self.snapshots):
             raise ConfigError(
-                "rate_loss, cab and prior_bytes are for models with a router, and this one has none; remove them"
+                "rate_loss, cab, prior_bytes and snapshots are for models with a router, and this one has none; "
+                "remove them"
             )
         if self.chunk_budget and self.chunk_budget < n_stages * self.row_bytes:
             raise ConfigError(

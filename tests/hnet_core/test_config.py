@@ -50,6 +50,8 @@ def test_only_what_is_not_published_is_written_of_chunking(chunking):
         ({"chunking": {"router": "fixed_stride"}}, "chunking.stride=None must be a whole number"),
         ({"chunking": {"router": "fixed_stride", "stride": 1}}, "chunking.stride=1 must be"),
         ({"chunking": {"router": "linear", "stride": 5}}, "stride=5 is for router 'fixed_stride'"),
+        ({"chunking": {"early_smoothing": 1}}, "chunking.early_smoothing=1 must be true or false"),
+        ({"chunking": {"router": "space_like", "early_smoothing": True}}, "is for routers that learn"),
         ({"chunking": {"smoothing": 1}}, "chunking.smoothing=1 must be true or false"),
     ],
 )
