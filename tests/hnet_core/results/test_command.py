@@ -29,6 +29,7 @@ def folder(tmp_path_factory):
     facts = {"table": "equal_flops", "weights": "none", "run": "a", "recipe": "recipe", "data_name": "x"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(families, "RECIPES", folder)
+        patch.setattr("hnet_core.results.sweeps.SWEEPS", folder / "sweeps")
         member = Member(name="a", title="H-Net, 1 stage", data=data, **facts)
         call = ["--config", str(member.config), "--data", str(text), "--valid", str(text), "--device", "cpu"]
         assert train([*call, "--out", str(folder / "runs" / "a")]) == 0
@@ -45,7 +46,7 @@ def arguments(folder, runs="runs"):
 
 def test_without_the_runs_the_same_is_written(folder, capsys):
     before = {p.name: p.read_bytes() for p in (folder / "docs").rglob("*") if p.is_file()}
-    assert {"results.md", "a.json", "english.svg"} == before.keys()
+    assert {"results.md", "sweeps.md", "a.json", "english.svg"} == before.keys()
     assert main(arguments(folder, runs="nowhere")) == 0
     assert "1 of 1 experiments, 0 of them collected now" in capsys.readouterr().out
     assert {p.name: p.read_bytes() for p in (folder / "docs").rglob("*") if p.is_file()} == before
