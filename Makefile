@@ -5,7 +5,7 @@
 # make bench  measure speed and memory, write docs/speed.md
 # make models FAMILY=english|chinese|code|dna|all DATA=FOLDER [BYTES=...] [JOBS=...] [DEVICE=auto|cpu|cuda]
 #             train, measure and bundle a family of models; a second call goes on where the first one stopped
-# make results [DATA=FOLDER]  write docs/results.md from what trainings left; with DATA, measure those that are new
+# make results [DATA=FOLDER]  write docs/results.md and docs/sweeps.md from what trainings left; with DATA, measure those that are new
 # make findings DATA=FOLDER  what the bundled models found on held-out data, write docs/findings.md
 #
 # Set-up is a virtual environment in .venv with the packages of requirements.txt. It is done when

@@ -103,7 +103,6 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
-    from hnet_core.training.packing import RowStream
     from hnet_core.training.tokens import open_tokenizer
 
     recipe = read_recipe(args.config, args.set)
@@ -143,18 +142,9 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     }
     if progress:
         _check_same(out / FILE, recipe, facts, progress)
-    stream = RowStream(
-        data,
-        row_bytes=options.row_bytes,
-        batch_bytes=options.batch_bytes,
-        data_seed=seeds["data_seed"],
-        reverse_complement=options.reverse_complement,
-        index=group.index,
-        count=group.count,
-    )
     training = Training(
         recipe,
-        stream,
+        _stream(data, options, seeds["data_seed"], group),
         out,
         facts,
         group=group,
@@ -166,6 +156,21 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     )
     training.resume(progress) if progress else training.start()
     return training
+
+
+def _stream(data, options, data_seed: int, group):
+    """The rows that this process of `group` reads, from the first."""
+    from hnet_core.training.packing import RowStream
+
+    return RowStream(
+        data,
+        row_bytes=options.row_bytes,
+        batch_bytes=options.batch_bytes,
+        data_seed=data_seed,
+        reverse_complement=options.reverse_complement,
+        index=group.index,
+        count=group.count,
+    )
 
 
 def _seeds(args: argparse.Namespace, progress: dict[str, Any] | None) -> dict[str, int]:
