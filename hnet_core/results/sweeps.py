@@ -81,25 +81,26 @@ def _arms(
 def _arm(arm: Arm, runs: Sequence[Run], n: int, keys: Sequence[str]) -> list[str]:
     if not runs:
         return [arm.title, f"0 of {n}", *[""] * (6 + len(keys))]
-    bits = [run["tests"][0]["bits_per_byte"] for run in runs]
+    measured = [run for run in runs if run["tests"]]
+    bits = [run["tests"][0]["bits_per_byte"] for run in measured]
     judged = [run["success"] for run in runs if run["success"] is not None]
     low, high = wilson(sum(judged), len(judged)) if judged else (0, 0)
     return [
         runs[0]["title"],
         f"{len(runs)} of {n}",
-        f"{mean(bits):.3f}",
+        f"{mean(bits):.3f}" if bits else "",
         f"{stdev(bits):.3f}" if len(bits) > 1 else "",
         f"{sum(judged)} of {len(judged)}" if judged else "no router",
         f"{low:.0%} to {high:.0%}" if judged else "",
-        *(_mean_figure(runs, key) for key in keys),
-        f"{mean(run['kb_per_s'] for run in runs):.1f}",
-        f"{mean(run['mflops_per_byte'] for run in runs):.2f}",
+        *(_mean_figure(measured, key) for key in keys),
+        f"{mean(run['kb_per_s'] for run in measured):.1f}" if measured else "",
+        f"{mean(run['mflops_per_byte'] for run in measured):.2f}" if measured else "",
     ]
 
 
 def _mean_figure(runs: Sequence[Run], key: str) -> str:
     """Mean over the runs of a figure, a value a stage."""
-    depth = min(len(run["tests"][0]["shares"]) for run in runs)
+    depth = min((len(run["tests"][0]["shares"]) for run in runs), default=0)
     shown = []
     for stage in range(depth):
         found = [figure(run["tests"][0]["shares"][stage], key) for run in runs]
@@ -131,6 +132,8 @@ def _run(member: SweepMember, run: Run | None, keys: Sequence[str]) -> list[str]
     name = [f"`{member.arm}`", str(member.seed), str(member.data_seed)]
     if run is None:
         return [*name, *[""] * (6 + len(keys))]
+    if not run["tests"]:
+        return [*name, "diverged", *[""] * (1 + len(keys)), "no", *[""] * 3]
     test = run["tests"][0]
     return [
         *name,

@@ -12,6 +12,8 @@ from hnet_core.training.step import StepFigures
 
 WINDOW = 100
 """Steps whose median is what a loss is compared with."""
+DIVERGED = "diverged.txt"
+"""Says why, in the folder of a training that has diverged, until it is taken up again."""
 FEWEST = 20
 """Steps before anything is compared."""
 

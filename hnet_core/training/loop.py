@@ -20,7 +20,7 @@ from hnet_core.model import HNetForCausalLM
 from hnet_core.training import checkpoints
 from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole
-from hnet_core.training.divergence import DivergedError, DivergenceGuard
+from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
 from hnet_core.training.documents import Document
 from hnet_core.training.landmarks import CodingPart, followed
 from hnet_core.training.log import Board, TrainingLog, bits
@@ -95,6 +95,7 @@ class Training:
 
         def write() -> None:
             (self.out / RECIPE).write_text(json.dumps(self.recipe.to_dict(), indent=1) + "\n")
+            (self.out / DIVERGED).unlink(missing_ok=True)
             self.log.start()
 
         self.group.by_first(write)
@@ -103,6 +104,7 @@ class Training:
     def resume(self, progress: dict[str, Any]) -> None:
         """Go back to the checkpoint whose progress is given; the steps that follow are those it would have made."""
         checkpoints.load_checkpoint(self.checkpoint, self.model, self.optimizer)
+        self.group.by_first(lambda: (self.out / DIVERGED).unlink(missing_ok=True))
         self.step, self.bytes_seen, self.seconds = progress["step"], progress["bytes"], progress["seconds"]
         self.figures, self.guard.recent = progress["figures"], progress.get("recent_losses", [])
         self.stream.seek(Position(**progress["position"]))
@@ -201,7 +203,9 @@ class Training:
         value = whole(norm).item()
         fault = self.guard.check(figures, value, self.model)
         if fault:
-            raise DivergedError(self._diverged(fault))
+            message = self._diverged(fault)
+            self.group.by_first(lambda: (self.out / DIVERGED).write_text(message + "\n", encoding="utf-8"))
+            raise DivergedError(message)
         torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.recipe.training.clip, norm)
         return value
 

@@ -17,6 +17,7 @@ from hnet_core.errors import HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
 from hnet_core.training.__main__ import StopOnSignal
 from hnet_core.training.checkpoints import FILE, read_progress
+from hnet_core.training.divergence import DIVERGED
 from hnet_core.training.families import Member
 from hnet_core.training.lock import sole_writer
 from hnet_core.training.recipe import read_recipe
@@ -91,10 +92,11 @@ def _run(sweep: Sweep, members: Sequence[SweepMember], places: Places, args: arg
         return record(sweep, member, places)
 
     with StopOnSignal() as stop:
-        waiting = [m for m in members if not is_trained(m, places.runs)]
+        waiting = [m for m in members if not (is_trained(m, places.runs) or has_diverged(m, places.runs))]
         ended = [finish(m, places) for m in members if m not in waiting and not stop()]
         if not args.finished_only:
             ended += train(waiting, places, args.jobs, stop, finish)
+            ended += [finish(m, places) for m in waiting if has_diverged(m, places.runs)]
         elif waiting:
             print(f"left out, not trained to their length: {', '.join(member.name for member in waiting)}")
         if stop():
@@ -103,13 +105,24 @@ def _run(sweep: Sweep, members: Sequence[SweepMember], places: Places, args: arg
     return FAILED if BROKEN in ended else 0
 
 
+def has_diverged(member: Member, runs: Path) -> bool:
+    """Whether its training ended before its length because its loss was no longer a number, or exploded."""
+    return (runs / member.run / DIVERGED).exists() and not is_trained(member, runs)
+
+
 def record(sweep: Sweep, member: SweepMember, places: Places) -> str:
-    """Measure a finished training on validation data and write its figures, unless that was done; how it ended."""
+    """Measure a finished training on validation data and write its figures, unless that was done; how it ended. One
+    that diverged is no success, and says so."""
     from hnet_core.training.bundle import is_current, measure, write_json
 
     folder, path = places.runs / member.run, places.out / f"{member.name}.json"
     try:
-        if not is_current(path, folder, member.data.valid):
+        if has_diverged(member, places.runs):
+            why = (folder / DIVERGED).read_text(encoding="utf-8").strip().partition(";")[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, {**facts(sweep, member), "success": False, "diverged": why, "tests": []})
+            print(f"{member.name}: diverged at {why}", flush=True)
+        elif not is_current(path, folder, member.data.valid):
             found = measure(folder / "model", member.data.valid, places.data, device=device_of(places))
             content = figures(sweep, member, folder, [each.to_dict() for each in found])
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,12 +149,8 @@ def figures(sweep: Sweep, member: SweepMember, folder: Path, tests: list[dict]) 
     recipe, info = read_recipe(member.config, member.set), read_info(folder / "model")
     progress = read_progress(folder / FILE)
     return {
-        "sweep": sweep.name,
-        "arm": member.arm,
+        **facts(sweep, member),
         "title": info.get("title", member.title),
-        "recipe": member.recipe,
-        "changes": list(member.set),
-        "domain": recipe.domain,
         **{key: info.get(key) for key in SAME},
         "n_parameters": info["n_parameters"],
         "success": success(recipe.domain, tests[0]["shares"]),
@@ -150,6 +159,20 @@ def figures(sweep: Sweep, member: SweepMember, folder: Path, tests: list[dict]) 
         "processor": processor(),
         "mflops_per_byte": round(flops_of(recipe, folder, tests) / 1e6, 4),
         "tests": tests,
+    }
+
+
+def facts(sweep: Sweep, member: SweepMember) -> dict:
+    """What a run is, without anything measured."""
+    return {
+        "sweep": sweep.name,
+        "arm": member.arm,
+        "title": member.title,
+        "recipe": member.recipe,
+        "changes": list(member.set),
+        "domain": read_recipe(member.config, member.set).domain,
+        "seed": member.seed,
+        "data_seed": member.data_seed,
     }
 
 

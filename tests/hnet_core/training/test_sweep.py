@@ -105,6 +105,19 @@ def test_a_second_call_trains_and_writes_nothing(small, capsys):
     assert (small / "runs" / "tiny" / "base_s0_o0" / "checkpoint.safetensors").stat().st_mtime_ns == weights
 
 
+def test_a_training_that_diverged_is_no_success_and_has_its_row(small, capsys):
+    wild = ["learning_rate=1e30", "lr_multipliers=[1, 1]", "warmup=0", "clip=1e30"]
+    path = written(small, arms=arm(set=wild), seeds=[0])
+    assert main(arguments(small, sweep=path)) == 1
+    assert main(arguments(small, sweep=path)) == 0, "a second call does not train it again"
+    assert "base_s0_o0: diverged at step" in capsys.readouterr().out
+    run = json.loads((small / "docs" / "results" / "sweeps" / "tiny" / "base_s0_o0.json").read_text())
+    assert run["success"] is False and run["diverged"].startswith("step ") and run["tests"] == []
+    sweep = read_sweep(small / "other.json")
+    text = page.section(sweep, page.read_runs(small / "docs" / "results" / "sweeps" / "tiny", sweep))
+    assert "| `base` | 0 | 0 | diverged |" in text and "| Base | 1 of 1 |  |  | 0 of 1 |" in text
+
+
 def test_runs_that_were_begun_by_hand_are_taken_up(small, capsys):
     out = small / "runs" / "tiny" / "base_s0_o0"
     out.mkdir(parents=True)
