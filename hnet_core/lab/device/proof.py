@@ -18,6 +18,7 @@ import torch
 from hnet_core.config import HNetConfig
 from hnet_core.lab.device.steps import read_json, write_json
 from hnet_core.model import HNetForCausalLM
+from hnet_core.training.aims import Aims
 from hnet_core.training.objective import objective
 from kernels import backend
 from kernels.bench.operators import BUNDLED, Op, operators
@@ -146,11 +147,11 @@ def one_step(place: Place) -> dict:
     model = small_model().to(place.device)
     limits = torch.tensor([0, 700, 701, 1500, 2000], device=place.device)
     ids = torch.randint(32, 127, (2000,), generator=torch.Generator().manual_seed(0)).to(place.device)
-    answers = []
+    aims, answers = Aims(target=(3.0, 3.0), weight=(0.03, 0.03)), []
     for name in (place.kernels, "reference"):
         model.zero_grad(set_to_none=True)
         with backend.using(name):
-            loss = objective(model(ids, cu_seqlens=limits), ids, limits, target=(3, 3), alpha=0.03).total
+            loss = objective(model(ids, cu_seqlens=limits), ids, limits, aims).total
             loss.backward()
         grads = {n: p.grad.detach().double().cpu() for n, p in model.named_parameters()}
         answers.append({"loss": loss.detach().double().cpu(), **grads})
