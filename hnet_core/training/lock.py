@@ -21,6 +21,6 @@ def sole_writer(folder: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as err:
             raise InputError(
-                f"{folder}: another training writes there; let it end, or give another --out"
+                f"{folder}: another training writes there; let it end, or give another folder"
             ) from err
         yield
