@@ -25,7 +25,7 @@ HELP = {
     "analysis dictionary": "--model --out --overlap --growth",
     "analysis stability": "--model --out --edits --reach --curve",
     "analysis account": "--model --out --context",
-    "hnet_core": "training evaluate generate convert verify flops results lab.device",
+    "hnet_core": "training evaluate generate convert verify flops results training.sweep lab.device",
     "hnet_core.lab.device": "--minutes --out --data --rehearse",
     "hnet_core.training": "--config --data --out --seed --bytes --device --resume --set --init",
     "hnet_core.training.train_families": "--data --only --bytes --jobs --device --runs --out --measure",
