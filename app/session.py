@@ -18,7 +18,8 @@ from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
 from analysis.provenance import file_hash
 from analysis.runs import check_runs
-from app.domain import DOMAINS
+from app.domain import DOMAINS, saw
+from app.languages import NEAREST
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import (
     WEIGHTS,
@@ -132,14 +133,17 @@ class Session:
                     self._whole.popitem(last=False)
             return self._whole[name]
 
-    def model_for(self, domain: str) -> str:
+    def model_for(self, domain: str, language: str = "") -> str:
         """Name of the model that fits a domain best: trained on it, else on general text, else English.
 
-        Of several, one that has learned more than an early model, then the one that saw most.
+        Of several, one whose data hold the programming language (or the nearest), then one that has learned more than
+        an early model, then the one that saw most.
         """
         cards = [card for card in self.cards() if "error" not in card]
         for wanted in (domain, "text", "english"):
             fitting = [card for card in cards if card.get("domain") == wanted]
+            for each in (language, NEAREST.get(language, "")):
+                fitting = [card for card in fitting if saw(card, each)] or fitting
             if fitting:
                 return max(fitting, key=_learned)["name"]
         if not cards:

@@ -6,7 +6,7 @@ import tokenize
 
 import numpy as np
 
-from app.domain import guess_domain
+from app.domain import guess_domain, guess_language
 
 LARGEST = 300_000
 """Bytes; longer source is shown in one colour."""
@@ -16,8 +16,10 @@ _KINDS = {tokenize.STRING: STRING, tokenize.COMMENT: COMMENT, tokenize.NUMBER: N
 
 
 def syntax(data: bytes, name: str) -> np.ndarray | None:
-    """(len(data),) uint8 classes of what looks like code and is Python up to its last token; else None."""
+    """(len(data),) uint8 classes of what looks like Python and is it up to its last token; else None."""
     if len(data) > LARGEST or guess_domain(data, name) != "code":
+        return None
+    if guess_language(data, name) not in ("Python", ""):  # some other languages are tokens of Python, too
         return None
     try:
         return classes(data)
