@@ -1,20 +1,43 @@
 """The page's functions for programs: by gradio_client, and with python -m app --mcp as tools of an MCP server."""
 
+import functools
+import logging
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from analysis.agreement import compare_all
-from analysis.inputs import read_input
-from app import references, view
-from app.domain import guess_domain
-from app.generate import MAX_BYTES
-from app.handlers import AUTO, told
+from analysis.inputs import Sequence, read_input
+from app import arguments, references, view
+from app.compare import MOST_MODELS
+from app.domain import kind_of, unseen
+from app.generate import MAX_BYTES, MAX_PROMPT
+from app.handlers import AUTO
 from app.session import MAX_PASTE, Session
-from hnet_core.errors import InputError
+from hnet_core.errors import HNetError
+from hnet_core.generate import MAX_SEED
 from hnet_core.generate import generate as write
 
 _ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
+
+
+def answered(function: Callable) -> Callable:
+    """The function with every failure as one sentence, written for a program: plain text, no markup and no escapes."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except HNetError as err:
+            raise gr.Error(str(err), print_exception=False) from err
+        except Exception as err:
+            logging.getLogger(__name__).exception("a call failed")
+            words = f"The software failed on this call ({type(err).__name__}); its terminal shows why."
+            raise gr.Error(words, print_exception=False) from err
+
+    return call
 
 
 class Functions:
@@ -23,13 +46,13 @@ class Functions:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    @told
+    @answered
     def models(self) -> list[dict[str, Any]]:
         """The models there are: name, title, domain, number of stages, how far each has learned."""
         keys = ("name", "title", "domain", "n_stages", "learned", "bytes_per_chunk", "bits_per_byte", "note")
         return [{key: card.get(key) for key in keys} for card in self.session.cards() if "error" not in card]
 
-    @told
+    @answered
     def boundaries(self, text: str, model: str = AUTO, stage: int = 0) -> dict[str, Any]:
         """Where a model cuts a text, source code or FASTA records into chunks, and how sure it is.
 
@@ -42,23 +65,26 @@ class Functions:
             model, and chunks: of each its record, start, end (bytes, 0-based, half-open), p at its start, text
         """
         sequences = _read(text)
-        first = sequences[0]
-        domain = "dna" if first.kind == "dna" else guess_domain(first.data)
-        name = self.session.model_for(domain) if model == AUTO else model
+        name = self._model("model", model, sequences[0])
+        stage = arguments.whole("stage", stage, 0, self.session.model(name).n_stages - 1)
         done = self.session.analyse(sequences, name)
-        if not 0 <= stage < done.model.n_stages:
-            raise InputError(f"stage {stage}: {name} has stages 0 to {done.model.n_stages - 1}")
         chunks = []
         for each in sequences:
             for row in done.chunks_of(each.name, stage).itertuples():
                 place = {"record": each.name, "start": int(row.start), "end": int(row.end)}
-                chunks.append(
-                    place
-                    | {"p": round(float(row.prob), 4), "text": view.visible(each.data[row.start : row.end])}
-                )
-        return {"model": name, "stage": stage, "warnings": list(done.warnings), "chunks": chunks}
+                read = view.exact(each.data[row.start : row.end])
+                chunks.append(place | {"p": round(float(row.prob), 4), "text": read})
+        never = unseen(done.model.info, sequences[0])
+        warnings = [*done.warnings, *([never] if never else [])]
+        return {"model": name, "stage": stage, "warnings": warnings, "chunks": chunks}
 
-    @told
+    def _model(self, argument: str, name: Any, sequence: Sequence) -> str:
+        known = [AUTO, *(each for _, each in self.session.choices())]
+        if arguments.one_of(argument, name, known, "model") != AUTO:
+            return name
+        return self.session.model_for(*kind_of(sequence))
+
+    @answered
     def agreement(self, text: str, models: list[str]) -> list[dict[str, Any]]:
         """How far models cut a text at the same places: every pair of their stages, with chance and significance.
 
@@ -69,14 +95,14 @@ class Functions:
         Returns:
             for each pair model_a, stage_a, model_b, stage_b, f1, f1_chance, f1_star, kappa, p_value, q_value and more
         """
+        known = [name for _, name in (*self.session.choices(), *references.choices())]
+        models = arguments.several_of("models", models, known, "model or reference", 2, MOST_MODELS)
         sequences = _read(text)
-        if not 2 <= len(set(models)) <= 12 or len(set(models)) < len(models):
-            raise InputError("a comparison takes 2 to 12 different models")
         table = compare_all([references.run(self.session, sequences, name) for name in models])
         rows = table.astype(object).where(table.notna(), None)
         return rows.to_dict("records")
 
-    @told
+    @answered
     def generate(
         self,
         prompt: str,
@@ -99,14 +125,21 @@ class Functions:
         Returns:
             what the model wrote; bytes that are not UTF-8 are shown as ‹hex›
         """
-        if not 1 <= n_bytes <= MAX_BYTES:
-            raise InputError(f"n_bytes {n_bytes}: from 1 to {MAX_BYTES:,} bytes are written at once")
+        data = arguments.text("prompt", prompt, MAX_PROMPT, 0).encode("utf-8", "surrogatepass")
+        whole = [name for _, name in self.session.choices(whole=True)]
+        arguments.one_of("model", model, whole, "model with whole weights")
+        options = {
+            "max_bytes": arguments.whole("n_bytes", n_bytes, 1, MAX_BYTES),
+            "temperature": arguments.number(
+                "temperature", temperature, "a number from 0 up", 0, sys.float_info.max
+            ),
+            "top_p": arguments.number("top_p", top_p, "a number above 0 and at most 1", 0, 1, above=True),
+            "seed": arguments.whole("seed", seed, 0, MAX_SEED),
+        }
         loaded = self.session.whole_model(model)
-        options = {"max_bytes": n_bytes, "temperature": temperature, "top_p": top_p, "seed": seed}
         with self.session.turn():
-            data = prompt.encode("utf-8", "surrogatepass")
             steps = write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options)
-            return view.visible(bytes(each.byte for each in steps))
+            return view.exact(bytes(each.byte for each in steps))
 
 
 def build(session: Session) -> None:
@@ -120,6 +153,5 @@ def build(session: Session) -> None:
 
 def _read(text: str):
     """The records of a text that came from a program; the limits are those of the page."""
-    if len(text) > MAX_PASTE:
-        raise InputError(f"text: {len(text):,} characters, at most {MAX_PASTE:,} are taken")
-    return read_input(text.encode("utf-8", "surrogatepass"), "auto", "text", MAX_PASTE * 4)
+    given = arguments.text("text", text, MAX_PASTE)
+    return read_input(given.encode("utf-8", "surrogatepass"), "auto", "text", MAX_PASTE * 4)

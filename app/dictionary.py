@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.extract import Analysis
 from app import view
+from app.wording import counted
 
 SHOWN = 200
 """Rows on the page; the file holds all."""
@@ -14,7 +15,7 @@ SHOWN = 200
 def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
     """The different chunks of one stage of the first sequence, most frequent first, then by their bytes.
 
-    returns  text (visible), hex, n_bytes, count, share of all chunks, mean_prob of the boundaries that start them
+    returns  text (view.cell), hex, n_bytes, count, share of all chunks, mean_prob of the boundaries that start them
     """
     sequence = analysis.sequences[0]
     table = analysis.chunks_of(sequence.name, stage)
@@ -28,7 +29,7 @@ def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
     chunks = sorted(counts, key=lambda chunk: (-counts[chunk], chunk))
     return pd.DataFrame(
         {
-            "text": [view.visible(chunk) for chunk in chunks],
+            "text": [view.cell(chunk) for chunk in chunks],
             "hex": [chunk.hex(" ").upper() for chunk in chunks],
             "n_bytes": [len(chunk) for chunk in chunks],
             "count": [counts[chunk] for chunk in chunks],
@@ -38,13 +39,16 @@ def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
     )
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """The first rows as the page shows them, numbers rounded, long chunks cut."""
+def shown(table: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
+    """The first rows as the page shows them: numbers rounded, long chunks cut, every byte leaves a trace."""
     top = table.head(SHOWN).copy()
+    top["text"] = [view.visible(bytes.fromhex(each)) for each in top["hex"]]
     for column in ("text", "hex"):
         top[column] = top[column].str.slice(0, 300)
     top["share"] = top["share"].map("{:.2%}".format)
-    return top.assign(mean_prob=top["mean_prob"].round(4))
+    unit = "bases" if analysis.sequences[0].kind == "dna" else "bytes"
+    names = {"n_bytes": unit, "mean_prob": "mean p"}
+    return top.assign(mean_prob=top["mean_prob"].round(4)).rename(columns=names)
 
 
 def line(table: pd.DataFrame) -> str:
@@ -52,6 +56,7 @@ def line(table: pd.DataFrame) -> str:
     once = int((table["count"] == 1).sum())
     top = table.head(10)["count"].sum() / max(1, table["count"].sum())
     return (
-        f"{len(table):,} different chunks among {int(table['count'].sum()):,}; {once:,} occur once; "
+        f"{counted(len(table), 'different chunk')} among {int(table['count'].sum()):,}; "
+        f"{once:,} {'occurs' if once == 1 else 'occur'} once; "
         f"the ten most frequent make up {top:.1%}. Click one to find its bytes in the text."
     )

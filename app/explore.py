@@ -7,10 +7,11 @@ import gradio as gr
 from analysis.extract import Analysis
 from analysis.inputs import Sequence
 from app import view
-from app.domain import guess_domain
+from app.domain import kind_of
 from app.handlers import AUTO, PROGRESS, read_source, stage_choices, told
 from app.job import Job
 from app.session import Session
+from app.wording import isolated
 from hnet_core.errors import InputError
 
 MOST_RECORDS = 1_000
@@ -33,7 +34,7 @@ def on_analyse(
     """An input and a model in; its records, the list of them, and what `on_record` gives for the first one."""
     progress(0, desc="reading the input")
     given = read_source(session, source, text, upload, sample)
-    listed = [(f"{each.name}  ({len(each.data):,})", each.name) for each in given[:MOST_RECORDS]]
+    listed = [(f"{isolated(each.name)}  ({len(each.data):,})", each.name) for each in given[:MOST_RECORDS]]
     label = f"Record, one of {len(given):,}" + (
         " (the first are listed)" if len(given) > MOST_RECORDS else ""
     )
@@ -82,7 +83,6 @@ def _shown(
 def _pick(session: Session, model: str, domain: str, sequence: Sequence) -> tuple[str, str]:
     """(model name, domain in words), from what the person chose or left to be guessed."""
     guessed = domain == "guess" or sequence.kind == "dna"
-    if guessed:
-        domain = "dna" if sequence.kind == "dna" else guess_domain(sequence.data, sequence.name)
-        domain = "text" if domain == "dna" and sequence.kind == "text" else domain
-    return (session.model_for(domain) if model == AUTO else model), view.domain_line(domain, guessed)
+    domain, language = kind_of(sequence, "" if guessed else domain)
+    name = session.model_for(domain, language) if model == AUTO else model
+    return name, view.domain_line(domain, language, guessed)

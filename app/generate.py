@@ -8,17 +8,19 @@ import gradio as gr
 import numpy as np
 
 from analysis.inputs import Sequence
-from app import files, view
+from app import arguments, files, view
 from app.handlers import stage_choices, told
 from app.job import Job, Stopped
 from app.session import Session
 from app.viewer import Group, Track, viewer_value
+from app.wording import counted
 from hnet_core.errors import InputError
 from hnet_core.generate import GeneratedByte, generate
 
 EXAMPLE = "It was a dark and"
 """The prompt that stands there at first: the one a link may lead to."""
 MAX_BYTES = 4000
+MAX_SEED = 2**31
 MAX_PROMPT = 20_000
 """Characters."""
 EVERY = 0.3
@@ -62,7 +64,7 @@ class Draft:
             (f"steps a byte inside stage {s}", f"{count / n:.3f}") for s, count in enumerate(self.steps) if n
         ]
         speed = [("speed", f"{n / seconds:.0f} bytes/s")] if n else []
-        return [("written", f"{n:,} bytes{end}"), *steps, *speed]
+        return [("written", f"{counted(n, 'byte')}{end}"), *steps, *speed]
 
 
 def value_of(
@@ -91,27 +93,28 @@ def on_generate(
     job: Job,
     model: str | None,
     prompt: str,
-    n_bytes: float,
-    temperature: float,
-    top_p: float,
-    seed: float,
+    n_bytes: float | None,
+    temperature: float | None,
+    top_p: float | None,
+    seed: float | None,
 ) -> Iterator[tuple[Any, ...]]:
     """A model and a prompt in. Out, again and again: analysis (once it ends), the viewer's value, stages, page 1."""
     if not model:
         raise InputError(
             "no model with whole weights was found; put one into assets/models or start with --models"
         )
-    if None in (n_bytes, temperature, top_p, seed):
-        raise InputError("length, temperature, top-p and seed each need a number")
-    if not 1 <= n_bytes <= MAX_BYTES:
-        raise InputError(f"length {n_bytes:g}: from 1 to {MAX_BYTES:,} bytes are written at once")
+    options = {
+        "max_bytes": arguments.field("Length in bytes", n_bytes, 1, MAX_BYTES, whole=True),
+        "temperature": arguments.field("Temperature", temperature, 0, 2),
+        "top_p": arguments.field("Top-p", top_p, 0.05, 1),
+        "seed": arguments.field("Seed", seed, 0, MAX_SEED, whole=True),
+    }
     data = prompt.encode("utf-8", "surrogatepass")
     if len(prompt) > MAX_PROMPT:
         raise InputError(f"prompt: {len(prompt):,} characters, at most {MAX_PROMPT:,} are taken")
     loaded = session.whole_model(model)
     title = loaded.info.get("title", model)
     draft = Draft(data, session.model(model).boundaries(data))
-    options = {"max_bytes": int(n_bytes), "temperature": temperature, "top_p": top_p, "seed": int(seed)}
     source = generate(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options)
     ended = False
     while not ended and not job.stopped:

@@ -134,14 +134,22 @@ def stage_choices(done: Analysis) -> dict[str, Any]:
 
 @told
 def on_page(
-    session: Session, done: Analysis | None, stage: int, page: int, start: int = 0, end: int | None = None
+    session: Session,
+    done: Analysis | None,
+    stage: int,
+    page: float | None,
+    first: float | None = None,
+    last: float | None = None,
 ):
-    """A page of the chunk table, its number, the line about it, and the CSV of exactly these rows."""
+    """A page of the chunk table, its number, the line about it, and the CSV of exactly these rows.
+
+    first, last: bases that limit the table, counted from 1, as they stand in the fields
+    """
     if done is None:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip()
     stage = min(int(stage or 0), done.model.n_stages - 1)
-    table, page, line = view.chunk_page(done, stage, page, start, end)
-    return table, page, line, download(session, table, "chunks_shown.csv")
+    table, page, line = view.chunk_page(done, stage, page, (first or 1) - 1, last)
+    return view.shown_chunks(done, table), page, line, download(session, table, "chunks_shown.csv")
 
 
 @told
@@ -156,7 +164,7 @@ def on_dictionary(session: Session, done: Analysis | None, stage: int):
     if done is None:
         return gr.skip(), gr.skip(), gr.skip()
     table = dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
-    return dictionary.shown(table), dictionary.line(table), download(session, table, "dictionary.csv")
+    return dictionary.shown(table, done), dictionary.line(table), download(session, table, "dictionary.csv")
 
 
 def file_choices(done: Analysis | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -182,7 +190,7 @@ def on_file(session: Session, wish: Wish, done: Analysis | None, key: str | None
 
 
 def on_chunk(event: gr.SelectData) -> dict[str, Any]:
-    """A row of the chunk table was clicked: the bytes to select in the text."""
+    """A row of the chunk table was clicked: the place to select in the text, as the table counts."""
     return {"start": int(event.row_value[1]), "end": int(event.row_value[2])}
 
 
@@ -215,7 +223,8 @@ def curves(session: Session, model: str) -> list[dict[str, Any]]:
         found = []
         for column in columns:
             part = table[["bytes", column]].dropna() if column in table else table.iloc[:0]
-            part = part.iloc[:: max(1, -(-len(part) // _CURVE_POINTS))]
+            step = max(1, -(-len(part) // (_CURVE_POINTS - 1)))
+            part = part.iloc[[*range(0, len(part) - 1, step), *range(max(0, len(part) - 1), len(part))]]
             if len(part) > 1:
                 points = [[float(x), float(y)] for x, y in part.to_numpy()]
                 found.append({"name": _CURVES.get(column, column.replace("_", " ")), "points": points})

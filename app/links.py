@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import references
 from app.agreement import GROUPS, MEASURES
-from app.generate import MAX_BYTES
+from app.generate import MAX_BYTES, MAX_SEED
 from app.handlers import told
 from app.session import Session
 from app.tabs.quiet import QUIET
@@ -63,6 +63,11 @@ def _offset(session: Session, text: str) -> int:
     return int(text)
 
 
+def _first_base(session: Session, text: str) -> int:
+    """An offset, as the DNA tab calls the base there: links count from 0, the tab from 1."""
+    return _offset(session, text) + 1
+
+
 def _region(session: Session, text: str) -> list[int]:
     """[start, end): two numbers."""
     found = re.fullmatch(r"([0-9]{1,12})-([0-9]{1,12})", text)
@@ -112,7 +117,7 @@ _READERS: dict[str, Callable[[Session, str], Any]] = {
     "run": _run,
     "with": _run,
     "at": _offset,
-    "start": _offset,
+    "start": _first_base,
     "end": _offset,
     "region": _region,
     "threshold": _thresholds,
@@ -120,7 +125,7 @@ _READERS: dict[str, Callable[[Session, str], Any]] = {
     "measure": _one_of("measure", lambda _: list(MEASURES)),
     "by": _one_of("grouping", lambda _: list(GROUPS)),
     "length": _number("length", 1, MAX_BYTES, whole=True),
-    "seed": _number("seed", 0, 2**31, whole=True),
+    "seed": _number("seed", 0, MAX_SEED, whole=True),
     "temperature": _number("temperature", 0, 2),
     "top_p": _number("top_p", 0.05, 1),
     "example": _one_of("prompt", lambda _: ["1"]),

@@ -1,6 +1,7 @@
 """An Analysis as what the page shows: the viewer's value, facts, a page of the chunk table."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,17 @@ import pandas as pd
 from analysis.edits import Moves, moves, shared_bytes
 from analysis.extract import Analysis
 from analysis.provenance import input_hash, provenance
-from app.domain import DOMAINS
+from app.domain import DOMAINS, unseen
 from app.syntax import syntax
 from app.viewer import Group, Track, encoded, viewer_value
+from app.wording import counted
 
 PAGE = 100
 """Rows of the chunk table on one page."""
 _NAMED = {0x09: "⇥", 0x0A: "↵", 0x20: "␣"}
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_RUNS = "=+-@＝＋－＠"
+"""A spreadsheet runs a cell that starts with one of these."""
 
 
 def tracks(analysis: Analysis, sequence: str, start: int, end: int) -> tuple[Track, ...]:
@@ -118,7 +123,7 @@ def stage_facts(analysis: Analysis) -> list[tuple[str, str]]:
     """Chunks and bytes a chunk of every stage."""
     unit = "bases" if analysis.sequences[0].kind == "dna" else "bytes"
     return [
-        (f"stage {row.stage}", f"{row.n_chunks:,} chunks, {row.bytes_per_chunk:.2f} {unit} a chunk")
+        (f"stage {row.stage}", f"{counted(row.n_chunks, 'chunk')}, {row.bytes_per_chunk:.2f} {unit} a chunk")
         for row in analysis.summary.itertuples()
     ]
 
@@ -133,16 +138,27 @@ def learned(analysis: Analysis) -> list[str]:
 
 def warnings(analysis: Analysis) -> list[str]:
     """What is odd about the input, as sentences."""
-    return [f"{text[0].upper()}{text[1:]}." for text in analysis.warnings]
+    words = [text.replace(f"model {analysis.model.name} ", "this model ") for text in analysis.warnings]
+    return [f"{text[0].upper()}{text[1:]}." for text in words]
 
 
 def notes(analysis: Analysis) -> list[str]:
     """Sentences under the facts: what the model can do, what is odd about the input."""
-    return learned(analysis) + warnings(analysis)
+    never = unseen(analysis.model.info, analysis.sequences[0])
+    return [*learned(analysis), *warnings(analysis), *([never] if never else [])]
+
+
+def lettered(notes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Letter of each model -> its sentences, as one list: each once, after the letters of those it speaks of."""
+    letters: dict[str, list[str]] = {}
+    for letter, sentences in notes.items():
+        for each in dict.fromkeys(sentences):
+            letters.setdefault(each, []).append(letter)
+    return [each if len(who) == len(notes) else f"{', '.join(who)}: {each}" for each, who in letters.items()]
 
 
 def visible(data: bytes) -> str:
-    """Bytes as one line in which everything leaves a trace; never holds a surrogate."""
+    """Bytes as one line in which everything leaves a trace, for the eye; never holds a surrogate."""
     out = []
     for char in data.decode("utf-8", "surrogateescape"):
         point = ord(char)
@@ -155,6 +171,35 @@ def visible(data: bytes) -> str:
     return "".join(out)
 
 
+def exact(data: bytes) -> str:
+    """Bytes as one line of text from which they can be had again.
+
+    UTF-8 as it is, but for \\\\ (a backslash), \\n, \\t, \\r, \\xNN (a byte that is no UTF-8, or a control character of
+    ASCII) and \\uNNNN, \\UNNNNNNNN (any other character that cannot be seen).
+    """
+    out = []
+    for char in data.decode("utf-8", "surrogateescape"):
+        point = ord(char)
+        if 0xDC80 <= point <= 0xDCFF:
+            out.append(f"\\x{point - 0xDC00:02x}")
+        elif char in _ESCAPES:
+            out.append(_ESCAPES[char])
+        else:
+            out.append(char if char.isprintable() else _escaped(char))
+    return "".join(out)
+
+
+def _escaped(char: str) -> str:
+    point = ord(char)
+    return f"\\x{point:02x}" if point < 0x80 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def cell(data: bytes) -> str:
+    """`exact`, with a first character that a spreadsheet would run as an escape too."""
+    text = exact(data)
+    return _escaped(text[0]) + text[1:] if text[:1] and text[0] in _RUNS else text
+
+
 def chunks(analysis: Analysis, stage: int, start: int = 0, end: int | None = None) -> pd.DataFrame:
     """Chunks of one stage of the first sequence that overlap bytes [start, end)."""
     sequence = analysis.sequences[0]
@@ -163,11 +208,11 @@ def chunks(analysis: Analysis, stage: int, start: int = 0, end: int | None = Non
     return table[(table["end"] > start) & (table["start"] < end)].reset_index(drop=True)
 
 
-def with_text(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
-    """A chunk table of the first sequence with what each chunk reads."""
+def with_text(analysis: Analysis, table: pd.DataFrame, read: Callable[[bytes], str] = cell) -> pd.DataFrame:
+    """A chunk table of the first sequence with what each chunk reads: for files by `cell`, for the eye by `visible`."""
     data = analysis.sequences[0].data
     spans = zip(table["start"].to_numpy(), table["end"].to_numpy(), strict=True)
-    return table.assign(text=[visible(data[a:b]) for a, b in spans])
+    return table.assign(text=[read(data[a:b]) for a, b in spans])
 
 
 def all_chunks(analysis: Analysis, start: int = 0, end: int | None = None) -> pd.DataFrame:
@@ -177,9 +222,12 @@ def all_chunks(analysis: Analysis, start: int = 0, end: int | None = None) -> pd
 
 
 def chunk_page(
-    analysis: Analysis, stage: int, page: int, start: int = 0, end: int | None = None
+    analysis: Analysis, stage: int, page: float | None, start: int = 0, end: int | None = None
 ) -> tuple[pd.DataFrame, int, str]:
-    """PAGE rows of `chunks` as the page shows them, the page's number (from 1), and a line that says which rows."""
+    """PAGE rows of `chunks` as their file has them, the page's number (from 1), and a line that says which rows.
+
+    page: what stands in the field; the nearest page that there is
+    """
     table = chunks(analysis, stage, start, end)
     pages = max(1, -(-len(table) // PAGE))
     page = min(max(1, int(page or 1)), pages)
@@ -190,9 +238,24 @@ def chunk_page(
     return part, page, line
 
 
-def domain_line(domain: str, guessed: bool) -> str:
-    """The domain of an input in words."""
-    return DOMAINS[domain] + (" (guessed)" if guessed else "")
+def shown_chunks(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `chunk_page` as the page shows them: bases counted from 1, and text that leaves a trace of every byte."""
+    kind = analysis.sequences[0].kind
+    return shown_places(with_text(analysis, table, visible), kind).rename(
+        columns={"n_bytes": "bases" if kind == "dna" else "bytes", "prob": "p"}
+    )
+
+
+def shown_places(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Columns start and end as the page counts: those of DNA as first and last base, from 1; others as they are."""
+    if kind != "dna":
+        return table
+    return table.assign(start=table["start"] + 1).rename(columns={"start": "first", "end": "last"})
+
+
+def domain_line(domain: str, language: str, guessed: bool) -> str:
+    """The domain of an input in words, or the programming language where it is known."""
+    return (language or DOMAINS[domain]) + (" (guessed)" if guessed else "")
 
 
 def card(info: dict[str, Any], domains: dict[str, str]) -> dict[str, Any]:

@@ -41,12 +41,12 @@ def build(session: Session) -> None:
             first = fitting if fitting in names else next(iter(names), None)
             model = gr.Dropdown(models, value=first, label="Model (whole weights)", elem_id="generate-model")
             with gr.Row(elem_classes="bar"):
-                length = gr.Number(
-                    300, label="Length in bytes", precision=0, minimum=1, elem_id="generate-length", **half
-                )
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="generate-seed", **half)
+                length = gr.Number(300, label="Length in bytes", elem_id="generate-length", **half)
+                seed = gr.Number(0, label="Seed", elem_id="generate-seed", **half)
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature", elem_id="generate-temperature")
             top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", elem_id="generate-top-p")
+            for slider in (temperature, top_p):  # the handler says what is wrong, beside the button
+                slider.preprocess = lambda value: value
             run = source.run_buttons("Generate", "generate")
             gr.Markdown(HELP, elem_classes="help")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):

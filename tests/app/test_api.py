@@ -5,17 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from analysis.inputs import Sequence
 from app import __main__ as program
+from app import api
 from app.__main__ import main, users
 from app.policy import FILE_POLICY, HEADERS, PAGE_POLICY
 from app.ui import build, launch_options
-from app.view import visible
+from app.view import exact
 from hnet_core.checkpoint import load_model
 from hnet_core.errors import InputError
 from hnet_core.generate import generate
@@ -56,24 +60,100 @@ def test_agreement_and_writing(client, models_dir):
     wrote = client.predict("It was", "english_a", 20, 0.0, api_name="/generate")
     model = load_model("english_a", models_dir=models_dir).model
     steps = generate(model, b"It was", max_bytes=20, temperature=0.0, top_p=0.95, seed=0)
-    assert wrote == visible(bytes(each.byte for each in steps))
+    assert wrote == exact(bytes(each.byte for each in steps))
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (("", "auto", 0, "/boundaries"), "empty"),
-        ((TEXT, "nope", 0, "/boundaries"), "no model named"),
-        ((TEXT, "english_a", 5, "/boundaries"), "stages 0 to 0"),
-        ((TEXT, ["english_a"], "/agreement"), "2 to 12"),
-        ((TEXT, ["english_a", "ref:gold:/etc/passwd"], "/agreement"), "no reference named"),
-        (("x", "/etc/passwd", "/generate"), "no model named"),
+        (("", "auto", 0, "/boundaries"), "text: an empty text was given"),
+        ((None, "auto", 0, "/boundaries"), "text: null was given"),
+        ((["a"], "auto", 0, "/boundaries"), 'text: ["a"] was given'),
+        (("x" * 1_000_001, "auto", 0, "/boundaries"), "text: a text of 1,000,001 characters was given"),
+        ((">a\nACGT\n>a\nACGT", "auto", 0, "/boundaries"), "text: two records are named 'a'"),
+        (
+            (TEXT, "no 'such' <model>", 0, "/boundaries"),
+            "model: there is no model named \"no 'such' <model>\"",
+        ),
+        ((TEXT, ["english_a"], 0, "/boundaries"), 'model: ["english_a"] was given'),
+        ((TEXT, "english_a", 5, "/boundaries"), "stage: 5 was given; give 0, the only one there is"),
+        ((TEXT, "english_b", "0", "/boundaries"), 'stage: "0" was given; give a whole number from 0 to 1'),
+        ((TEXT, "english_b", True, "/boundaries"), "stage: true was given"),
+        ((TEXT, "english_b", -1, "/boundaries"), "stage: -1 was given"),
+        ((TEXT, "english_b", 0.5, "/boundaries"), "stage: 0.5 was given"),
+        ((TEXT, ["english_a"], "/agreement"), "models: a list of 1 was given; give a list of 2 to 12"),
+        ((TEXT, "english_a", "/agreement"), 'models: "english_a" was given'),
+        ((TEXT, ["english_a", ["english_b"]], "/agreement"), 'models[1]: ["english_b"] was given'),
+        ((TEXT, ["english_a", "english_a"], "/agreement"), "2 to 12 different"),
+        ((TEXT, ["english_a", "ref:gold:/etc/passwd"], "/agreement"), "no model or reference named"),
+        (("x", "/etc/passwd", "/generate"), "model: there is no model with whole weights named"),
+        ((None, "english_a", 5, "/generate"), "prompt: null was given"),
+        (("x" * 20_001, "english_a", 5, "/generate"), "prompt: a text of 20,001 characters"),
+        (("x", "english_a", "5", "/generate"), 'n_bytes: "5" was given; give a whole number from 1 to 4,000'),
+        (("x", "english_a", 10**9, "/generate"), "n_bytes: 1000000000 was given"),
+        (("x", "english_a", 5, "hot", "/generate"), 'temperature: "hot" was given'),
+        (("x", "english_a", 5, -0.1, "/generate"), "temperature: -0.1 was given"),
+        (("x", "english_a", 5, 1, 0, "/generate"), "top_p: 0 was given; give a number above 0 and at most 1"),
+        (("x", "english_a", 5, 1, 1, -1, "/generate"), "seed: -1 was given"),
     ],
+    ids=lambda each: each if isinstance(each, str) else each[-1],
 )
 def test_a_wrong_call_is_one_sentence(client, call, words):
+    """It names the argument, and says what was given as it was: a program reads text, not markup."""
     *values, name = call
-    with pytest.raises(AppError, match=words):
+    with pytest.raises(AppError) as failed:
         client.predict(*values, api_name=name)
+    told = str(failed.value)
+    assert words in told and "\n" not in told
+
+
+def test_a_call_without_its_arguments_is_one_sentence(server):
+    for body in ({"data": []}, {"data": ["x"]}):
+        begun = httpx.post(f"{server}gradio_api/call/generate", json=body)
+        told = httpx.get(f"{server}gradio_api/call/generate/{begun.json()['event_id']}").text
+        assert "event: error" in told and "Traceback" not in told and "software failed" not in told
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+ARGUMENTS = {
+    "boundaries": {
+        "text": st.sampled_from(["It was the best.", ">a\nACGTACGT\n"]),
+        "model": st.sampled_from(["auto", "english_b"]),
+        "stage": st.sampled_from([0, 1, 1.0]),
+    },
+    "agreement": {
+        "text": st.just("It was the best of times."),
+        "models": st.lists(st.sampled_from(["english_a", "ref:words", "ref:spaces"]), max_size=3),
+    },
+    "generate": {
+        "prompt": st.sampled_from(["", "It"]),
+        "model": st.just("english_a"),
+        "n_bytes": st.integers(0, 3),
+        "temperature": st.sampled_from([0, 0.5, 1]),
+        "top_p": st.sampled_from([0, 0.5, 1]),
+        "seed": st.integers(-1, 2),
+    },
+}
+"""Function -> argument -> values, most of them right."""
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_program_gives_is_answered_or_told_in_one_sentence(session, name, data):
+    arguments = {each: data.draw(right | ANYTHING) for each, right in ARGUMENTS[name].items()}
+    try:
+        json.dumps(getattr(api.Functions(session), name)(**arguments), allow_nan=False).encode()
+    except gr.Error as err:
+        told = err.message
+        told.encode()
+        assert "software failed" not in told and "\n" not in told and len(told) < 600
+        assert "&" not in told or "&" in json.dumps(arguments, ensure_ascii=False)
+        assert any(told.startswith((each, f"the {each}")) for each in arguments), told
 
 
 def test_every_answer_carries_the_policy(server):

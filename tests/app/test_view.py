@@ -1,7 +1,11 @@
 """Analyses as what the page shows."""
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from analysis.inputs import Sequence
 from app import view
@@ -50,7 +54,61 @@ def test_pages_tile_the_table(long):
     starts = np.concatenate([part["start"].to_numpy() for part in parts])
     assert starts.tolist() == table["start"].tolist()
     assert view.chunk_page(long, 0, 10_000)[1] == pages and view.chunk_page(long, 0, 0)[1] == 1
-    assert "".join(view.all_chunks(long)["text"][: len(table)]) == view.visible(TEXT * 6)
+    assert b"".join(map(read_back, view.all_chunks(long)["text"][: len(table)])) == (TEXT * 6)
+    page = view.chunk_page(long, 0, 1)[0]
+    shown = view.shown_chunks(long, page)
+    assert list(shown) == ["stage", "start", "end", "bytes", "p", "text"]
+    assert shown["start"].tolist() == page["start"].tolist() and "␣" in "".join(shown["text"])
+    for odd in (-5, 1.5, None, 0.2):
+        assert view.chunk_page(long, 0, odd)[1] == 1
+
+
+def read_back(text: str) -> bytes:
+    """The bytes of what view.cell wrote, by the rule in its own words."""
+
+    def one(match) -> bytes:
+        kind, digits = match[1][0], match[1][1:]
+        if kind == "x":
+            return bytes([int(digits, 16)])
+        return (
+            chr(int(digits, 16)).encode() if digits else {"n": b"\n", "t": b"\t", "r": b"\r"}.get(kind, b"\\")
+        )
+
+    parts = re.split(r"(\\(?:x..|u....|U........|.))", text)
+    return b"".join(
+        one(re.fullmatch(r"\\(.+)", part)) if i % 2 else part.encode() for i, part in enumerate(parts)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=20) | st.text(max_size=12).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@example(b"\xe2\x90\xa3 \n")
+@example("␣ ↵ ‹U+0041› \\x41 =1+2 \u202e\u00a0\U000e0041".encode())
+@example(b"=cmd()")
+@example(b"-1")
+def test_text_of_a_file_gives_its_bytes_back(data):
+    for text in (view.exact(data), view.cell(data)):
+        assert read_back(text) == data
+        assert text.isprintable() or not text
+    assert view.cell(data)[:1] not in tuple("=+-@＝＋－＠")
+
+
+def test_bases_of_a_table_count_from_one_on_the_page(session):
+    done = session.analyse([Sequence("r", b"ACGT" * 40, (), "dna")], "dna_a")
+    page = view.chunk_page(done, 0, 1)[0]
+    shown = view.shown_chunks(done, page)
+    assert list(shown) == ["stage", "first", "last", "bases", "p", "text"]
+    assert shown["first"].tolist() == (page["start"] + 1).tolist()
+    assert shown["last"].tolist() == page["end"].tolist()
+
+
+def test_a_sentence_of_several_models_names_those_it_is_of():
+    assert view.lettered({"A": ["one", "two"], "B": ["two"], "C": ["two", "three"]}) == [
+        "A: one",
+        "two",
+        "C: three",
+    ]
+    assert view.lettered({"A": ["one"], "B": ["one"], "C": []}) == ["A, B: one"]
 
 
 @pytest.mark.parametrize(
