@@ -9,7 +9,7 @@ from Bio.SeqFeature import SeqFeature
 from analysis import schema, sources
 from analysis.fasta import plain_text
 from analysis.feature_lines import coding_phases, line_features
-from analysis.genbank import genbank_records
+from analysis.genbank import genbank_records, is_genbank
 from analysis.sources import MAX_BYTES, Source, read_bytes, source_name
 from hnet_core.errors import InputError
 
@@ -26,7 +26,7 @@ def read_features(source: Source, name: str | None = None, max_bytes: int = MAX_
     """
     shown = source_name(source, name, "annotation")
     data = plain_text(read_bytes(source, shown, max_bytes), shown)
-    read = _genbank_features if data[:64].lstrip().startswith(b"LOCUS ") else line_features
+    read = _genbank_features if is_genbank(data) else line_features
     table = read(data, shown)
     order = list(dict.fromkeys(table["sequence"]))
     table["sequence"] = pd.Categorical(table["sequence"], categories=order)

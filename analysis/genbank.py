@@ -11,6 +11,11 @@ from analysis.sources import MAX_BYTES, Sequence, Source, read_bytes, source_nam
 from hnet_core.errors import InputError
 
 
+def is_genbank(data: bytes) -> bool:
+    """Whether content (decompressed) is a GenBank file, by how it begins, whatever its name."""
+    return data[:64].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"LOCUS ")
+
+
 def read_genbank(source: Source, name: str | None = None, max_bytes: int = MAX_BYTES) -> list[Sequence]:
     """One DNA sequence a record, named by its VERSION; bases in upper case, T for U.
 

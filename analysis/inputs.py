@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.fasta import BASES, read_fasta
-from analysis.genbank import read_genbank
+from analysis.genbank import is_genbank, read_genbank
 from analysis.sources import MAX_BYTES, Sequence, Source, read_bytes, source_name
 
 __all__ = [
@@ -47,7 +47,7 @@ def read_input(
         kind = guess_kind(data, shown)
     if kind == "text":
         return [Sequence(shown, data, _text_warnings(data))]
-    reader = read_genbank if _is_genbank(data) else read_fasta
+    reader = read_genbank if is_genbank(data) else read_fasta
     return reader(data, shown, max_bytes)
 
 
@@ -58,17 +58,13 @@ def guess_kind(data: bytes, name: str = "") -> Literal["text", "dna"]:
         return "dna"
     if suffixes and suffixes[-1] in _TEXT_SUFFIXES:
         return "text"
-    return "dna" if _is_genbank(data) or _starts_like_fasta(data) else "text"
+    return "dna" if is_genbank(data) or _starts_like_fasta(data) else "text"
 
 
 def collect_warnings(sequences: Iterable[Sequence]) -> tuple[str, ...]:
     """Every warning once, in the order met, with the number of sequences when several have it."""
     counts = Counter(warning for sequence in sequences for warning in sequence.warnings)
     return tuple(text if n == 1 else f"{text} (in {n} records)" for text, n in counts.items())
-
-
-def _is_genbank(data: bytes) -> bool:
-    return data[:64].lstrip().startswith(b"LOCUS ")
 
 
 def _starts_like_fasta(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The bases of a region with the chunks of the models chosen, as the segment viewer's value."""
 
 import base64
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from app import view
 from app.genome import Opened, genes_of
 from app.viewer import Group, viewer_value
+from app.wording import number
 from hnet_core.errors import InputError
 
 CODONS = 3
@@ -15,18 +17,28 @@ MOST = 20_000
 """Bases in the viewer at once; the tracks above show any number."""
 
 
-def check_region(length: int, start: float | None, end: float | None) -> tuple[int, int]:
-    """The region asked for, cut at the record's end; InputError for one that holds none of its bases."""
-    if start is None or end is None or not 0 <= start < min(end, length):
+def check_region(length: int, first: float | None, last: float | None) -> tuple[int, int]:
+    """[start, end) of the bases first to last, as the page counts them: from 1, the last one included.
+
+    It ends at the record's end at the latest. Raises InputError for what holds none of its bases.
+    """
+    whole = [each is not None and math.isfinite(each) and each == int(each) for each in (first, last)]
+    if not all(whole) or not 1 <= first <= min(last, length):
         raise InputError(
-            f"region [{_number(start)}, {_number(end)}): it must lie inside [0, {length:,}) and hold at least one "
-            "base; it counts from 0 and does not include its end"
+            f"from base {number(first)} to base {number(last)}: give two whole numbers from 1 to {length:,}, the "
+            "first one not above the last; bases count from 1 and the last one is included"
         )
-    return int(start), int(min(end, length))
+    return int(first) - 1, int(min(last, length))
 
 
-def _number(value: float | None) -> str:
-    return "nothing" if value is None else f"{value:,}"
+def as_fields(start: int, end: int) -> tuple[int, int]:
+    """What stands in the fields for bases [start, end)."""
+    return start + 1, end
+
+
+def as_words(start: int, end: int) -> str:
+    """Bases [start, end) as genome browsers write them: 37,227-37,940."""
+    return f"{start + 1:,}-{end:,}"
 
 
 def shown_part(start: int, end: int) -> tuple[int, int]:
@@ -98,6 +110,7 @@ def _genes(opened: Opened, start: int, end: int) -> list[dict[str, Any]]:
             "end": min(end, gene.end) - start,
             "strand": gene.strand,
             "name": str(gene.name),
+            "kind": str(gene.kind),
         }
         for gene in genes_of(opened, start, end).itertuples(index=False)
     ]
@@ -107,7 +120,7 @@ def _facts(opened: Opened, start: int, end: int) -> list[tuple[str, str]]:
     shown = [
         ("record", opened.record.name),
         ("bases", f"{opened.length:,}"),
-        ("below", f"[{start:,}, {end:,})"),
+        ("shown below", as_words(start, end)),
     ]
     if len(opened.analyses) == 1:
         return [("model", opened.analyses[0].model.title), *shown, *view.stage_facts(opened.analyses[0])]
@@ -119,7 +132,9 @@ def _facts(opened: Opened, start: int, end: int) -> list[tuple[str, str]]:
 
 
 def _notes(opened: Opened, asked: tuple[int, int], shown: tuple[int, int]) -> list[str]:
-    notes = [*(note for each in opened.analyses for note in view.notes(each)), *opened.notes]
+    said = {letter: view.notes(each) for letter, each in zip(opened.letters, opened.analyses, strict=True)}
+    notes = view.lettered(said)
+    notes += opened.notes
     if shown != asked:
         notes.append(f"The middle {MOST:,} bases of what the tracks show; zoom in to read all of it here.")
     return list(dict.fromkeys(notes))

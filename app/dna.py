@@ -12,14 +12,17 @@ import pandas as pd
 
 from analysis.annotations import fit_features, read_features
 from analysis.extract import Analysis
-from analysis.inputs import Sequence
+from analysis.genbank import is_genbank
+from analysis.inputs import Sequence, read_input
+from analysis.sources import Source, read_bytes
 from app import files, view
 from app import session as limits
-from app.bases import check_region, region_value, shown_part
+from app.bases import as_fields, as_words, check_region, region_value, shown_part
 from app.genome import Opened, Records, TrackFolder, named_features, write_tracks
 from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
 from app.job import Job, Wish
 from app.session import Session
+from app.wording import counted, isolated
 from hnet_core.errors import HNetError, InputError
 
 MOST_MODELS = 6
@@ -29,14 +32,16 @@ MOST_LISTED = 500
 """Records in the list; of any other the name can be typed."""
 _AROUND = 30
 """Bases before and after a gene that was asked for."""
-_REGION = re.compile(r"(?:.*[:\s\[])?\s*([\d,]+)\s*(?:-|\.\.|,\s|\s)\s*([\d,]+)\s*[)\]]?")
-_GENBANK = (".gb", ".gbk", ".gbff", ".genbank")
+_PLACE = re.compile(
+    r"(?:(?P<record>\S+):)?\s*(?:complement\()?\s*<?(?P<first>\d[\d,]*)(?:\s*(?:-|–|\.\.|\s)\s*>?(?P<last>\d[\d,]*))?\s*\)?"
+)
+"""1,000-2,000, chr1:1000-2000, 1000..2000 or complement(1000..2000), or one base; all count from 1."""
 
 
-def beside(outputs: int) -> Callable[[Callable], Callable]:
+def beside(outputs: int, said: int = 0) -> Callable[[Callable], Callable]:
     """What is wrong with a control goes into the sentence beside it, the last output; the others stay as they are.
 
-    outputs: how many others
+    outputs: how many others; said: how many more, between them and the last, say what is right and are emptied
     """
 
     def wrap(handler: Callable) -> Callable:
@@ -45,7 +50,7 @@ def beside(outputs: int) -> Callable[[Callable], Callable]:
             try:
                 return handler(*args, **kwargs)
             except HNetError as err:
-                return *[gr.skip()] * outputs, str(err)
+                return *[gr.skip()] * outputs, *[""] * said, str(err)
 
         return told(call)
 
@@ -61,7 +66,7 @@ def on_records(
     Out: records, the list to pick from, the first one's region, what is wrong with the annotation, and with the DNA.
     """
     if _is_missing(source, text, upload):
-        return None, gr.update(choices=[], value=None), 0, 0, "", ""
+        return None, gr.update(choices=[], value=None), None, None, "", ""
     records = _read(session, source, text, upload, sample, annotation)
     return *_offer(records), records.problem, ""
 
@@ -87,18 +92,32 @@ def _is_missing(source: str, text: str, upload: str | None) -> bool:
 def _read(
     session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
 ) -> Records:
-    sequences = read_source(session, source, text, upload, sample, "dna", limits.MAX_DNA_BYTES)
-    given = annotation or _own_annotation(session, source, upload, sample)
+    if source == "upload" and upload:
+        name = Path(upload).name
+        data = read_bytes(upload, name, limits.MAX_DNA_BYTES)
+        sequences = read_input(data, "dna", name, limits.MAX_DNA_BYTES)
+    else:
+        name, data = "pasted text", text.encode("utf-8", "surrogatepass") if source == "paste" else b""
+        sequences = read_source(session, source, text, upload, sample, "dna", limits.MAX_DNA_BYTES)
     features, notes, problem = None, (), ""
     try:
-        if given:
-            features, notes = fit_features(
-                read_features(given, Path(given).name), sequences, Path(given).name
-            )
+        if annotation:
+            features, notes = _fitted(annotation, Path(annotation).name, sequences)
+        elif is_genbank(data):  # it brings its own
+            features, notes = _fitted(data, name, sequences, own=True)
+        elif source == "sample" and (genes := session.sample(sample).annotation):
+            features, notes = _fitted(genes, genes.name, sequences)
     except HNetError as err:
-        problem = str(err) if annotation else ""  # a record that brings no features of its own needs no word
-    origin = _origin(source, text, upload, sample, annotation)
-    return Records(tuple(sequences), features, notes, problem, origin)
+        problem = str(err) if annotation else f"the record's own genes are not shown: {err}"
+    return Records(
+        tuple(sequences), features, notes, problem, _origin(source, text, upload, sample, annotation)
+    )
+
+
+def _fitted(source: Source, name: str, sequences: list[Sequence], own: bool = False):
+    """Features of the sequences, and what was left out; (None, ()) of a file that brings none of its own."""
+    features = read_features(source, name, limits.MAX_DNA_BYTES)
+    return (None, ()) if own and features.empty else fit_features(features, sequences, name)
 
 
 def _origin(
@@ -108,64 +127,81 @@ def _origin(
     return source, {"paste": text, "upload": upload, "sample": sample}[source], annotation
 
 
-def _own_annotation(session: Session, source: str, upload: str | None, sample: str) -> str | Path | None:
-    """The annotation that comes with a sample, or inside an uploaded GenBank file."""
-    if source == "sample":
-        return session.sample(sample).annotation
-    if source == "upload" and Path(upload).name.lower().removesuffix(".gz").endswith(_GENBANK):
-        return upload
-    return None
-
-
 def _offer(records: Records):
     """The records, the list to pick from, and the first one's region."""
     listed, n, first = records.sequences[:MOST_LISTED], len(records.sequences), records.sequences[0]
-    names = [(f"{each.name}  ({len(each.data):,} bases)", each.name) for each in listed]
+    names = [(f"{isolated(each.name)}  ({counted(len(each.data), 'base')})", each.name) for each in listed]
     more = f": {len(listed)} of {n:,}, or type a name" if len(listed) < n else ""
     return records, gr.update(choices=names, value=first.name, label=f"Record{more}"), *_first_region(first)
 
 
 def _first_region(sequence: Sequence) -> tuple[int, int]:
-    return 0, min(len(sequence.data), FIRST_VIEW)
+    return as_fields(0, min(len(sequence.data), FIRST_VIEW))
 
 
-@beside(2)
+@beside(2, said=1)
 def on_record(records: Records | None, record: str | None):
-    """Another record: the region back to its start."""
-    return (*_first_region(records.named(record)), "") if records and record else (0, 0, "")
+    """Another record: the region back to its start, and nothing said."""
+    return (*_first_region(records.named(record)), "", "") if records and record else (None, None, "", "")
 
 
-@beside(2)
-def on_find(records: Records | None, record: str | None, text: str, start: float, end: float):
-    """A gene's name, its locus tag or a region in; start and end of it out, and what was found.
+@beside(2, said=1)
+def on_find(records: Records | None, record: str | None, text: str, first: float | None, last: float | None):
+    """A gene's name, its locus tag or a place in; its first and last base out, what was found, no problem.
 
-    A name that is asked for again leads to the next feature of that name.
+    A name comes before a place, and a name that is asked for again leads to the next feature of that name.
     """
     if records is None or not record:
         raise InputError("there is no record yet; pick a sample, paste FASTA or upload a file")
     sequence, text = records.named(record), text.strip()
     if not text:
-        raise InputError("write a gene, a locus tag or a region such as 1000-2000, then press Enter")
-    match = _REGION.fullmatch(text)
-    if match:
-        first, last = (int(part.replace(",", "")) for part in match.groups())
-        if last > len(sequence.data):
-            raise InputError(
-                f"region [{first:,}, {last:,}) reaches beyond the {len(sequence.data):,} bases of {record}; "
-                "choose one that ends there or before"
-            )
-        return *check_region(len(sequence.data), first, last), ""
-    found = named_features(records.features_of(record), text)
-    if found.empty:
-        without = " (no annotation was given)" if records.features is None else ""
-        raise InputError(f"no feature of {record} is named {text!r}{without}; try another name or a region")
+        raise InputError("write a gene, a locus tag, a base or a place such as 1000-2000, then press Enter")
+    features = records.features_of(record)
+    place = _PLACE.fullmatch(text)
+    found = named_features(features, text, exactly=bool(place))
+    if len(found):
+        return *_next_feature(found, len(sequence.data), (first, last)), ""
+    if place:
+        return *_placed(records, sequence, place), "", ""
+    without = " (no annotation was given)" if features is None else ""
+    raise InputError(
+        f"no feature of {isolated(record)} is named {text!r}{without}; try another name, a base or a place such as "
+        "1000-2000"
+    )
+
+
+def _next_feature(found: pd.DataFrame, length: int, fields: tuple[float | None, float | None]):
+    """The first of the features found, or the one after that which the fields show; what it is."""
     places = list(dict.fromkeys(zip(found["start"], found["end"], strict=True)))
-    around = [(max(0, a - _AROUND), min(len(sequence.data), b + _AROUND)) for a, b in places]
-    at = (around.index((start, end)) + 1) % len(around) if (start, end) in around else 0
-    row = found[(found["start"] == places[at][0]) & (found["end"] == places[at][1])].iloc[0]
-    more = f", {at + 1} of {len(places)}; Enter again for the next" if len(places) > 1 else ""
-    words = f"{row['kind']} {row['name']} [{row['start']:,}, {row['end']:,}) {row['strand']}{more}"
-    return *around[at], words
+    around = [as_fields(max(0, a - _AROUND), min(length, b + _AROUND)) for a, b in places]
+    at = (around.index(fields) + 1) % len(around) if fields in around else 0
+    rows = [found[(found["start"] == a) & (found["end"] == b)].iloc[0] for a, b in places]
+    row, after = rows[at], rows[(at + 1) % len(rows)]
+    more = (
+        f", {at + 1} of {len(places)}; Enter again for the next, a {after['kind']}" if len(places) > 1 else ""
+    )
+    strand = f" ({row['strand']})" if row["strand"] != "." else ""
+    name = isolated(str(row["name"] or row["tag"]))
+    return *around[at], f"{row['kind']} {name} {as_words(row['start'], row['end'])}{strand}{more}"
+
+
+def _placed(records: Records, sequence: Sequence, place: re.Match) -> tuple[int, int]:
+    """The fields for a place that somebody wrote; around a single base."""
+    named = place["record"]
+    if named and named != sequence.name and named in [each.name for each in records.sequences]:
+        raise InputError(f"{isolated(named)} is another record of this file; pick it in the list first")
+    digits = [place["first"], place["last"] or place["first"]]
+    first, last = (int(each.replace(",", "")[:15]) for each in digits)
+    length = len(sequence.data)
+    if last > length:
+        raise InputError(
+            f"{place[0].strip()} reaches beyond the {counted(length, 'base')} of {isolated(sequence.name)}; choose a "
+            "place that ends there or before"
+        )
+    start, end = check_region(length, first, last)
+    if place["last"] is None:
+        start, end = max(0, start - _AROUND), min(length, end + _AROUND)
+    return as_fields(start, end)
 
 
 @told
@@ -180,17 +216,17 @@ def on_dna(
     records: Records | None,
     record: str | None,
     models: list[str],
-    start: float,
-    end: float,
+    first: float | None,
+    last: float | None,
     per_row: int,
     group: int,
     progress: gr.Progress = PROGRESS,
 ):
     """An input, a record, a region and some models in.
 
-    Out: records, their list, the problem of the annotation, start, end, what is open now, the first model's analysis,
-    genome view, base view, stages and first page of the table. What was pasted a moment ago may not have been read
-    yet; then it is read here, from its start.
+    Out: records, their list, the problem of the annotation, first and last base, what is open now, the first model's
+    analysis, genome view, base view, stages and first page of the table. What was pasted a moment ago may not have
+    been read yet; then it is read here, from its start.
     """
     offered = (gr.skip(), gr.skip(), gr.skip())
     origin = _origin(source, text, upload, sample, annotation)
@@ -199,7 +235,7 @@ def on_dna(
         records = _read(session, source, text, upload, sample, annotation)
         offered, record = (records, gr.skip(), records.problem), record if same else None
     if record not in [each.name for each in records.sequences]:
-        *lists, start, end = _offer(records)
+        *lists, first, last = _offer(records)
         offered, record = (*lists, records.problem), records.sequences[0].name
     sequence = records.named(record)
     if len(sequence.data) > limits.MAX_RECORD:
@@ -207,26 +243,38 @@ def on_dna(
             f"record {record!r}: {len(sequence.data):,} bases, the page takes {limits.MAX_RECORD:,}; "
             "use python -m analysis boundaries"
         )
-    first, last = check_region(len(sequence.data), start, end)
+    region = check_region(len(sequence.data), first, last)
     analyses = _analyses(session, job, sequence, models, progress)
     progress(1, desc="drawing the tracks")
     known = sample if source == "sample" and not annotation else ""
     opened = Opened(analyses, records.features_of(record), records.notes, TrackFolder(), known)
     tracks = {
         **write_tracks(opened),
-        "start": first,
-        "end": last,
+        "start": region[0],
+        "end": region[1],
         "about": {**opened.about, "record": record},
     }
-    value = region_value(opened, first, last, int(per_row), int(group))
-    return *offered, first, last, opened, analyses[0], tracks, value, stage_choices(analyses[0]), 1
+    value = region_value(opened, *region, int(per_row), int(group))
+    return *offered, *as_fields(*region), opened, analyses[0], tracks, value, stage_choices(analyses[0]), 1
+
+
+def on_models(models: list[str] | None) -> str:
+    """What is wrong with the number of models picked, as soon as there are too many."""
+    n = len(models or [])
+    return (
+        ""
+        if n <= MOST_MODELS
+        else f"{n} are picked, at most {MOST_MODELS} are drawn at once; take some away."
+    )
 
 
 def _analyses(
     session: Session, job: Job, sequence: Sequence, models: list[str], progress: gr.Progress
 ) -> tuple[Analysis, ...]:
     if not 1 <= len(models or []) <= MOST_MODELS:
-        raise InputError(f"{len(models or [])} models picked: the DNA tab takes one to {MOST_MODELS}")
+        raise InputError(
+            f"{counted(len(models or []), 'model')} picked: the DNA tab takes one to {MOST_MODELS}"
+        )
     names = dict.fromkeys(session.model_for("dna") if name == AUTO else name for name in models)
     out = []
     for letter, name in zip(ascii_uppercase, names, strict=False):
@@ -237,27 +285,34 @@ def _analyses(
     return tuple(out)
 
 
-@beside(3)
-def on_place(opened: Opened | None, record: str | None, start: float, end: float, per_row: int, group: int):
+@beside(3, said=1)
+def on_place(
+    opened: Opened | None,
+    record: str | None,
+    first: float | None,
+    last: float | None,
+    per_row: int,
+    group: int,
+):
     """The base view over a region of the record that is open: nothing runs again. Before the first run: nothing."""
     if opened is None or opened.record.name != record:
-        return gr.skip(), gr.skip(), gr.skip(), ""
-    first, last = check_region(opened.length, start, end)
-    return region_value(opened, first, last, int(per_row), int(group)), first, last, ""
+        return gr.skip(), gr.skip(), gr.skip(), "", ""
+    region = check_region(opened.length, first, last)
+    return region_value(opened, *region, int(per_row), int(group)), *as_fields(*region), "", ""
 
 
 def on_locus(opened: Opened | None, record: str | None, per_row: int, group: int, event: gr.EventData):
-    """on_place for the bases that the genome view shows now."""
-    return on_place(opened, record, int(event.start), int(event.end), per_row, group)
+    """on_place for the bases [start, end) that the genome view shows now."""
+    return on_place(opened, record, *as_fields(int(event.start), int(event.end)), per_row, group)
 
 
 @told
-def on_region_files(session: Session, opened: Opened | None, start: float, end: float):
+def on_region_files(session: Session, opened: Opened | None, first: float | None, last: float | None):
     """The CSV of all chunks that overlap the bases shown, at every stage of every model."""
     if opened is None:
         return gr.skip()
-    first, last = shown_part(*check_region(opened.length, start, end))
-    parts = [files.named(each, view.all_chunks(each, first, last)) for each in opened.analyses]
+    start, end = shown_part(*check_region(opened.length, first, last))
+    parts = [files.named(each, view.all_chunks(each, start, end)) for each in opened.analyses]
     return download(session, pd.concat(parts, ignore_index=True), "chunks_region.csv")
 
 
@@ -268,15 +323,15 @@ def on_region_picture(
     done: Analysis | None,
     key: str | None,
     opened: Opened | None,
-    start: float,
-    end: float,
+    first: float | None,
+    last: float | None,
     per_row: int,
     group: int,
 ):
     """The file that was picked from the list: tables of the whole record, the picture of the region shown."""
     if done is None or not key:
         return gr.skip()
-    place = functools.partial(check_region, opened.length, start, end)
+    place = functools.partial(check_region, opened.length, first, last)
 
     def picture() -> dict[str, Any]:
         return region_value(opened, *place(), int(per_row), int(group))

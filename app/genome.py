@@ -1,6 +1,7 @@
 """The genome view's tracks: what igv.js draws of some analyses of one record, as files that are read by window."""
 
 import json
+import re
 import shutil
 import uuid
 import weakref
@@ -20,12 +21,15 @@ from analysis.extract import Analysis
 from analysis.provenance import Provenance
 from analysis.sources import Sequence as Record
 from app import files
+from app.viewer import encoded
 from hnet_core.errors import InputError
 
 STEP = 4
 """Bases of one level of a pyramid that the next one averages."""
 NOTHING = 255
 """The byte of a place where a track has no value."""
+STRIDE = 4096
+"""Bases from one place to the next whose chunk's number is known to be odd or even."""
 _TOP = NOTHING - 1
 _SMALLEST = 1024
 _GENES = r"gene|pseudogene"
@@ -136,7 +140,8 @@ def write_tracks(opened: Opened) -> dict[str, Any]:
     """Write the record's tracks into its folder; the genome view's value.
 
     returns  folder, length, models [title], tracks [{kind, name, file, ...}] in the order of the screen: kind genes
-             and features (a JSON list), p and consensus (a pyramid), chunks (`file`: a bit a base, `prob`: a pyramid)
+             and features (a JSON list), p and consensus (a pyramid), chunks (`file`: a bit a base, `prob`: a pyramid,
+             `odd`: odd_chunks in base64)
     """
     folder, n = opened.folder.path, opened.length
     (folder / "bases.fa").write_bytes(b">record\n" + opened.record.data + b"\n")
@@ -153,12 +158,21 @@ def write_tracks(opened: Opened) -> dict[str, Any]:
             prob[table["byte"].to_numpy()] = table["prob"].to_numpy()
             names = {"prob": f"p-{letter}{stage}", "cuts": f"cuts-{letter}{stage}"}
             (folder / names["prob"]).write_bytes(pyramid(prob))
-            (folder / names["cuts"]).write_bytes(np.packbits(opened.marks(i, stage)).tobytes())
+            marks = opened.marks(i, stage)
+            (folder / names["cuts"]).write_bytes(np.packbits(marks).tobytes())
             tracks.append({"kind": "p", "name": f"p, {label}", "file": names["prob"]})
-            about = {"file": names["cuts"], "prob": names["prob"]}
+            about = {"file": names["cuts"], "prob": names["prob"], "odd": encoded(odd_chunks(marks))}
             tracks.append({"kind": "chunks", "name": f"chunks, {label}", **about})
     titles = [analysis.model.title for analysis in opened.analyses]
     return {"folder": str(folder), "length": n, "models": titles, "tracks": tracks}
+
+
+def odd_chunks(marks: np.ndarray) -> np.ndarray:
+    """A bit every STRIDE bases, packed: whether the chunk that holds this base has an odd number, from 0.
+
+    marks: (n,) bool, where chunks start, base 0 among them
+    """
+    return np.packbits((np.cumsum(marks)[::STRIDE] - 1) % 2)
 
 
 def _consensus(opened: Opened) -> np.ndarray:
@@ -192,23 +206,39 @@ def _rows(table: pd.DataFrame) -> list[tuple[int, int, str, str, str]]:
 def genes_of(opened: Opened, start: int, end: int) -> pd.DataFrame:
     """The genes that overlap [start, end); the coding sequences where the annotation names no genes."""
     if opened.features is None:
-        return pd.DataFrame(columns=["start", "end", "strand", "name"])
+        return pd.DataFrame(columns=["start", "end", "strand", "name", "kind"])
     genes = features_of(opened.features, opened.record.name, start, end, ("gene", "pseudogene"))
     return genes if len(genes) else features_of(opened.features, opened.record.name, start, end, ("CDS",))
 
 
-def named_features(features: pd.DataFrame | None, text: str) -> pd.DataFrame:
-    """Features whose name or tag is `text`, else starts with it, else holds it; case does not count; genes first."""
+def named_features(features: pd.DataFrame | None, text: str, exactly: bool = False) -> pd.DataFrame:
+    """Features whose name or tag is `text`, else is it in another case, else starts with it, else holds it.
+
+    Genes come first, then coding sequences and RNA, then all others. exactly: a part of a name does not count.
+    """
     if features is None:
         return pd.DataFrame(columns=["start", "end"])
-    names, text = [features[column].str.lower() for column in ("name", "tag")], text.lower()
-    tests = (
-        lambda each: each.eq(text),
-        lambda each: each.str.startswith(text),
-        lambda each: each.str.contains(text, regex=False),
-    )
+    own = [features[name].astype(str) for name in ("name", "tag")]
+    lower, wanted = [each.str.lower() for each in own], text.lower()
+    tests = [
+        own[0].eq(text) | own[1].eq(text),
+        lower[0].eq(wanted) | lower[1].eq(wanted),
+    ]
+    if not exactly:
+        tests += [
+            lower[0].str.startswith(wanted) | lower[1].str.startswith(wanted),
+            lower[0].str.contains(wanted, regex=False) | lower[1].str.contains(wanted, regex=False),
+        ]
     for test in tests:
-        found = features[test(names[0]) | test(names[1])]
-        if len(found):
-            return found.sort_values("kind", key=lambda kind: kind.astype(str) != "gene", kind="stable")
+        if test.any():
+            return features[test].sort_values(
+                "kind", key=lambda kind: kind.astype(str).map(_rank), kind="stable"
+            )
     return features.iloc[:0]
+
+
+def _rank(kind: str) -> int:
+    """Which features of a name come first."""
+    if re.fullmatch(_GENES, str(kind)):
+        return 0
+    return 1 if str(kind) == "CDS" or str(kind).endswith("RNA") else 2

@@ -22,8 +22,8 @@ def igv_script() -> Path:
 
 
 def go_to(name: str) -> str:
-    """JavaScript of an event whose inputs are start and end: show these bases, and say nothing of it."""
-    return f"(start, end) => {{ window.hnet.genomes[{name!r}].goTo(start, end); }}"
+    """JavaScript of an event whose inputs are the first and last base, from 1: show these, and say nothing of it."""
+    return f"(first, last) => {{ window.hnet.genomes[{name!r}].goTo(first - 1, last); }}"
 
 
 class GenomeView(gr.HTML):

@@ -21,6 +21,8 @@ from app.handlers import PROGRESS, download, told
 from app.job import Job
 from app.plots import legend_below, quiet_figure, with_origin
 from app.session import Session
+from app.view import shown_places
+from app.wording import counted, p_value
 from hnet_core.errors import InputError
 
 DRAWS = 200
@@ -47,12 +49,21 @@ _STRANDS = {"shared": "Jaccard", "expected": "by chance", "z": "z", "p_value": "
 def cuts_of(opened: Opened) -> list[Cuts]:
     """Where every stage of every model cuts the record, without the forced start."""
     out = []
-    for i, (letter, each) in enumerate(zip(opened.letters, opened.analyses, strict=True)):
+    for i, each in enumerate(opened.analyses):
         for stage in range(each.model.n_stages):
             marks = opened.marks(i, stage)
             marks[:1] = False
-            out.append(Cuts(f"{letter}: {each.model.name}", stage, (marks,)))
+            out.append(Cuts(each.model.name, stage, (marks,)))
     return out
+
+
+def shown_names(opened: Opened) -> dict[str, str]:
+    """Name of each model -> what the page calls it: its title, after its letter where there are several."""
+    many = len(opened.analyses) > 1
+    return {
+        each.model.name: f"{letter}: {each.model.title}" if many else each.model.title
+        for letter, each in zip(opened.letters, opened.analyses, strict=True)
+    }
 
 
 def _need(opened: Opened | None, annotated: bool = False) -> Opened:
@@ -77,23 +88,36 @@ def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Pro
     progress(0.7, desc="profiles at starts and stops")
     profiles = profile_table(cuts, [sites(opened.features, opened.length)], window=WINDOW, draws=20 * DRAWS)
     profiles = profiles[profiles["site"].isin(["start", "stop"])]
-    shown = class_rows(table)
-    figures = (codon_figure(table), profile_figure(profiles, "start"), profile_figure(profiles, "stop"))
+    rows, letters = class_rows(table), dict(zip(shown_names(opened), opened.letters, strict=True))
+    figures = (
+        codon_figure(table, letters),
+        *(profile_figure(profiles, site, letters) for site in ("start", "stop")),
+    )
     with_origin(files.about("page: genes and codons", *opened.analyses, draws=DRAWS, window=WINDOW), *figures)
-    tables = ((shown, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
-    return shown, *figures, *(download(session, each, file) for each, file in tables)
+    tables = ((rows, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
+    return shown_classes(rows, opened), *figures, *(download(session, each, file) for each, file in tables)
 
 
 def class_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as the page shows it."""
+    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as its file has it."""
     rows = table[(table["analysis"] == "feature") & (table["measure"] == "rate") & (table["strand"] == ".")]
     rows = rows.assign(ratio=rows["value"] / rows["expected"])
-    shown = rows[["model", "stage", *_CLASSES]].rename(columns=_CLASSES).reset_index(drop=True)
-    return shown.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1, "q": 4})
+    return rows[["model", "stage", *_CLASSES, "p_value", "shifts"]].reset_index(drop=True)
 
 
-def codon_figure(table: pd.DataFrame) -> go.Figure:
-    """Cuts a base at the three codon positions, genes of both strands, with the level that shifts inside genes give."""
+def shown_classes(rows: pd.DataFrame, opened: Opened) -> pd.DataFrame:
+    """Rows of `class_rows` as the page shows them; "≤" where no shift did as well, so that q can only be as small."""
+    least = [p <= 2 / (1 + n) for p, n in zip(rows["p_value"], rows["shifts"], strict=True)]
+    q = [p_value(q, q if floor else 0) for q, floor in zip(rows["q_value"], least, strict=True)]
+    shown = rows[["model", "stage", *_CLASSES]].assign(
+        model=rows["model"].map(shown_names(opened)), q_value=q
+    )
+    shown = shown.rename(columns=_CLASSES)
+    return shown.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1})
+
+
+def codon_figure(table: pd.DataFrame, letters: dict[str, str]) -> go.Figure:
+    """Cuts a base at the three codon positions, genes of both strands; R's p-value comes from shifts inside genes."""
     rows = table[(table["analysis"] == "codon_phase") & (table["frame"] == 0) & (table["strand"] != ".")]
     figure = quiet_figure(
         "Cuts at the codon positions", "position in the codon, as transcribed", "cuts a base"
@@ -101,14 +125,20 @@ def codon_figure(table: pd.DataFrame) -> go.Figure:
     for (model, stage, strand), part in rows.groupby(["model", "stage", "strand"], sort=False):
         rates = part[part["measure"].isin(["rate_1", "rate_2", "rate_3"])]
         rayleigh = part[part["measure"] == "rayleigh_r"].iloc[0]
-        name = (
-            f"{model.split(':')[0]}{stage} {strand}  R {rayleigh['value']:.3f}, p {rayleigh['p_value']:.2g}"
+        p = p_value(rayleigh["p_value"], 1 / (1 + rayleigh["shifts"]))
+        name = f"{letters[model]}{stage} {strand}  R {rayleigh['value']:.3f}, p {p}"
+        words = [f"{letters[model]}{stage} {strand}, codon position {i}" for i in (1, 2, 3)]
+        figure.add_bar(
+            x=["1", "2", "3"],
+            y=rates["value"],
+            name=name,
+            customdata=words,
+            hovertemplate="%{customdata}: %{y:.4f} cuts a base<extra></extra>",
         )
-        figure.add_bar(x=["1", "2", "3"], y=rates["value"], name=name)
     return legend_below(figure, 1)
 
 
-def profile_figure(profiles: pd.DataFrame, site: str) -> go.Figure:
+def profile_figure(profiles: pd.DataFrame, site: str, letters: dict[str, str]) -> go.Figure:
     """Cuts a site base by base around one kind of site; a trace for each outermost stage and strand."""
     figure = quiet_figure(
         f"Around {site} codons", "bases from the codon's first, as transcribed", "cuts a site"
@@ -116,8 +146,11 @@ def profile_figure(profiles: pd.DataFrame, site: str) -> go.Figure:
     rows = profiles[(profiles["site"] == site) & (profiles["stage"] == 0)]
     for (model, strand), part in rows.groupby(["model", "strand"], sort=False):
         line = {"width": 1.3, "dash": "solid" if strand == "+" else "dot"}
-        name = f"{model.split(':')[0]} {strand}"
-        figure.add_scatter(x=part["offset"], y=part["rate"], name=name, mode="lines", line=line)
+        name = f"{letters[model]} {strand}"
+        told = "%{fullData.name}, base %{x:+d}: %{y:.4f} cuts a site<extra></extra>"
+        figure.add_scatter(
+            x=part["offset"], y=part["rate"], name=name, mode="lines", line=line, hovertemplate=told
+        )
     return legend_below(figure, 4)
 
 
@@ -135,10 +168,15 @@ def on_strands(session: Session, job: Job, opened: Opened | None, progress: gr.P
             marks = np.zeros(opened.length, bool)
             marks[mirrored.chunks_of(record.name, stage)["start"].to_numpy()] = True
             marks[:1] = False
-            name = f"{letter}: {analysis.model.name}"
+            name = analysis.model.name
             rows.append(consistency_row(name, stage, cuts[name, stage], [marks], 5 * DRAWS, 0))
     table = pd.DataFrame(rows).rename(columns={"value": "shared"})
-    shown = table[["model", "stage", *_STRANDS]].rename(columns=_STRANDS).round(4)
+    least = 1 / (1 + table["shifts"])
+    p = [p_value(*each) for each in zip(table["p_value"], least, strict=True)]
+    shown = table[["model", "stage", *_STRANDS]].assign(
+        model=table["model"].map(shown_names(opened)), p_value=p
+    )
+    shown = shown.rename(columns=_STRANDS).round({"Jaccard": 4, "by chance": 4, "z": 1})
     return shown, download(session, table, "strands.csv")
 
 
@@ -156,19 +194,23 @@ def on_motif(session: Session, opened: Opened | None, text: str):
         raise InputError(
             f"{letters} does not occur on either strand of {opened.record.name}; try another motif"
         )
-    shown = hits.head(MOST_HITS)
-    line = f"{len(hits):,} places of {letters}" + (
-        f", the first {MOST_HITS} below. " if len(shown) < len(hits) else ". "
+    few = hits.head(MOST_HITS)
+    line = f"{counted(len(hits), 'place')} of {letters}" + (
+        f", the first {MOST_HITS} below. " if len(few) < len(hits) else ". "
     )
     data = [opened.record.data]
     for row in motif_rows(first, data, {name: letters}, DRAWS, 0):
         line += (
             f"Strand {row['strand']}: a place lies in {row['value']:.3f} chunks, by chance {row['expected']:.3f} "
-            f"(z {row['z']:.1f}, p {row['p_value']:.2g}). "
+            f"(z {row['z']:.1f}, p {p_value(row['p_value'], 2 / (1 + row['shifts']))}). "
         )
     places = hits.head(MOST_MARKED)[["start", "end", "strand"]].values.tolist()
-    files = (download(session, shown, "motif_shown.csv"), download(session, hits, "motif_all.csv"))
-    return shown, line.strip(), {"hits": places}, *files, ""
+    origin = {"record": opened.record.name, "model": first.model, "stage": first.stage}
+    files = [
+        download(session, pd.DataFrame(origin, index=each.index).join(each), f"motif_{name}.csv")
+        for each, name in ((few, "shown"), (hits, "all"))
+    ]
+    return shown_places(few, "dna"), line.strip(), {"hits": places}, *files, ""
 
 
 def motif_hits(data: bytes, letters: str, is_cut: np.ndarray) -> pd.DataFrame:
@@ -192,9 +234,9 @@ def motif_hits(data: bytes, letters: str, is_cut: np.ndarray) -> pd.DataFrame:
 
 
 def on_hit(event: gr.SelectData) -> tuple[int, int]:
-    """A row of the motif table was clicked: the region around it."""
-    start, end = int(event.row_value[0]), int(event.row_value[1])
-    return max(0, start - WINDOW), end + WINDOW
+    """A row of the motif table was clicked: the first and last base of the region around it."""
+    first, last = int(event.row_value[0]), int(event.row_value[1])
+    return max(1, first - WINDOW), last + WINDOW
 
 
 def on_other(told: int, files: int) -> list[Any]:

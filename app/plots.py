@@ -1,10 +1,13 @@
 """The quiet evidence under the text: three small Plotly figures over one analysis."""
 
+from itertools import pairwise
+
 import numpy as np
 import plotly.graph_objects as go
 
 from analysis.extract import Analysis
 from analysis.provenance import KEY, Provenance, as_text, provenance
+from app.wording import counted
 
 _HUES = ("#3f7fc4", "#8a94a3", "#1d3f66", "#b9c3cf")
 """One a stage: blue first, then greys and dark blue."""
@@ -64,6 +67,15 @@ def legend_below(figure: go.Figure, across: int) -> go.Figure:
     return figure.update_layout(legend=legend, height=figure.layout.height + 19 * lines + 8)
 
 
+def _unit(analysis: Analysis) -> str:
+    return "base" if analysis.sequences[0].kind == "dna" else "byte"
+
+
+def _counted_from(analysis: Analysis) -> int:
+    """What the page calls the first position: bases count from 1, bytes from 0."""
+    return int(_unit(analysis) == "base")
+
+
 def _stages(analysis: Analysis) -> list[int]:
     return list(range(analysis.model.n_stages))
 
@@ -75,23 +87,39 @@ def _probabilities(analysis: Analysis) -> go.Figure:
     for stage in _stages(analysis):
         prob = analysis.boundaries_of(name, stage)["prob"].to_numpy()
         counts, _ = np.histogram(prob, edges)
-        figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=counts / max(1, len(prob)), name=f"stage {stage}")
+        words = [f"p {low:.3f} to {high:.3f}" for low, high in pairwise(edges)]
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts / max(1, len(prob)),
+            name=f"stage {stage}",
+            customdata=words,
+            hovertemplate="%{fullData.name}, %{customdata}: %{y:.2%} of the positions<extra></extra>",
+        )
     figure.add_vline(x=0.5, line_width=1, line_dash="dot", line_color="rgba(128,128,128,.8)")
     return figure
 
 
 def _lengths(analysis: Analysis) -> go.Figure:
-    figure = quiet_figure("Chunk lengths", f"bytes (the last bar: {_LONGEST} and more)", "share of chunks")
+    unit = _unit(analysis)
+    figure = quiet_figure("Chunk lengths", f"{unit}s (the last bar: {_LONGEST} and more)", "share of chunks")
     name = analysis.sequences[0].name
     for stage in _stages(analysis):
         lengths = analysis.chunks_of(name, stage)["n_bytes"].to_numpy()
         counts = np.bincount(np.minimum(lengths, _LONGEST), minlength=_LONGEST + 1)[1:]
-        figure.add_bar(x=np.arange(1, _LONGEST + 1), y=counts / max(1, len(lengths)), name=f"stage {stage}")
+        words = [counted(n, unit) for n in range(1, _LONGEST)] + [f"{_LONGEST} {unit}s and more"]
+        figure.add_bar(
+            x=np.arange(1, _LONGEST + 1),
+            y=counts / max(1, len(lengths)),
+            name=f"stage {stage}",
+            customdata=words,
+            hovertemplate="%{fullData.name}, %{customdata}: %{y:.2%} of the chunks<extra></extra>",
+        )
     return figure
 
 
 def _rates(analysis: Analysis) -> go.Figure:
-    figure = quiet_figure("Boundary rate along the input", "byte", "chunks a byte")
+    unit = _unit(analysis)
+    figure = quiet_figure("Boundary rate along the input", unit, f"chunks a {unit}")
     sequence = analysis.sequences[0]
     n = len(sequence.data)
     edges = np.linspace(0, n, min(_BINS, max(1, n // 16)) + 1)
@@ -99,7 +127,12 @@ def _rates(analysis: Analysis) -> go.Figure:
         starts = analysis.chunks_of(sequence.name, stage)["start"].to_numpy()
         counts, _ = np.histogram(starts, edges)
         figure.add_scatter(
-            x=edges[:-1], y=counts / np.diff(edges), name=f"stage {stage}", mode="lines", line={"width": 1.3}
+            x=edges[:-1] + _counted_from(analysis),
+            y=counts / np.diff(edges),
+            name=f"stage {stage}",
+            mode="lines",
+            line={"width": 1.3},
+            hovertemplate=f"%{{fullData.name}}, from {unit} %{{x:,.0f}}: %{{y:.3f}} chunks a {unit}<extra></extra>",
         )
     return figure
 
@@ -107,9 +140,10 @@ def _rates(analysis: Analysis) -> go.Figure:
 def surprisal(analysis: Analysis, bits: np.ndarray) -> go.Figure:
     """p of a position against the bits of its byte; of many positions every k-th, so that _POINTS are drawn at most.
 
-    bits  (n,) surprise at each byte of the first sequence; customdata of a point is its byte
+    bits  (n,) surprise at each byte of the first sequence; customdata of a point is its byte, or its base from 1
     """
-    figure = quiet_figure("p against surprisal", "bits of the byte", "p")
+    unit = _unit(analysis)
+    figure = quiet_figure("p against surprisal", f"bits of the {unit}", "p")
     name = analysis.sequences[0].name
     for stage in _stages(analysis):
         table = analysis.boundaries_of(name, stage)
@@ -118,10 +152,10 @@ def surprisal(analysis: Analysis, bits: np.ndarray) -> go.Figure:
         figure.add_scatter(
             x=bits[byte],
             y=table["prob"],
-            customdata=byte,
+            customdata=byte + _counted_from(analysis),
             name=f"stage {stage}",
             mode="markers",
             marker={"size": 4, "opacity": 0.45},
-            hovertemplate="byte %{customdata}<br>%{x:.2f} bits, p %{y:.4f}<extra></extra>",
+            hovertemplate=f"{unit} %{{customdata}}<br>%{{x:.2f}} bits, p %{{y:.4f}}<extra></extra>",
         )
     return with_origin(_about(analysis), figure)[0]

@@ -9,7 +9,7 @@ from app import dna, handlers, links, meaning
 from app.genome_view import GenomeView, go_to
 from app.session import Session
 from app.tabs import evidence, genome, source
-from app.tabs.genome import note
+from app.tabs.notes import clear_problem, note
 from app.tabs.quiet import QUIET
 from app.viewer import SegmentViewer
 
@@ -23,8 +23,11 @@ FITTING = "() => (window.innerWidth < 700 ? 20 : 90)"
 HELP = (
     "p is the boundary probability at each base, its mean where a pixel is many bases; chunks are drawn below 12,000 "
     "bases; with several models the share of them that cut stands above. Drag to move, or use the arrow keys, plus and "
-    "minus: the bases below follow. The table under them and its files are those of the first model."
+    "minus: the bases below follow. The table under them and its files are those of the first model. On this tab bases "
+    "count from 1 and the last one is included, as in genome browsers and GenBank; files other than GFF3 count from 0, "
+    "without the last one."
 )
+PLACE = "gene, tag, 37227 or 1,000-2,000, Enter"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Controls:
     start: gr.Number
     end: gr.Number
     show: gr.Button
+    place_found: gr.Textbox
     place_note: gr.Textbox
     per_row: gr.Dropdown
     group: gr.Dropdown
@@ -101,31 +105,33 @@ def _controls(session: Session) -> Controls:
         [("the best for DNA", handlers.AUTO), *session.choices(dna=True), *others],
         value=[handlers.AUTO],
         multiselect=True,
-        max_choices=dna.MOST_MODELS,
         label=f"Models (1 to {dna.MOST_MODELS})",
         elem_id="dna-model",
     )
+    too_many = note("dna-models-note")
+    models.input(dna.on_models, models, too_many, queue=False, **QUIET)
     run = source.run_buttons("Analyse", "dna")
+    clear_problem(panel, run)
     place = _place()
     return Controls(
         panel, panel_note, annotation, annotation_note, record, models, run, *place, *_rows_of_bases()
     )
 
 
-def _place() -> tuple[gr.Textbox, gr.Number, gr.Number, gr.Button, gr.Textbox]:
+def _place() -> tuple[gr.Textbox, gr.Number, gr.Number, gr.Button, gr.Textbox, gr.Textbox]:
     find = gr.Textbox(
         label="Go to",
-        placeholder="gene, tag or 1000-2000, Enter",
+        placeholder=PLACE,
         elem_id="dna-find",
         lines=1,
         max_lines=1,
     )
     half = {"min_width": 110}
     with gr.Row(elem_classes="bar"):
-        start = gr.Number(0, label="From (0-based)", precision=0, minimum=0, elem_id="dna-start", **half)
-        end = gr.Number(0, label="to (not included)", precision=0, minimum=0, elem_id="dna-end", **half)
+        start = gr.Number(None, label="From base", elem_id="dna-start", **half)
+        end = gr.Number(None, label="to base", elem_id="dna-end", **half)
     show = gr.Button("Show region", elem_id="dna-show")
-    return find, start, end, show, note("dna-place-note")
+    return find, start, end, show, note("dna-place-found", problem=False), note("dna-place-note")
 
 
 def _rows_of_bases() -> tuple[gr.Dropdown, gr.Dropdown]:
@@ -166,7 +172,8 @@ def _connect_records(session: Session, c: Controls, states: States) -> None:
     )
     fields = {"sample": panel.sample, "models": c.models, "record": c.record, "start": c.start, "end": c.end}
     links.connect(session, "dna", fields, event=page.load(**reading).success)
-    c.record.input(dna.on_record, [states.records, c.record], [c.start, c.end, c.place_note], **QUIET)
+    told = [c.place_found, c.place_note]
+    c.record.input(dna.on_record, [states.records, c.record], [c.start, c.end, *told], **QUIET)
 
 
 def _connect_run(session: Session, c: Controls, states: States, views: Views, below: evidence.Evidence):
@@ -192,11 +199,11 @@ def _connect_place(
     others: the event of a new analysis, and the table of a motif's places
     """
     (ran, places), rows = others, [c.per_row, c.group]
-    outputs = [views.bases, c.start, c.end, c.place_note]
+    outputs = [views.bases, c.start, c.end, c.place_found, c.place_note]
     place = {"inputs": [states.opened, c.record, c.start, c.end, *rows], "outputs": outputs, **QUIET}
     seek = [states.records, c.record, c.find, c.start, c.end]
-    found = c.find.submit(dna.on_find, seek, [c.start, c.end, c.place_note], **QUIET)
-    named = {**place, "outputs": outputs[:3]}  # the note says what was found
+    found = c.find.submit(dna.on_find, seek, [c.start, c.end, c.place_found, c.place_note], **QUIET)
+    named = {**place, "outputs": outputs[:3]}  # what was found is said already
     picked = places.select(meaning.on_hit, None, [c.start, c.end], queue=False, **QUIET)
     asked = [
         picked.success(dna.on_place, **place),

@@ -12,14 +12,18 @@ from app.session import Session
 from app.tabs.quiet import QUIET
 from app.viewer import follow
 
-TABLE_HELP = (
-    "start and end count bytes from 0, the end not included; prob is p, how sure the model was of the cut that begins "
-    "the chunk. Click a row to see it in the text."
+_PLACES = {
+    "byte": "start and end count bytes from 0, the end not included (of DNA: bases from 1, the last one included)",
+    "base": "first and last count bases from 1, the last one included; the files' start and end count from 0, the end "
+    "not included",
+}
+_TABLE_HELP = (
+    "{}; p is how sure the model was of the cut that begins the chunk. Click a row to see it in the {}."
 )
-PLOTS_HELP = (
+_PLOTS_HELP = (
     "Boundary probability: how p is spread over all positions; right of the dotted line, 0.5, the model cuts. Chunk "
-    "lengths: the share of chunks with so many bytes. Boundary rate: chunks a byte along the input; a valley is a "
-    "stretch of long chunks. Point at a figure to see its places in the text, click to walk through them."
+    "lengths: the share of chunks with so many {0}s. Boundary rate: chunks a {0} along the {1}; a valley is a "
+    "stretch of long chunks. Point at a figure to see its places in the {1}, click to walk through them."
 )
 
 
@@ -76,8 +80,9 @@ def connect_files(kind: gr.Dropdown, file: gr.DownloadButton, make: Callable, in
 
 def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     """name: prefix of the element ids."""
-    stage, page, line, table = _table(name)
-    gr.Markdown(TABLE_HELP, elem_classes="help")
+    unit, what = ("base", "record") if region else ("byte", "text")
+    stage, page, line, table = _table(name, unit)
+    gr.Markdown(_TABLE_HELP.format(_PLACES[unit], "bases" if region else what), elem_classes="help")
     with gr.Row(elem_classes="files"):
         shown = download("CSV: rows shown", f"{name}-csv-shown")
         part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
@@ -88,8 +93,8 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
             gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"{name}-plot-{i}")
             for i in range(3)
         )
-    gr.Markdown(PLOTS_HELP, elem_classes="help")
-    words, words_line, words_file = _dictionary(name)
+    gr.Markdown(_PLOTS_HELP.format(unit, what), elem_classes="help")
+    words, words_line, words_file = _dictionary(name, unit)
     jump = gr.JSON(visible=False)
     return Evidence(
         stage,
@@ -110,14 +115,12 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     )
 
 
-def _table(name: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
+def _table(name: str, unit: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
     with gr.Row(elem_classes="bar"):
         stage = gr.Radio(
             [("stage 0", 0)], value=0, label="Chunks of", elem_id=f"{name}-stage", scale=2, min_width=160
         )
-        page = gr.Number(
-            1, label="Page", precision=0, minimum=1, elem_id=f"{name}-page", scale=1, min_width=90
-        )
+        page = gr.Number(1, label="Page", elem_id=f"{name}-page", scale=1, min_width=90)
         line = gr.Textbox(
             label="Shown",
             interactive=False,
@@ -128,7 +131,13 @@ def _table(name: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
             max_lines=1,
         )
     table = gr.Dataframe(
-        headers=["stage", "start", "end", "n_bytes", "prob", "text"],
+        headers=[
+            "stage",
+            *(("first", "last") if unit == "base" else ("start", "end")),
+            f"{unit}s",
+            "p",
+            "text",
+        ],
         datatype=["number"] * 5 + ["str"],
         interactive=False,
         max_height=300,
@@ -141,15 +150,15 @@ def _table(name: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Dataframe]:
     return stage, page, line, table
 
 
-def _dictionary(name: str) -> tuple[gr.Dataframe, gr.Markdown, gr.DownloadButton]:
+def _dictionary(name: str, unit: str) -> tuple[gr.Dataframe, gr.Markdown, gr.DownloadButton]:
     with gr.Accordion("Chunk dictionary", open=False, elem_id=f"{name}-dictionary"):
         line = gr.Markdown(
-            "The chunks of the stage chosen above, most frequent first; share is of all chunks, mean_prob the mean p "
+            "The chunks of the stage chosen above, most frequent first; share is of all chunks, mean p that "
             "of the cuts that begin them.",
             elem_classes="help",
         )
         words = gr.Dataframe(
-            headers=["text", "hex", "n_bytes", "count", "share", "mean_prob"],
+            headers=["text", "hex", f"{unit}s", "count", "share", "mean p"],
             datatype=["str", "str", "number", "number", "str", "number"],
             interactive=False,
             max_height=300,

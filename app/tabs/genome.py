@@ -9,13 +9,15 @@ from app import meaning
 from app.session import Session
 from app.tabs import source
 from app.tabs.evidence import download
+from app.tabs.notes import note
 from app.tabs.quiet import QUIET
 
 GENES_HELP = (
     "Cuts a base in each feature class, and by chance: the same cuts shifted around the record. q is p after "
-    "Benjamini-Hochberg. R is 0 where cuts fall on all three codon positions alike and 1 where they fall on one; its "
-    "chance comes from shifts inside each gene. The profiles count cuts base by base before and after the first base "
-    "of start and stop codons, so that a habit of the model at either shows as a peak at 0."
+    "Benjamini-Hochberg; marked ≤ where no shift did as well, so that more shifts could make it smaller. R is 0 where "
+    "cuts fall on all three codon positions alike and 1 where they fall on one; its chance comes from shifts inside "
+    "each gene. The profiles count cuts base by base before and after the first base of start and stop codons, so that "
+    "a habit of the model at either shows as a peak at 0."
 )
 STRANDS_HELP = (
     "Jaccard: of the places between two bases where the model cuts on either strand, the share where it cuts on both. "
@@ -23,7 +25,8 @@ STRANDS_HELP = (
 )
 MOTIF_HELP = (
     "Both strands; IUPAC letters, so TTGACNNNNN or box=TATAWT will do. Chunks: the chunks a place lies in, 1 where "
-    "no cut falls inside it. By chance: the same cuts shifted around the record."
+    "no cut falls inside it. By chance: the same cuts shifted around the record; p marked ≤ is the least that so many "
+    "shifts can show. Places count from 1, the last base included."
 )
 
 
@@ -65,24 +68,6 @@ class Meaning:
     strands: Strands
     motif: Motif
     problem: gr.Textbox
-
-
-def note(name: str, problem: bool = True) -> gr.Textbox:
-    """A line for one sentence about the control above it; a text field, since that shows text as text.
-
-    problem: it says what went wrong, in the colour of warnings
-    """
-    return gr.Textbox(
-        label="About the control above",
-        show_label=False,
-        container=False,
-        interactive=False,
-        placeholder=" ",
-        lines=1,
-        max_lines=5,
-        elem_id=name,
-        elem_classes=["status", "note", *([] if problem else ["found"])],
-    )
 
 
 def build() -> Meaning:

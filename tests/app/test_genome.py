@@ -10,7 +10,17 @@ import pytest
 
 from analysis.annotations import fit_features, read_features
 from analysis.sources import Sequence
-from app.genome import NOTHING, STEP, Opened, TrackFolder, genes_of, pyramid, write_tracks
+from app.genome import (
+    NOTHING,
+    STEP,
+    STRIDE,
+    Opened,
+    TrackFolder,
+    genes_of,
+    odd_chunks,
+    pyramid,
+    write_tracks,
+)
 
 GFF = b"""##gff-version 3
 r\t.\tregion\t1\t3000\t.\t+\t.\tID=whole
@@ -110,3 +120,12 @@ def test_no_annotation_no_annotation_tracks(session):
     opened = Opened((session.analyse([record], "dna_a"),), None, (), TrackFolder())
     assert [track["kind"] for track in write_tracks(opened)["tracks"]] == ["p", "chunks"] * 2
     assert opened.codons is None and isinstance(genes_of(opened, 0, 9), pd.DataFrame)
+
+
+@pytest.mark.parametrize("n", [1, 5000, 20_000])
+def test_whether_a_chunk_is_odd_is_its_number_in_the_record(n):
+    marks = np.random.default_rng(n).random(n) < 0.3
+    marks[0] = True
+    odd = np.unpackbits(odd_chunks(marks))
+    for at in range(0, n, STRIDE):
+        assert odd[at // STRIDE] == (marks[: at + 1].sum() - 1) % 2

@@ -1,5 +1,8 @@
 """Motifs, feature classes, codon phase and both strands on the page, against the analysis and counts by hand."""
 
+import re
+from types import SimpleNamespace
+
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -35,9 +38,17 @@ def test_a_motif_is_found_on_both_strands(session, opened):
     assert {(500, "+"), (900, "-")} <= both and set(zip(table["start"], table["strand"], strict=True)) == both
     assert set(table["bases"]) == {"TATAAT"} and line.startswith(f"{len(both)} places of TATAAT")
     cuts = set(opened.analyses[0].chunks_of("r", 0)["start"])
-    assert shown["chunks"].tolist() == [
-        1 + sum(a < c < b for c in cuts) for a, b in zip(shown["start"], shown["end"], strict=True)
+    assert table["chunks"].tolist() == [
+        1 + sum(a < c < b for c in cuts) for a, b in zip(table["start"], table["end"], strict=True)
     ]
+    assert set(table["record"]) == {"r"} and set(table["model"]) == {"dna_a"} and set(table["stage"]) == {0}
+    # The page counts bases from 1, and a click goes to 50 bases before and after.
+    assert list(shown) == ["first", "last", "strand", "bases", "chunks"]
+    assert shown["first"].tolist() == (table["start"] + 1).tolist()
+    assert shown["last"].tolist() == table["end"].tolist()
+    assert meaning.on_hit(SimpleNamespace(row_value=["501", "506"])) == (451, 556)
+    assert meaning.on_hit(SimpleNamespace(row_value=["3", "8"])) == (1, 58)
+    assert re.search(r"p (< 0\.0001|≤ 0\.00\d+|[01]\.\d{2,4})\)", line)
     assert places["hits"] == table[["start", "end", "strand"]].values.tolist()
 
 
@@ -69,11 +80,15 @@ def test_classes_and_codons_are_those_of_the_analysis(session, opened):
         coding[a - 1 : b] = True
     assert row["bases"] == 1800 and row["cuts"] == coding[cuts].sum()
     assert row["cuts a base"] == pytest.approx(row["cuts"] / 1800, abs=1e-4)
-    assert pd.read_csv(few["value"])["cuts"].tolist() == shown["cuts"].tolist()
+    read = pd.read_csv(few["value"])
+    assert read["n_boundaries"].tolist() == shown["cuts"].tolist() and set(read["model"]) == {"dna_a"}
+    assert set(shown["model"]) == {"DNA, 2 stages"}  # as the page calls it; files have its name
+    assert all(re.fullmatch(r"–|< 0\.0001|(≤ )?[01]\.\d+", q) for q in shown["q"])
     forward = next(trace for trace in codons.data if trace.name.startswith("A0 +"))
     inside = [c - a + 1 for c in cuts for a, b, s in GENES if s == "+" and a - 1 <= c < b]
     assert list(forward.y) == pytest.approx([sum(i % 3 == k for i in inside) / 300 for k in range(3)])
     at_start = {(c - a + 1) for c in cuts for a, b, s in GENES if s == "+"}
+    assert re.search(r"R \d\.\d{3}, p (< 0\.0001|(≤ )?[01]\.\d+)$", forward.name)
     trace = next(trace for trace in starts.data if trace.name == "A +")
     assert trace.y[list(trace.x).index(0)] == sum(c in (300, 1000) for c in cuts) / 2 and at_start
     assert set(pd.read_csv(profiles["value"])["site"]) == {"start", "stop"} and len(stops.data) == 2
@@ -99,6 +114,36 @@ def test_both_strands_are_read(session, opened):
         here = set(opened.analyses[0].chunks_of("r", stage)["start"]) - {0}
         assert jaccard == pytest.approx(len(here & there) / len(here | there), abs=1e-4)
     assert len(shown) == 2 and len(pd.read_csv(file["value"])) == 2
+
+
+def test_q_says_where_no_shift_did_as_well(opened):
+    rows = pd.DataFrame(
+        {
+            "model": "dna_a",
+            "stage": 0,
+            "feature": "CDS",
+            "n_bases": 10,
+            "n_boundaries": 5,
+            "value": 0.5,
+            "expected": 0.4,
+            "ratio": 1.25,
+            "z": 3.0,
+            "q_value": [0.0199, 0.0199, 0.00002, np.nan],
+            "p_value": [2 / 201, 0.0199, 0.00001, np.nan],
+            "shifts": [200, 200, 1_000_000, 0],
+        }
+    )
+    assert meaning.shown_classes(rows, opened)["q"].tolist() == ["≤ 0.0199", "0.0199", "< 0.0001", "–"]
+
+
+def test_several_models_have_their_letter_and_title(session, opened):
+    record = opened.record
+    both = Opened((opened.analyses[0], session.analyse([record], "english_a")), None, (), opened.folder)
+    assert meaning.shown_names(both) == {"dna_a": "A: DNA, 2 stages", "english_a": "B: English, 1 stage"}
+    shown, file = meaning.on_strands(session, Job(), both)
+    assert set(shown["model"]) == {"A: DNA, 2 stages", "B: English, 1 stage"}
+    assert set(pd.read_csv(file["value"])["model"]) == {"dna_a", "english_a"}
+    assert all(isinstance(p, str) for p in shown["p"])
 
 
 def test_another_record_clears_what_was_said():
