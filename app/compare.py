@@ -18,6 +18,7 @@ from app.handlers import PROGRESS, read_source, told
 from app.job import Job
 from app.session import Session
 from app.viewer import Group, viewer_value
+from app.wording import counted, isolated
 from hnet_core.errors import InputError
 
 MOST_MODELS = 12
@@ -71,7 +72,7 @@ def on_compare(
     """An input and some models in; comparison, the viewer's value, the records to choose from, where they differ."""
     if not 2 <= len(models or []) <= MOST_MODELS:
         raise InputError(
-            f"{len(models or [])} models picked: a comparison takes two models to {MOST_MODELS}; references count too"
+            f"{counted(len(models or []), 'model')} picked: a comparison takes 2 to {MOST_MODELS} models and references"
         )
     progress(0, desc="reading the input")
     sequences = read_source(session, source, text, upload, sample)
@@ -95,7 +96,7 @@ def on_compare(
         **({"sample": sample} if source == "sample" else {}),
     }
     comparison = Comparison(tuple(analyses), sequences[0].name, int(stage or 0), link=link)
-    records = [(f"{each.name}  ({len(each.data):,})", each.name) for each in sequences]
+    records = [(f"{isolated(each.name)}  ({len(each.data):,})", each.name) for each in sequences]
     listed = gr.update(choices=records, value=sequences[0].name, visible=len(records) > 1)
     return comparison, value_of(comparison), listed, windows_update(comparison)
 
@@ -110,23 +111,21 @@ def value_of(comparison: Comparison) -> dict[str, Any]:
     """The viewer over one record with the tracks of the models shown; the stages compared are marked."""
     shown, all_of = comparison.shown, comparison.analyses
     sequence = next(each for each in all_of[0].sequences if each.name == comparison.record)
-    n, groups, facts = (
-        len(sequence.data),
-        [],
-        [("input", sequence.name), ("bytes", f"{len(sequence.data):,}")],
-    )
-    notes: list[str] = []
+    unit, n, groups = "base" if sequence.kind == "dna" else "byte", len(sequence.data), []
+    facts, notes = [("input", sequence.name), (f"{unit}s", f"{n:,}")], {}
     for i, stage in shown:
         one, letter = all_of[i], ascii_uppercase[i]
         groups.append(Group(letter, one.model.title, view.tracks(one, sequence.name, 0, n)))
         chunks = len(one.chunks_of(sequence.name, stage))
-        facts.append((f"{letter}, stage {stage}", f"{chunks:,} chunks, {n / chunks:.2f} bytes a chunk"))
-        notes += [f"{letter}: {note}" for note in view.learned(one)] if len(shown) <= 3 else []
-        notes += view.warnings(one)
+        words = f"{counted(chunks, 'chunk')}, {n / chunks:.2f} {unit}s a chunk"
+        facts.append((f"{letter}, stage {stage}", words))
+        few = view.learned(one) if len(shown) <= 3 else []
+        misplaced = references.misplaced(one.model.name, sequence)
+        notes[letter] = [*few, *view.warnings(one), *([misplaced] if misplaced else [])]
     options = {
         "compared": [stage for _, stage in shown],
         "link": {**comparison.link, **({"stage": str(comparison.stage)} if comparison.stage else {})},
-        "notes": list(dict.fromkeys(notes)),
+        "notes": view.lettered(notes),
         "about": about(comparison),
     }
     return viewer_value(sequence.data, groups, facts=facts, **options, **view.rows(sequence.kind))
@@ -156,8 +155,8 @@ def on_cell(comparison: Comparison | None, order: list[tuple[int, int]] | None, 
         )
     first, second = sorted([order[row], order[column - 1]])
     chosen = replace(comparison, pair=(*first, *second))
-    table = windows(chosen)
-    place = {"start": int(table["start"].iloc[0]), "end": int(table["end"].iloc[0])} if len(table) else None
+    table = shown_windows(chosen)
+    place = {"start": int(table.iloc[0, 0]), "end": int(table.iloc[0, 1])} if len(table) else None
     return chosen, value_of(chosen), windows_update(chosen), place
 
 
@@ -192,11 +191,26 @@ def windows(comparison: Comparison) -> pd.DataFrame:
 
 def windows_update(comparison: Comparison) -> dict[str, Any]:
     """The table of windows, shown."""
-    return gr.update(value=windows(comparison), visible=True)
+    return gr.update(value=shown_windows(comparison), visible=True)
+
+
+def shown_windows(comparison: Comparison) -> pd.DataFrame:
+    """`windows` with places as the page counts them."""
+    return view.shown_places(windows(comparison), comparison.analyses[0].sequences[0].kind)
+
+
+def on_models(models: list[str] | None) -> str:
+    """What is wrong with the number of models picked, as soon as there are too many."""
+    n = len(models or [])
+    return (
+        ""
+        if n <= MOST_MODELS
+        else f"{n} are picked, at most {MOST_MODELS} are compared at once; take some away."
+    )
 
 
 def on_window(event: gr.SelectData) -> dict[str, Any]:
-    """A window was clicked: the bytes to go to."""
+    """A window was clicked: the place to go to, as the table counts."""
     return {"start": int(event.row_value[0]), "end": int(event.row_value[1])}
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 import pandas as pd
 
 from app import files
-from app.agreement import Agreement, consensus_table, group_table, matrix
+from app.agreement import MEASURES, Agreement, consensus_table, group_table, pairs
 from app.compare import Comparison, about, value_of
 from app.handlers import told
 from app.job import Wish
@@ -19,7 +19,7 @@ from hnet_core.errors import InputError
 _ANY = [
     ("agreement of every pair, all measures: CSV", "agreement.csv"),
     ("agreement of every pair, all measures: Parquet", "agreement.parquet"),
-    ("the matrix as shown: CSV", "matrix.csv"),
+    ("the matrix as shown, its numbers: CSV", "matrix.csv"),
     ("means of groups, all measures: CSV", "groups.csv"),
     ("means of groups, all measures: Parquet", "groups.parquet"),
     ("consensus, how many models cut where: CSV", "consensus.csv"),
@@ -93,7 +93,7 @@ def on_file(
             return files.keep_provenance(session, facts)
         tables = {
             "agreement": lambda: [agreement.table],
-            "matrix": lambda: [matrix(comparison, agreement, measure)],
+            "matrix": lambda: [matrix_numbers(comparison, agreement, measure)],
             "groups": lambda: [group_table(comparison, agreement, by)],
             "consensus": lambda: [_consensus(comparison, key)],
             "chunks": lambda: _parts(comparison, "chunks", wanted),
@@ -104,6 +104,27 @@ def on_file(
 
     wanted = functools.partial(wish.check, key)
     return wish.ready(key, make)
+
+
+def matrix_numbers(comparison: Comparison, agreement: Agreement, measure: str) -> pd.DataFrame:
+    """A measure of every pair as plain numbers: model and stage of the row, then a column for each model and stage.
+
+    In the order of the matrix on the page; empty where the page has no number. A column is called MODEL stage N.
+    """
+    _, mirrored, _ = MEASURES[measure]
+    sides = list(agreement.order)
+    cells = pd.DataFrame(float("nan"), index=range(len(sides)), columns=range(len(sides)))
+    for (first, second), row in zip(pairs(comparison), agreement.table.to_dict("records"), strict=True):
+        a, b = sides.index(first), sides.index(second)
+        cells.loc[a, b] = row[measure]
+        if mirrored:
+            cells.loc[b, a] = row[mirrored]
+    names = [comparison.analyses[i].model.name for i, _ in sides]
+    cells.columns = [f"{name} stage {stage}" for name, (_, stage) in zip(names, sides, strict=True)]
+    cells.insert(0, "model", names)
+    cells.insert(1, "stage", [stage for _, stage in sides])
+    cells.insert(2, "measure", measure)
+    return cells
 
 
 def _parts(comparison: Comparison, table: str, wanted: Callable[[], None]) -> Iterator[pd.DataFrame]:

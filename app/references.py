@@ -7,6 +7,7 @@ from analysis import inputs
 from analysis.byte_pairs import learned_units
 from analysis.extract import Analysis, Progress, analyse
 from analysis.segmenters import PREFIX, Segmenter, is_reference, segmenter
+from app.domain import DOMAINS, kind_of
 from app.session import Session
 from hnet_core.errors import InputError
 
@@ -28,11 +29,19 @@ _TITLES = {
     f"{PREFIX}random:0.2": "random places, 1 in 5",
 }
 """No reference of this list reads a file or a model: a name that came from elsewhere is refused."""
+_OF_DNA = (f"{PREFIX}codons", f"{PREFIX}kmers")
+_OF_PYTHON = f"{PREFIX}python"
+_OF_TEXT = (f"{PREFIX}words", f"{PREFIX}spaces", f"{PREFIX}sentences")
 
 
 def choices() -> list[tuple[str, str]]:
     """(title, name) of the references to pick from."""
-    return [(f"reference: {title}", name) for name, title in _TITLES.items()]
+    return [(title_of(name), name) for name in _TITLES]
+
+
+def title_of(name: str) -> str:
+    """What the page calls a reference, in lists, legends and tables alike."""
+    return f"reference: {_TITLES[name]}"
 
 
 def reference(name: str, sequences: Sequence[inputs.Sequence]) -> Segmenter:
@@ -41,8 +50,20 @@ def reference(name: str, sequences: Sequence[inputs.Sequence]) -> Segmenter:
         raise InputError(f"no reference named {name!r}; there are {', '.join(_TITLES)}")
     if name == BYTE_PAIRS:
         texts = [each.data.decode("utf-8", "ignore") for each in sequences]
-        return Segmenter(name, _TITLES[name], learned_units(texts, _VOCABULARY))
-    return Segmenter(name, _TITLES[name], segmenter(name).cut)
+        return Segmenter(name, title_of(name), learned_units(texts, _VOCABULARY))
+    return Segmenter(name, title_of(name), segmenter(name).cut)
+
+
+def misplaced(name: str, sequence: inputs.Sequence) -> str:
+    """A sentence where a reference is made for another kind of input than this one, or ""."""
+    domain, language = kind_of(sequence)
+    if name.startswith(_OF_DNA) and domain != "dna":
+        return f"The reference {_TITLES[name]} is made for DNA; this input looks like {language or DOMAINS[domain]}."
+    if name.startswith(_OF_PYTHON) and (domain != "code" or language not in ("Python", "")):
+        return f"The reference {_TITLES[name]} is made for Python; this input looks like {language or DOMAINS[domain]}."
+    if name.startswith(_OF_TEXT) and domain == "dna":
+        return f"The reference {_TITLES[name]} is made for text; this input is DNA."
+    return ""
 
 
 def run(

@@ -27,6 +27,7 @@ from app import view
 from app.compare import Comparison, value_of
 from app.handlers import stage_choices, told
 from app.session import Session
+from app.wording import counted, isolated, p_value
 from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"
@@ -74,7 +75,8 @@ def listed(session: Session) -> pd.DataFrame:
             [
                 str(about.get("date", ""))[:19].replace("T", " "),
                 ", ".join(titles),
-                _input_name(folder) or f"{given.get('sequences', 0)} sequences, saved by a command",
+                _input_name(folder)
+                or f"{counted(given.get('sequences', 0), 'sequence')}, saved by a command",
                 given.get("bytes", 0),
                 folder.name,
             ]
@@ -158,8 +160,16 @@ def on_save(session: Session, done: Analysis | None):
 def on_list(session: Session):
     """The table of runs, and the two lists to choose from."""
     table = listed(session)
-    choices = [(f"{row.date}  {row.model}  {row.input}", row.run) for row in table.itertuples()]
+    choices = [(title(row), row.run) for row in table.itertuples()]
     return table, gr.update(choices=choices), gr.update(choices=choices)
+
+
+def title(row: Any) -> str:
+    """A row of `listed` in a list as narrow as a field: what tells it from all others comes first.
+
+    Time of day and the end of the run's name, then model and input.
+    """
+    return f"{row.date[5:]} {row.run[-4:]}  {row.model}  {isolated(row.input)}"
 
 
 @beside(4)
@@ -192,7 +202,7 @@ def on_compare(session: Session, name: str | None, other: str | None):
     found = agreement(first, second, 0, 0)
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
-        f"kappa {found['kappa']:.3f}; p {found['p_value']:.3g} by circular shifts."
+        f"kappa {found['kappa']:.3f}; p-value {p_value(found['p_value'])} by circular shifts."
     )
     link = {"tab": "runs", "run": name, "with": other}
     return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words
@@ -218,6 +228,11 @@ def check_link(session: Session, asked: Mapping[str, Any]) -> None:
 def on_row(event: gr.SelectData) -> str:
     """A row of the list was clicked: the run it names."""
     return str(event.row_value[COLUMNS.index("run")])
+
+
+def on_picked() -> dict[str, Any]:
+    """Another run is picked: what was said of the one before, or of none, no longer counts."""
+    return line("")
 
 
 def _picked(name: str | None) -> str:

@@ -12,6 +12,7 @@ from app.handlers import PROGRESS, told
 from app.job import Job
 from app.session import Session
 from app.viewer import encoded
+from app.wording import p_value
 from hnet_core.errors import InputError
 
 AUTOMATIC = 12_000
@@ -76,6 +77,6 @@ def line(done: Any, found: Surprisal) -> str:
         parts.append(
             f"Stage {row.stage}: a byte that starts a chunk has {row.bits_at_boundary:.2f} bits, another one "
             f"{row.bits_elsewhere:.2f}; Spearman's rank correlation of p and bits {row.spearman:.2f}, "
-            f"AUROC {row.auroc:.2f} (0.5 is chance; p {row.p_value:.3g} by circular shifts)."
+            f"AUROC {row.auroc:.2f} (0.5 is chance; p-value {p_value(row.p_value)} by circular shifts)."
         )
     return " ".join(parts)

@@ -9,7 +9,7 @@
     parent.appendChild(node);
     return node;
   };
-  /* One curve over the bytes seen: a line, its range in words beside it. A long chunk early on is cut off at the top. */
+  /* One curve over the bytes seen: a line, its last and first value in words beside it. A long chunk early on is cut off at the top. */
   const NS = "http://www.w3.org/2000/svg", WIDTH = 250, HEIGHT = 46;
   const addCurve = (parent, { name, points }) => {
     const sorted = points.map(([, y]) => y).sort((a, b) => a - b), low = sorted[0], high = sorted[Math.floor(0.95 * (sorted.length - 1))];
@@ -24,7 +24,7 @@
     line.setAttribute("points", points.map(at).join(" "));
     svg.appendChild(line);
     figure.appendChild(svg);
-    add(figure, "figcaption", `${words} (from ${low.toFixed(2)} to ${high.toFixed(2)})`);
+    add(figure, "figcaption", `${words}, ${points[0][1].toFixed(2)} at first`);
   };
   hnet.showCards = (element, value) => {
     const list = document.createElement("div");
@@ -35,8 +35,9 @@
       if (card.early) add(heading, "span", "early", "cards-early");
       if (card.note) add(article, "p", card.note);
       if (card.goal) {
-        const { met, words, reached } = card.goal, goal = add(article, "p", "", met ? "cards-goal" : "cards-goal cards-missed");
-        add(goal, "b", met ? "✓ goal met: " : "✗ goal missed: ");
+        const { met, words, reached } = card.goal, goal = add(article, "p", "", `cards-goal ${met ? (card.early ? "cards-early-met" : "") : "cards-missed"}`);
+        // A modest goal can be met by a model that is early all the same: nothing to be green about.
+        add(goal, "b", met ? (card.early ? "goal met, and early all the same: " : "✓ goal met: ") : "✗ goal missed: ");
         goal.append(`${reached}. `);
         add(goal, "span", `The goal: ${words}.`);
       }

@@ -10,7 +10,8 @@
       make("dt", "", pair, name);
       make("dd", "", pair, text);
     }
-    viewer.note.textContent = (value.notes || []).join(" ");
+    viewer.note.replaceChildren();
+    for (const note of value.notes || []) make("span", "", viewer.note, note);
     viewer.legend.replaceChildren();
     const { groups, differs, moved } = viewer.segments;
     const add = (className, text) => { const item = make("span", "", viewer.legend); make("i", className, item); item.append(text); };

@@ -25,7 +25,6 @@
     if (parent) parent.appendChild(node);
     return node;
   }
-  const shown = (n) => Math.round(n).toLocaleString("en");
   const file = (path) => new URL(`gradio_api/file=${path}`, document.baseURI).href;
 
   /* Features are asked for anew at another scale, as bars are: what is drawn as one depends on it. */
@@ -111,8 +110,9 @@
       for (const { track } of browser.trackViews) {
         if (track && track.type === "sequence") track.contextMenuItemList = () => [];
         byScale(track);
+        hnet.sayOnClick(track);
       }
-      browser.on("trackclick", (_, about) => { this.tell(about); return false; });
+      browser.on("trackclick", (_, about) => { this.told.textContent = (about || []).join("   "); return false; });
       browser.on("locuschange", () => this.onMove());
       this.asked = this.region.join();
       this.showLocus();
@@ -144,7 +144,7 @@
     }
     showLocus() {
       const [start, end] = this.region;
-      this.locus.textContent = `[${shown(start)}, ${shown(end)})  ${shown(end - start)} bases`;
+      this.locus.textContent = `${hnet.bases(start, end)}  (${hnet.counted(end - start, "base")})`;
       Object.assign(this.root.dataset, { start, end });
     }
     onMove() {
@@ -191,10 +191,6 @@
       event.preventDefault();
       act(this);
     }
-    tell(about) {
-      const pairs = (about || []).filter((each) => each && each.name && /^(name|kind|start|end|strand|prob|location|value)/i.test(each.name));
-      this.told.textContent = pairs.map(({ name, value }) => `${String(name).replace(/:$/, "")} ${value}`).join("   ");
-    }
     save() {
       const [start, end] = this.region, { record, ...facts } = this.about;
       const picture = hnet.withFacts(this.browser.toSVG(), JSON.stringify({ ...facts, options: { record, start, end } }));
@@ -207,7 +203,11 @@
     async mark(hits) {
       if (!this.browser) return;
       this.browser.removeTrackByName("motif");
-      if (hits && hits.length) byScale(await this.browser.loadTrack(hnet.hitTrack(hits)));
+      if (hits && hits.length) {
+        const track = await this.browser.loadTrack(hnet.hitTrack(hits));
+        byScale(track);
+        hnet.sayOnClick(track);
+      }
     }
   }
   hnet.GenomeView = GenomeView;

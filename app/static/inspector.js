@@ -3,6 +3,10 @@
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
 
+  /* Text of the input inside a sentence of ours; no such text holds these two characters, which are shown as code points. */
+  const apart = (text) => `\u2068${text}\u2069`;
+  hnet.counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+
   /* How the bytes around `byte` read: the character with its code point, or why there is none. */
   function characterLine(segments, byte) {
     const whole = segments.characterAt(byte);
@@ -12,7 +16,7 @@
     const glyph = segments.isSplit(whole.at, whole.length) ? String.fromCodePoint(whole.point) : shown;
     const part = whole.length > 1 ? `, byte ${byte - whole.at + 1} of ${whole.length}` : "";
     const split = segments.isSplit(whole.at, whole.length) ? ", split by a boundary" : "";
-    return `${glyph ? `${glyph}  ` : ""}${name}${part}${split}`;
+    return `${glyph ? `${apart(glyph)}  ` : ""}${name}${part}${split}`;
   }
 
   /* p of every stage at `byte`; a dash where a stage does not look. */
@@ -28,12 +32,20 @@
     const chunk = stage.chunkAt(byte), from = stage.starts[chunk], to = stage.endOf(chunk);
     const start = chunk === 0 && stage.clipped ? stage.lead.start : from + segments.origin;
     const end = chunk + 1 === stage.starts.length ? stage.tail : to + segments.origin;
-    const size = end - start;
-    return `“${segments.visible(from, to)}”  ${size} ${segments.unit}${size === 1 ? "" : "s"}  [${start}, ${end})`;
+    // What lies outside of what is shown cannot be read here.
+    const before = start < from + segments.origin ? "…" : "", after = end > to + segments.origin ? "…" : "";
+    return `“${apart(before + segments.visible(from, to) + after)}”  ${hnet.counted(end - start, segments.unit)}  ${segments.span(start, end)}`;
   }
 
-  function featureLine(segments, byte) {
-    return segments.features.filter((each) => each.start <= byte && byte < each.end).map((each) => `${each.name} (${each.strand})`).join(", ");
+  /* (kind, names) of the features at `byte`: genes, or what the model wrote. */
+  function featureLines(segments, byte) {
+    const kinds = new Map();
+    for (const each of segments.features) {
+      if (each.start > byte || byte >= each.end) continue;
+      const kind = each.kind || "part", name = apart(each.name) + (each.strand === "." ? "" : ` (${each.strand})`);
+      kinds.set(kind, kinds.has(kind) ? `${kinds.get(kind)}, ${name}` : name);
+    }
+    return [...kinds];
   }
 
   class Inspector {
@@ -50,16 +62,15 @@
         const counts = group.stages.map((stage) => stage.chunkAt(to - 1) - stage.chunkAt(from) + 1);
         return `${group.label ? `${group.label} ` : ""}${counts.join(" / ")} chunk${counts.join("") === "1" ? "" : "s"}`;
       });
-      return `[${from + segments.origin}, ${to + segments.origin})  ${n} ${segments.unit}${n === 1 ? "" : "s"}  ${cuts.join(", ")}`;
+      return `${segments.span(from + segments.origin, to + segments.origin)}  ${hnet.counted(n, segments.unit)}  ${cuts.join(", ")}`;
     }
     lines(segments, byte, range) {
       const many = segments.groups.length > 1;
-      const out = [[segments.unit, String(byte + segments.origin)]];
+      const out = [[segments.bases ? "position" : "byte", segments.called(byte)]];
       if (range && range[1] - range[0] > 1) out.unshift(["selected", this.selectionLine(segments, range)]);
       if (segments.bases) out.push(["base", segments.visible(byte, byte + 1)]);
       else out.push(["character", characterLine(segments, byte)], ["hex", hnet.hex(segments.data[byte], 2)]);
-      const genes = featureLine(segments, byte);
-      if (genes) out.push(["gene", genes]);
+      out.push(...featureLines(segments, byte));
       if (segments.votes) out.push(["cut by", `${segments.votes[byte]} of ${segments.groups.length} models`]);
       if (segments.bits) out.push(["surprisal", `${(segments.bits[byte] / segments.steps).toFixed(2)} bits`]);
       for (const group of segments.groups) {
@@ -71,6 +82,10 @@
       }
       return out;
     }
+    /* A sentence in which what was set apart may run from right to left without moving what stands beside it. */
+    write(node, text) {
+      text.split(/[\u2068\u2069]/).forEach((part, i) => { if (i % 2) this.make("bdi", "", node, part); else node.append(part); });
+    }
     /* speak: the caret moved by key, so a screen reader hears it; hovering stays silent. */
     show(segments, byte, range, speak = false) {
       this.node.replaceChildren();
@@ -79,9 +94,9 @@
       for (const [name, text] of lines) {
         const pair = this.make("span", "", this.node);
         this.make("small", "", pair, name);
-        this.make("code", "", pair, text);
+        this.write(this.make("code", "", pair), text);
       }
-      if (speak) this.spoken.textContent = lines.slice(0, 5).map((pair) => pair.join(" ")).join(", ");
+      if (speak) this.spoken.textContent = lines.slice(0, 5).map((pair) => pair.join(" ")).join(", ").replace(/[\u2068\u2069]/g, "");
     }
   }
 

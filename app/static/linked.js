@@ -31,14 +31,15 @@
       return { name: `stage ${s}, ${length} ${segments.unit}s${last ? " and more" : ""}`, places: () => chunksWhere(segments.groups[0].stages[s], (n) => last ? n >= length : n === length) };
     },
     (segments, at) => {
-      const byte = Math.round(at.x) - segments.origin;
-      return byte < 0 || byte >= segments.data.length ? null : { name: `byte ${byte}`, go: byte, places: () => [byte, byte + 1] };
+      const byte = Math.round(at.x) - segments.origin - segments.counted;
+      return byte < 0 || byte >= segments.data.length ? null : place(segments, byte);
     },
     (segments, at) => {
       const byte = nearest(at);
-      return byte === null ? null : { name: `byte ${byte}`, go: byte - segments.origin, places: () => [byte - segments.origin, byte - segments.origin + 1] };
+      return byte === null ? null : place(segments, byte - segments.origin - segments.counted);
     },
   ];
+  const place = (segments, byte) => ({ name: `${segments.unit} ${segments.called(byte)}`, go: byte, places: () => [byte, byte + 1] });
   /* The byte of the point next to the pointer; null where none is near. */
   function nearest({ graph, left, top }) {
     const { xaxis, yaxis } = graph._fullLayout;
@@ -89,7 +90,8 @@
     chunkOf(row) {
       const { segments } = this.viewer;
       if (!segments || segments.groups.length !== 1) return null;
-      const [, start, end] = [...row.querySelectorAll("[role=gridcell]")].map((cell) => parseInt(cell.innerText.replace(/\D/g, ""), 10) - segments.origin);
+      const [, first, end] = [...row.querySelectorAll("[role=gridcell]")].map((cell) => parseInt(cell.innerText.replace(/\D/g, ""), 10) - segments.origin);
+      const start = first - segments.counted;
       return end > 0 ? { name: `chunk ${start}`, places: () => [Math.max(0, start), end] } : null;
     }
     /* Mark in the text and the minimap what the pointer means elsewhere. */
@@ -117,7 +119,7 @@
     drawHere(byte) {
       const { segments } = this.viewer, stage = segments && segments.groups.length === 1 && segments.groups[0].stages[0];
       const chunk = stage ? stage.chunkAt(byte) : 0;
-      const at = stage ? [stage.prob[stage.indexAt(byte)] / 65535, Math.min(LONGEST, stage.endOf(chunk) - stage.starts[chunk]), byte + segments.origin, segments.bits && segments.bits[byte] / segments.steps] : [];
+      const at = stage ? [stage.prob[stage.indexAt(byte)] / 65535, Math.min(LONGEST, stage.endOf(chunk) - stage.starts[chunk]), byte + segments.origin + segments.counted, segments.bits && segments.bits[byte] / segments.steps] : [];
       for (let k = 0; k < 4; k++) {
         const graph = document.querySelector(`#${this.name}-plot-${k} .js-plotly-plot`), layout = graph && graph._fullLayout;
         if (!layout || !layout.xaxis) continue;

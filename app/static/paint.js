@@ -131,6 +131,7 @@
     const { segments, shape } = view, { left, right } = row.edges;
     context.font = `11px ${view.colours.font}`;
     context.textBaseline = "middle";
+    let free = 0; // where the names so far end: those of overlapping genes stand beside each other
     for (const feature of segments.features) {
       if (feature.end <= row.start || feature.start >= row.end) continue;
       const from = Math.max(feature.start, row.start), to = Math.min(feature.end, row.end);
@@ -146,14 +147,16 @@
         context.lineTo(head[1] + head[2], shape.feature + FEATURE + 1);
         context.fill();
       }
-      if (width > 8 && (feature.start >= row.start || row.index === view.firstRow)) {
+      const at = Math.max(x, free), room = x + width - at;
+      if (room > 8 && (feature.start >= row.start || row.index === view.firstRow)) {
         context.save();
         context.beginPath();
-        context.rect(x, shape.feature - 2, width, FEATURE);
+        context.rect(at, shape.feature - 2, room, FEATURE);
         context.clip();
         context.fillStyle = view.colours.text;
-        context.fillText(feature.name, x, shape.feature + 4);
+        context.fillText(feature.name, at, shape.feature + 4);
         context.restore();
+        free = at + Math.min(room, context.measureText(feature.name).width + 8);
       }
     }
   }

@@ -31,7 +31,7 @@
       const end = index + 1 < viewer.rowStarts.length ? viewer.rowStarts[index + 1] : segments.data.length;
       Object.assign(row, { index, start, end, cells: segments.cells(start, end) });
       if (!row.node.isConnected) viewer.spacer.append(row.node);
-      row.ruler.textContent = String(start + segments.origin).padStart(4, "0");
+      row.ruler.textContent = String(start + segments.origin + segments.counted).padStart(4, "0");
       hnet.paint.drawRow(row.canvas, viewer, row);
       this.fill(row.line, row.cells);
       return row;

@@ -68,7 +68,7 @@
       this.kind.setAttribute("aria-label", "Search by");
       for (const [value, words] of KINDS) make("option", "", this.kind, words).value = value;
       this.query = make("input", "", form);
-      Object.assign(this.query, { type: "text", placeholder: "search  ( / )", spellcheck: false, autocomplete: "off", maxLength: 10000 });
+      Object.assign(this.query, { type: "text", placeholder: "Search, case counts ( / )", spellcheck: false, autocomplete: "off", maxLength: 10000 });
       this.query.setAttribute("aria-label", "Search in the text");
       const button = (glyph, name, step) => {
         const node = make("button", "", form, glyph);
@@ -147,7 +147,7 @@
     go(by) {
       const { found, viewer } = this, count = found.length / 2;
       if (this.thread) return;
-      if (!count) { this.say("no match"); viewer.redraw(); return; }
+      if (!count) { this.say(this.kind.value === "hex" ? "no match" : "no match; case counts"); viewer.redraw(); return; }
       if (this.at < 0) this.at = by > 0 ? this.firstFrom(viewer.caret) : this.firstFrom(viewer.caret) - 1;
       else this.at += by;
       this.at = ((this.at % count) + count) % count;

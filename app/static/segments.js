@@ -132,7 +132,9 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       this.data = bytesOf(value.bytes);
       this.origin = value.origin || 0;
       this.bases = value.bases || null; // {perRow, group}: fixed rows of bases
+      this.perRow = this.bases ? this.bases.perRow : 0;
       this.unit = this.bases ? "base" : "byte";
+      this.counted = this.bases ? 1 : 0; // what the first one is called: bases count from 1, bytes from 0
       this.gaps = this.bases && this.bases.gaps ? bitsOf(this.bases.gaps, this.data.length) : null; // before a codon
       this.features = value.features || [];
       this.groups = value.groups.map((group) => {
@@ -224,7 +226,7 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     /* First byte of every row of at most `columns` cells, broken after a space where one is near; one pass. */
     layOut(columns) {
       const n = this.data.length;
-      if (this.bases) return Int32Array.from({ length: Math.max(1, Math.ceil(n / this.bases.perRow)) }, (_, i) => i * this.bases.perRow);
+      if (this.bases) return Int32Array.from({ length: Math.max(1, Math.ceil(n / this.perRow)) }, (_, i) => i * this.perRow);
       let rows = new Int32Array(1024), count = 1, used = 0, soft = 0, softUsed = 0;
       const breakAt = (byte, left) => {
         if (count === rows.length) { const bigger = new Int32Array(2 * count); bigger.set(rows); rows = bigger; }
@@ -247,9 +249,14 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       }
       return rows.slice(0, count);
     }
+    /* At most as many bases a row as asked for, whole groups, so that no row is wider than `columns`. */
+    fit(columns) {
+      const { perRow, group } = this.bases;
+      for (this.perRow = perRow; this.perRow > group && this.baseColumns > columns; ) this.perRow -= group;
+    }
     /* Columns of the widest row of bases. */
     get baseColumns() {
-      const { perRow, group } = this.bases;
+      const { perRow } = this, { group } = this.bases;
       let most = this.gaps ? 0 : Math.ceil(perRow / group - 1);
       for (let row = 0, at = 0; this.gaps && row < this.data.length; row += perRow) {
         let count = 0;
@@ -272,6 +279,10 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       }
       return out;
     }
+    /* What the page calls the place `at`, an offset among what is shown, and [start, end) of the sequence: bases as
+    genome browsers write them, from 1 and with the last one; bytes as the files do. */
+    called(at) { return this.bases ? (at + this.origin + 1).toLocaleString("en") : String(at + this.origin); }
+    span(start, end) { return this.bases ? `${(start + 1).toLocaleString("en")}-${end.toLocaleString("en")}` : `[${start}, ${end})`; }
     /* Bytes [start, end) as one line of visible text, cut after `limit` cells. */
     visible(start, end, limit = 40) {
       let out = "", at = start, count = 0;

@@ -3,7 +3,7 @@
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
   const STEP = 4, NOTHING = 255, SMALLEST = 1024; // as in app/genome.py
-  const CHR = "record", CLOSE = 12000, AROUND = 4096;
+  const CHR = "record", CLOSE = 12000, AROUND = 4096; // AROUND is STRIDE of app/genome.py
   const BLOCK = 32768, KEPT = 48; // bytes of a request; blocks of a file that stay
   const AHEAD = 2.5; // screens either side: igv.js draws one beyond what is seen
   const NARROW = 2; // pixels
@@ -95,13 +95,14 @@
 
   /* Chunks from a bit a base; one that reaches beyond what was read is drawn as far as that. */
   class Chunks {
-    constructor(url, prob, length) { Object.assign(this, { bits: new Blocks(url, (length + 7) >> 3), prob, length }); }
+    /* odd: a bit every AROUND bases, whether the chunk there has an odd number, so that a chunk keeps its shade. */
+    constructor(url, { prob, length, odd }) { Object.assign(this, { bits: new Blocks(url, (length + 7) >> 3), prob, length, odd: hnet.bytesOf(odd) }); }
     async readFeatures(chr, start, end) {
-      const from = Math.max(0, Math.floor(start) - AROUND) & ~7, to = Math.min(this.length, Math.ceil(end) + AROUND);
+      const block = Math.max(0, Math.floor(start / AROUND) - 1), from = block * AROUND, to = Math.min(this.length, Math.ceil(end) + AROUND);
       if (to <= from) return [];
       const [bits, { found }] = await Promise.all([this.bits.read(from >> 3, (to + 7) >> 3), this.prob.read(0, from, to)]);
       const out = [];
-      let begun = from, dark = false;
+      let begun = from, dark = Boolean((this.odd[block >> 3] >> (7 - (block & 7))) & 1);
       const close = (at) => {
         const prob = found[begun - from] / (NOTHING - 1), shade = 0.25 + 0.6 * (prob || 0);
         out.push({ chr, start: begun, end: at, prob, color: `rgba(${dark ? "47,109,181" : "122,165,216"},${shade.toFixed(2)})` });
@@ -151,6 +152,25 @@
     }
   }
 
+  /* Bases [start, end) as genome browsers write them. */
+  hnet.bases = (start, end) => `${(Math.round(start) + 1).toLocaleString("en")}-${Math.round(end).toLocaleString("en")}`;
+  /* What a place of a track is, in words. */
+  const inWords = (each) => {
+    const where = hnet.bases(each.start, each.end), n = each.end - each.start;
+    if (each.value !== undefined) return n > 1 ? `bases ${where}: ${each.value.toFixed(3)}, a mean` : `base ${where.split("-")[0]}: ${each.value.toFixed(3)}`;
+    if (each.prob !== undefined) return `chunk ${where}, ${hnet.counted(n, "base")}, p ${each.prob.toFixed(3)}`;
+    return [each.kind, each.name, where, each.strand === "+" || each.strand === "-" ? `(${each.strand})` : ""].filter(Boolean).join(" ");
+  };
+  /* igv.js makes markup of what it says at a click, and calls the record by another name: sentences of our own instead. */
+  hnet.sayOnClick = (track) => {
+    if (!track || !track.clickedFeatures) return;
+    track.popupData = (click) => {
+      const near = track.clickedFeatures(click).map((each) => each._f || each), at = click.genomicLocation;
+      const under = near.filter((each) => each.start <= at && at < each.end);
+      return [...new Set((under.length ? under : near.slice(0, 1)).map(inWords))].map((words) => `${track.name}: ${words}`);
+    };
+  };
+
   const list = async (url) => {
     const answer = await fetch(url).catch(() => null), rows = answer && answer.ok ? await answer.json() : [];
     return rows.map(([start, end, strand, name, kind]) => ({ chr: CHR, start, end, strand, name, kind }));
@@ -164,7 +184,7 @@
       return this.opened.get(name);
     }
     pyramid(name) { return this.get(name, (url) => new Pyramid(url, this.length)); }
-    chunks(name, prob) { return this.get(name, (url) => new Chunks(url, this.pyramid(prob), this.length)); }
+    chunks({ file, prob, odd }) { return this.get(file, (url) => new Chunks(url, { prob: this.pyramid(prob), length: this.length, odd })); }
     ahead(start, end, bpPerPixel) { for (const each of this.opened.values()) each.ahead(start, end, bpPerPixel); }
 
     /* igv.js's configuration of one track of the value. */
@@ -177,7 +197,7 @@
         };
       }
       if (track.kind === "chunks") {
-        const reader = this.chunks(track.file, track.prob);
+        const reader = this.chunks(track);
         return { ...common, type: "annotation", reader, visibilityWindow: CLOSE, displayMode: "COLLAPSED", height: 24, searchable: false };
       }
       const many = track.kind === "features";

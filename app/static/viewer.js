@@ -107,6 +107,7 @@
       const digits = String(this.segments.origin + this.segments.data.length).length;
       this.gutter = Math.ceil((Math.max(4, digits) + 1.5) * this.cellWidth * 0.86) + (this.segments.groups.length > 1 ? 12 : 0);
       const room = width - this.gutter - 10, { bases } = this.segments;
+      if (bases) this.segments.fit(room / this.cellWidth);
       this.columns = bases ? this.segments.baseColumns : Math.max(8, Math.min(120, Math.floor(room / this.cellWidth)));
       this.rowWidth = Math.ceil(this.columns * this.cellWidth) + 2;
       this.rowStarts = this.segments.layOut(this.columns);
@@ -250,12 +251,12 @@
 
   hnet.Viewer = Viewer;
   hnet.viewers = {}; // by the id of their component
-  /* A row of a table was picked: go to its bytes, or look for them. */
+  /* A row of a table was picked: go to its place, as the table counts, or look for its bytes. */
   hnet.follow = (id, at) => {
     const viewer = hnet.viewers[id], { segments } = viewer || {};
     if (!segments || !at) return;
     if (at.hex) { viewer.search.ask(segments, "hex", at.hex, 1); viewer.search.show("hex", at.hex); return; }
-    const n = segments.data.length, from = at.start - segments.origin, to = at.end - segments.origin;
+    const n = segments.data.length, from = at.start - segments.origin - segments.counted, to = at.end - segments.origin;
     if (to > 0 && from < n) viewer.select(Math.max(0, from), Math.min(n, to));
   };
 })();

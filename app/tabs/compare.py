@@ -8,6 +8,7 @@ import gradio as gr
 from app import agreement, compare, compare_files, handlers, links, references
 from app.session import Session
 from app.tabs import evidence, source
+from app.tabs.notes import clear_problem, note
 from app.tabs.quiet import QUIET
 from app.viewer import SegmentViewer, also, follow
 
@@ -65,11 +66,13 @@ def build(session: Session) -> None:
                 [*session.choices(), *references.choices()],
                 value=[name for name in session.pair() if name],
                 multiselect=True,
-                max_choices=compare.MOST_MODELS,
                 label="Models and references (2 to 12)",
                 elem_id="compare-models",
             )
+            too_many = note("compare-models-note")
+            models.input(compare.on_models, models, too_many, queue=False, **QUIET)
             run = source.run_buttons("Compare", "compare")
+            clear_problem(panel, run)
             stages = [("outermost", 0), ("innermost", -1)]
             stage = gr.Radio(stages, value=0, label="Stage compared", elem_id="compare-stage")
             record = gr.Dropdown(

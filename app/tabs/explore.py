@@ -8,6 +8,7 @@ import gradio as gr
 from app import explore, handlers, links, surprisal
 from app.session import Session, domain_choices
 from app.tabs import evidence, runs, source
+from app.tabs.notes import clear_problem
 from app.tabs.quiet import QUIET
 from app.viewer import SegmentViewer, attach
 
@@ -34,6 +35,7 @@ def build(session: Session) -> None:
             model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
             record = gr.Dropdown([], label="Record", visible=False, elem_id="explore-record")
             run = source.run_buttons("Analyse", "explore")
+            clear_problem(panel, run)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             viewer = SegmentViewer({"hint": HINT}, elem_id="explore-viewer")
             below = evidence.build("explore")

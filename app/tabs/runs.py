@@ -94,6 +94,8 @@ def _connect(
     session: Session, controls: Controls, viewer: SegmentViewer, below: evidence.Evidence, done
 ) -> None:
     controls.table.select(saved.on_row, None, controls.picked, queue=False, **QUIET)
+    for event in (controls.table.select, controls.picked.input, controls.other.input):
+        event(saved.on_picked, None, controls.line, queue=False, **QUIET)
     opened = controls.open.click(
         partial(saved.on_open, session),
         controls.picked,

@@ -43,7 +43,7 @@ def test_all_models_are_drawn_with_the_stage_compared(session):
 
 @pytest.mark.parametrize("models", [None, [], ["english_a"], ["english_a"] * 13])
 def test_two_to_twelve_models(session, models):
-    with pytest.raises(gr.Error, match="two models to 12"):
+    with pytest.raises(gr.Error, match="takes 2 to 12 models"):
         run(session, models=models)
 
 
@@ -108,12 +108,55 @@ def test_groups_have_means_and_intervals(comparison, agreed):
         agreement.on_groups(comparison, agreed[0], "f1", "colour")
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "told"),
+    [
+        (
+            TEXT,
+            ["english_a", "ref:codons"],
+            "B: The reference codons, frame 0 is made for DNA; this input looks like English.",
+        ),
+        (
+            TEXT,
+            ["english_a", "ref:python-tokens"],
+            "B: The reference Python tokens is made for Python; this input looks like English.",
+        ),
+        (">a\n" + "ACGT" * 20, ["dna_a", "ref:words"], "is made for text; this input is DNA."),
+        ("def f():\n    return 1\n", ["code_a", "ref:python-tokens"], None),
+        (">a\n" + "ACGT" * 20, ["dna_a", "ref:codons"], None),
+        (TEXT, ["english_a", "ref:words"], None),
+    ],
+)
+def test_a_reference_for_another_kind_of_input_is_told(session, text, names, told):
+    notes = run(session, text, names)[1]["notes"]
+    assert any(told in note for note in notes) if told else not any("is made for" in note for note in notes)
+
+
+def test_a_list_and_the_picture_call_a_reference_alike(session):
+    titles = {name: title for title, name in references.choices()}
+    for name in ("ref:words", "ref:codons:1"):
+        assert references.reference(name, []).title == titles[name]
+
+
+def test_too_many_models_are_told_at_once():
+    assert compare.on_models(["m"] * 12) == compare.on_models(None) == ""
+    assert compare.on_models(["m"] * 13).startswith("13 are picked, at most 12")
+
+
+def test_places_of_dna_count_from_one(session):
+    done = run(session, ">one\n" + "ACGTTGCA" * 40, ["dna_a", "english_a"])[0]
+    raw, shown = compare.windows(done), compare.shown_windows(done)
+    assert list(shown)[:2] == ["first", "last"] and shown["first"].tolist() == (raw["start"] + 1).tolist()
+    facts = dict(run(session, ">one\n" + "ACGTTGCA" * 40, ["dna_a", "english_a"])[1]["facts"])
+    assert facts["bases"] == "320" and facts["A, stage 0"].endswith("bases a chunk")
+
+
 def test_references_stand_beside_models(session):
     done, value, *_ = run(session, models=["english_a", "ref:spaces", "ref:byte-pairs", "ref:random:0.2"])
     starts = done.analyses[1].chunks_of("pasted text", 0)["start"].tolist()
     spaces = [at for at, char in enumerate(TEXT) if char == " "]
     assert starts == [0, *spaces]
-    assert value["groups"][1]["name"] == "white space"
+    assert value["groups"][1]["name"] == "reference: white space"
     pairs = done.analyses[2].chunks_of("pasted text", 0)
     assert pairs["n_bytes"].sum() == len(TEXT) and pairs["n_bytes"].max() > 3
 
@@ -197,6 +240,26 @@ def test_a_file_that_is_there_too_late_is_not_offered():
 def dna(session):
     done = run(session, ">one\nACGTACGTTTACGGAT\n>two\nGGGGCCCCAAAA\n", ["dna_a", "ref:codons"])[0]
     return done, agreement.on_agreement(Job(), done)[0]
+
+
+def test_the_matrix_is_saved_as_plain_numbers(session, comparison, agreed):
+    def saved(measure):
+        wish = Wish()
+        wish.key = "matrix.csv"
+        made = compare_files.on_file(session, wish, comparison, agreed[0], measure, "depth", "matrix.csv")
+        return pd.read_csv(made["value"])
+
+    table, whole = saved("containment_ab"), agreed[0].table
+    sides = [(comparison.analyses[i].model.name, stage) for i, stage in agreed[0].order]
+    assert list(zip(table["model"], table["stage"], strict=True)) == sides
+    assert list(table.columns[2:]) == ["measure", *(f"{name} stage {stage}" for name, stage in sides)]
+    numbers = table.iloc[:, 3:]
+    assert all(pd.api.types.is_float_dtype(kind) for kind in numbers.dtypes)
+    for row in whole.itertuples():
+        a, b = sides.index((row.model_a, row.stage_a)), sides.index((row.model_b, row.stage_b))
+        assert numbers.iloc[a, b] == pytest.approx(row.containment_ab)
+        assert numbers.iloc[b, a] == pytest.approx(row.containment_ba)
+    assert saved("pk").iloc[:, 3:].notna().sum().sum() == len(whole)  # one side is the reference
 
 
 def test_every_file_of_a_comparison(session, dna):

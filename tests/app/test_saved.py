@@ -50,6 +50,19 @@ def test_a_run_opens_as_it_was_saved(keeping):
     assert len(stages["choices"]) == 2
 
 
+def test_no_two_runs_read_the_same_in_a_narrow_list(keeping):
+    for _ in range(3):
+        kept(keeping)
+    labels = [label for label, _ in saved.on_list(keeping)[1]["choices"]]
+    assert len({label[:20] for label in labels}) == 3
+    assert all("English, 2 stages" in label and label.endswith("a <i>.txt") for label in labels)
+
+
+def test_picking_a_run_takes_away_what_was_said(keeping):
+    refused(saved.on_open(keeping, None), "no run is picked")
+    assert saved.on_picked()["value"] == ""
+
+
 def test_the_list_is_newest_first_and_deletion_needs_a_tick(keeping):
     assert saved.listed(keeping).empty
     names = [kept(keeping)[1], kept(keeping, "english_a")[1]]
