@@ -31,6 +31,14 @@ def check_region(length: int, first: float | None, last: float | None) -> tuple[
     return int(first) - 1, int(min(last, length))
 
 
+def known_region(length: int, first: float | None, last: float | None) -> tuple[int, int] | None:
+    """As check_region; None where the fields hold no region, which is told beside them."""
+    try:
+        return check_region(length, first, last)
+    except InputError:
+        return None
+
+
 def as_fields(start: int, end: int) -> tuple[int, int]:
     """What stands in the fields for bases [start, end)."""
     return start + 1, end

@@ -17,7 +17,7 @@ from analysis.inputs import Sequence, read_input
 from analysis.sources import Source, read_bytes
 from app import files, view
 from app import session as limits
-from app.bases import as_fields, as_words, check_region, region_value, shown_part
+from app.bases import as_fields, as_words, check_region, known_region, region_value, shown_part
 from app.genome import Opened, Records, TrackFolder, named_features, write_tracks
 from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
 from app.job import Job, Wish
@@ -309,9 +309,10 @@ def on_locus(opened: Opened | None, record: str | None, per_row: int, group: int
 @told
 def on_region_files(session: Session, opened: Opened | None, first: float | None, last: float | None):
     """The CSV of all chunks that overlap the bases shown, at every stage of every model."""
-    if opened is None:
+    region = known_region(opened.length, first, last) if opened else None
+    if region is None:
         return gr.skip()
-    start, end = shown_part(*check_region(opened.length, first, last))
+    start, end = shown_part(*region)
     parts = [files.named(each, view.all_chunks(each, start, end)) for each in opened.analyses]
     return download(session, pd.concat(parts, ignore_index=True), "chunks_region.csv")
 

@@ -18,6 +18,7 @@ from analysis.inputs import Sequence, read_input
 from analysis.json_lines import read_json_lines
 from app import dictionary, files, view
 from app import session as limits
+from app.bases import known_region
 from app.domain import DOMAINS
 from app.job import Job, Wish
 from app.plots import figures
@@ -138,17 +139,17 @@ def on_page(
     done: Analysis | None,
     stage: int,
     page: float | None,
-    first: float | None = None,
-    last: float | None = None,
+    *fields: float | None,
 ):
     """A page of the chunk table, its number, the line about it, and the CSV of exactly these rows.
 
-    first, last: bases that limit the table, counted from 1, as they stand in the fields
+    fields: first and last base that limit the table, or nothing; where they are no region, the table stays
     """
-    if done is None:
+    region = known_region(len(done.sequences[0].data), *fields) if done and fields else ()
+    if done is None or region is None:
         return gr.skip(), gr.skip(), gr.skip(), gr.skip()
     stage = min(int(stage or 0), done.model.n_stages - 1)
-    table, page, line = view.chunk_page(done, stage, page, (first or 1) - 1, last)
+    table, page, line = view.chunk_page(done, stage, page, *region)
     return view.shown_chunks(done, table), page, line, download(session, table, "chunks_shown.csv")
 
 

@@ -173,9 +173,9 @@
     }
     pan(by) { const [start, end] = this.region; return this.show(start + by * (end - start), end + by * (end - start)); }
     zoom(by) { const [start, end] = this.region, middle = (start + end) / 2, half = ((end - start) * by) / 2; return this.show(middle - half, middle + half); }
-    /* As show, asked for by the page itself, which then need not be told. */
+    /* As show, asked for by the page itself, which then need not be told. What is no region is told beside its fields. */
     async goTo(start, end) {
-      if (!this.browser) return;
+      if (!this.browser || !(start >= 0 && start < end && end <= this.length)) return;
       const [from, to] = this.region;
       if (from === start && to === end) return;
       this.asked = null;

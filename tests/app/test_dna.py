@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import bases, dna
+from app import bases, dna, handlers
 from app import session as limits
 from app.job import Job, Wish
 
@@ -256,6 +256,9 @@ def test_a_region_outside_is_refused_and_what_was_there_stays(session, opened, s
         run(session, records, "two", start, end)
     *others, found, problem = dna.on_place(opened, "two", start, end, 60, 10)
     assert others == [gr.skip()] * 3 and found == "" and "from base " in problem
+    # What follows a place stays as it was, too.
+    assert dna.on_region_files(session, opened, start, end) == gr.skip()
+    assert handlers.on_page(session, opened.analyses[0], 0, 1, start, end) == (gr.skip(),) * 4
 
 
 def test_limits_are_told(session, monkeypatch):

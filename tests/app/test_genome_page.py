@@ -116,7 +116,13 @@ def test_fasta_and_gff3_from_tracks_to_files(dna, tmp_path):
     find(page, "b0007")  # by its locus tag
     tracks_at(page, 70, 430)
     bases_at(page, 70, 430)
-    assert note(page, "dna-place-note").startswith("gene abcA [100, 400) +")
+    assert note(page, "dna-place-found") == "gene abcA 101-400 (+)"
+    place = page.locator("#dna-start input"), page.locator("#dna-end input")
+    assert [each.input_value() for each in place] == ["71", "430"]
+    assert page.locator("#dna-genome .genome-locus").inner_text() == "71-430 (360 bases)"
+    assert page.locator("#dna-viewer .seg-ruler").first.inner_text() == "0071"
+    inspector = page.locator("#dna-viewer .seg-inspector").inner_text().replace("\n", " ")
+    assert "position 71 base " in inspector and "[" not in inspector
     page.locator("#dna-genome .genome-stage").focus()
     page.keyboard.press("+")  # the bases follow the tracks
     tracks_at(page, 160, 340)
@@ -141,6 +147,56 @@ def region_rows(page, start: int, end: int) -> list[list[str]]:
             return rows
         page.wait_for_timeout(100)
     raise AssertionError(f"the file never was that of [{start}, {end}): {outer[0]} to {outer[-1]}")
+
+
+def test_a_click_on_a_track_says_what_is_there_in_words(dna, tmp_path):
+    page, path = dna, tmp_path / "two.gff3"
+    path.write_text(GFF.replace("<img src=x onerror='window.hacked=1'>", "P1"))
+    annotate(page, path)
+    second(page)
+    analyse(page)
+    find(page, "101-300")
+    tracks_at(page, 100, 300)
+    told = page.locator("#dna-genome .genome-told")
+
+    def click(track: str) -> str:
+        at = page.evaluate(
+            f"""name => {{
+                const view = {VIEW}.browser.trackViews.find((each) => each.track.name === name);
+                const box = view.viewports[0].$viewport.get(0).getBoundingClientRect();
+                return [box.left + 0.5025 * box.width, box.top + box.height - 6];
+            }}""",
+            track,
+        )
+        page.mouse.click(*at)
+        page.wait_for_function(
+            "name => document.querySelector('#dna-genome .genome-told').textContent.startsWith(name)",
+            arg=track,
+        )
+        return told.inner_text()
+
+    assert re.fullmatch(r"p, stage 0: base 20[01]: [01]\.\d{3}", click("p, stage 0"))
+    chunk = re.fullmatch(
+        r"chunks, stage 0: chunk (\d+)-(\d+), (\d+) bases?, p [01]\.\d{3}", click("chunks, stage 0")
+    )
+    first, last, n = (int(each) for each in chunk.groups())
+    assert first <= 201 and last >= 200 and n == last - first + 1
+
+
+def test_chunks_keep_their_shade_while_the_view_moves(page):
+    """Of the bundled phage: what two overlapping reads say of the same chunks."""
+    page.get_by_role("tab", name="DNA", exact=True).click()
+    page.wait_for_function("document.querySelector('#dna-record input').value.startsWith('NC_001416')")
+    analyse(page)
+    read = f"""([start, end]) => {VIEW}.browser.trackViews
+        .find((each) => each.track.name === 'chunks, stage 0').track.featureSource.reader
+        .readFeatures('record', start, end)
+        .then((all) => Object.fromEntries(all.slice(1, -1).map((each) => [each.start, each.color.slice(0, 14)])))"""
+    whole = page.evaluate(read, [0, 48_000])
+    for start in (4_500, 5_003, 8_192, 12_345, 20_001):
+        part = page.evaluate(read, [start, start + 6_000])
+        assert len(part) > 1_000
+        assert {at: whole[at] for at in part} == part
 
 
 def test_genbank_models_motif_and_codons(page, tmp_path):
@@ -168,9 +224,11 @@ def test_genbank_models_motif_and_codons(page, tmp_path):
     page.locator("#dna-motif input, #dna-motif textarea").first.fill("TACGTR")
     page.keyboard.press("Enter")
     rows = table_rows(page, "dna-motif")
-    assert rows[0][:4] == ["3", "9", "+", "TACGTA"]
+    assert rows[0][:4] == ["4", "9", "+", "TACGTA"]
     saved = download(page, "#dna-motif-all")
-    assert [row[2] for row in saved[1:3]] == ["+", "-"] and len(saved) > len(rows) / 2
+    assert [row[3:6] for row in saved[1:3]] == [["3", "9", "+"], ["3", "9", "-"]] and len(saved) > len(
+        rows
+    ) / 2
     page.wait_for_function(f"{VIEW}.browser.trackViews.some(each => each.track.name === 'motif')")
     page.locator("#dna-motif-table .virtual-row").first.locator("[role=gridcell]").first.click()
     tracks_at(page, 0, 60)
@@ -185,9 +243,17 @@ def test_bad_input_is_told_beside_its_control_and_the_next_action_works(dna, tmp
     find(page, "1-5000")
     assert "beyond the 120 bases of first" in note(page, "dna-place-note")
     bases_at(page, 0, 120)
-    find(page, "20-80")
+    find(page, "21-80")
     tracks_at(page, 20, 80)
     bases_at(page, 20, 80)
+    page.locator("#dna-start input").fill("-5")
+    page.click("#dna-show")
+    page.wait_for_function(
+        "document.querySelector('#dna-place-note textarea').value.startsWith('from base -5 to base 80: give two whole')"
+    )
+    page.locator("#dna-start input").fill("21")
+    page.click("#dna-show")
+    page.wait_for_function("!document.querySelector('#dna-place-note textarea').value")
     choose(page, "dna", "Paste")
     page.locator("#dna-text textarea").fill(">p\nMKVLAAGIVGLLLAQ\n")
     page.locator("#dna-text textarea").blur()
@@ -232,7 +298,7 @@ def clear(page) -> None:
 def test_the_tracks_are_saved_as_svg_with_what_made_them(dna):
     page = dna
     analyse(page)
-    find(page, "20-80")
+    find(page, "21-80")
     tracks_at(page, 20, 80)
     with page.expect_download() as info:
         page.get_by_role("button", name="save the tracks as they are here").click()

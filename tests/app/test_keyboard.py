@@ -106,7 +106,7 @@ def test_dna_by_keys(keys):
     tab_to(page, "#dna-find input, #dna-find textarea")
     page.keyboard.insert_text("nu3")
     page.keyboard.press("Enter")
-    assert note(page, "dna-place-note").startswith("gene nu3 [5,131, 5,737) +")
+    assert note(page, "dna-place-found").startswith("gene nu3 5,132-5,737 (+)")
     tracks_at(page, 5101, 5767)
     tab_to(page, "#dna-genome .genome-stage")
     page.keyboard.press("Home")
