@@ -33,8 +33,8 @@
     const start = chunk === 0 && stage.clipped ? stage.lead.start : from + segments.origin;
     const end = chunk + 1 === stage.starts.length ? stage.tail : to + segments.origin;
     // What lies outside of what is shown cannot be read here.
-    const before = start < from + segments.origin ? "…" : "", after = end > to + segments.origin ? "…" : "";
-    return `“${apart(before + segments.visible(from, to) + after)}”  ${hnet.counted(end - start, segments.unit)}  ${segments.span(start, end)}`;
+    const before = start < from + segments.origin ? "…" : "", goesOn = end > to + segments.origin;
+    return `“${apart(before + segments.visible(from, to, goesOn))}”  ${hnet.counted(end - start, segments.unit)}  ${segments.span(start, end)}`;
   }
 
   /* (kind, names) of the features at `byte`: genes, or what the model wrote. */

@@ -68,7 +68,7 @@
       this.kind.setAttribute("aria-label", "Search by");
       for (const [value, words] of KINDS) make("option", "", this.kind, words).value = value;
       this.query = make("input", "", form);
-      Object.assign(this.query, { type: "text", placeholder: "Search, case counts ( / )", spellcheck: false, autocomplete: "off", maxLength: 10000 });
+      Object.assign(this.query, { type: "text", placeholder: "search, case counts", title: "search (/); upper and lower case are not the same", spellcheck: false, autocomplete: "off", maxLength: 10000 });
       this.query.setAttribute("aria-label", "Search in the text");
       const button = (glyph, name, step) => {
         const node = make("button", "", form, glyph);

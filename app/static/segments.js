@@ -283,8 +283,8 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     genome browsers write them, from 1 and with the last one; bytes as the files do. */
     called(at) { return this.bases ? (at + this.origin + 1).toLocaleString("en") : String(at + this.origin); }
     span(start, end) { return this.bases ? `${(start + 1).toLocaleString("en")}-${end.toLocaleString("en")}` : `[${start}, ${end})`; }
-    /* Bytes [start, end) as one line of visible text, cut after `limit` cells. */
-    visible(start, end, limit = 40) {
+    /* Bytes [start, end) as one line of visible text, cut after `limit` cells; goesOn: more follows that is not shown. */
+    visible(start, end, goesOn = false, limit = 40) {
       let out = "", at = start, count = 0;
       for (; at < end && count < limit; count++) {
         const cell = this.cellAt(at);
@@ -294,7 +294,7 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
         else out += cell.text;
         at += cell.length;
       }
-      return at < end ? out + "…" : out;
+      return at < end || goesOn ? out + "…" : out;
     }
   }
   hnet.Segments = Segments;

@@ -19,6 +19,8 @@ GENES_HELP = (
     "each gene. The profiles count cuts base by base before and after the first base of start and stop codons, so that "
     "a habit of the model at either shows as a peak at 0."
 )
+_CLASS_WIDTHS = ["170px", "62px", "105px", "78px", "74px", "92px", "92px", "66px", "58px", "88px"]
+"""So that q, which the table is read for, is in sight on a narrow screen."""
 STRANDS_HELP = (
     "Jaccard: of the places between two bases where the model cuts on either strand, the share where it cuts on both. "
     "By chance: the same after shifts around the record. It reads the record once more, as its reverse complement."
@@ -89,7 +91,7 @@ def build() -> Meaning:
     with gr.Accordion("Genes and codons", open=False, elem_id="dna-genes-section"):
         gr.Markdown(GENES_HELP, elem_classes="help")
         run = source.run_buttons("Measure against the annotation", "dna-genes")
-        table = _table("dna-genes-table", "Feature classes", 10)
+        table = _table("dna-genes-table", "Feature classes", _CLASS_WIDTHS)
         with gr.Row(elem_classes="plots"):
             plots = tuple(
                 gr.Plot(show_label=False, container=False, min_width=280, elem_id=f"dna-genes-plot-{i}")
@@ -111,9 +113,12 @@ def build() -> Meaning:
     return Meaning(genes, strands, motif, problem)
 
 
-def _table(name: str, label: str, columns: int) -> gr.Dataframe:
+def _table(name: str, label: str, columns: int | list[str]) -> gr.Dataframe:
+    """columns: how many, or how wide each is."""
+    widths = None if isinstance(columns, int) else columns
     return gr.Dataframe(
-        column_count=columns,
+        column_count=len(widths) if widths else columns,
+        column_widths=widths,
         interactive=False,
         max_height=300,
         elem_id=name,
