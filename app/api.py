@@ -62,7 +62,8 @@ class Functions:
             stage: 0 is the outermost stage of a model of several
 
         Returns:
-            model, and chunks: of each its record, start, end (bytes, 0-based, half-open), p at its start, text
+            model, and chunks: of each its record, start, end (bytes, 0-based, half-open), p at its start, and text, in
+            which a backslash, control characters and bytes that are no UTF-8 are escapes: \\\\ \\n \\xNN \\uNNNN
         """
         sequences = _read(text)
         name = self._model("model", model, sequences[0])
@@ -123,7 +124,7 @@ class Functions:
             seed: the same seed writes the same text
 
         Returns:
-            what the model wrote; bytes that are not UTF-8 are shown as ‹hex›
+            what the model wrote, with escapes as in /boundaries
         """
         data = arguments.text("prompt", prompt, MAX_PROMPT, 0).encode("utf-8", "surrogatepass")
         whole = [name for _, name in self.session.choices(whole=True)]
