@@ -77,7 +77,7 @@ def test_search_finds_bytes_by_text_regex_and_hex(bare, session):
     assert selected(page) == [start, start + len("\U0001f600 <b>x".encode())]
     search(page, "hex", "FF 00", "1 of 1")
     assert selected(page) == [len(WIDE) - 2, len(WIDE)]
-    assert search(page, "text", "nowhere", "no match") == "no match"
+    assert search(page, "text", "nowhere", "no match; case counts") == "no match; case counts"
 
 
 @pytest.mark.parametrize(

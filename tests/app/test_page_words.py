@@ -125,3 +125,20 @@ def test_wide_rows_fit_and_names_of_genes_stand_apart(page):
     words = re.sub(r"\s+", " ", first)
     assert "position 101 base A gene lambdap51 (+)" in words and "310 bases 91-400" in words
     assert "\u201c\u2026ACG" in words and re.search("[ACG]\u2026\u201d", words)
+
+
+def test_a_chunk_that_goes_on_beyond_what_is_shown_says_so(page):
+    paste(page, "It was the best of times. ")
+    told = page.evaluate(
+        """() => {
+            const viewer = window.hnet.viewers['explore-viewer'];
+            const lead = { start: 7, prob: 1, index: 2 };
+            const stage = { prob: btoa('\\0'.repeat(18)), bits: btoa('\\x08\\0'), lead, tail: 30 };
+            const value = { bytes: btoa('ACGACGTTT'), origin: 10, bases: { perRow: 30, group: 10 } };
+            viewer.load({ ...value, groups: [{ label: '', name: 'm', stages: [stage] }] });
+            return [0, 8].map((at) => { viewer.moveTo(at); return viewer.inspector.node.innerText; });
+        }"""
+    )
+    first, last = (re.sub(r"\s+", " ", each) for each in told)
+    assert "\u201c\u2026ACGA\u201d 7 bases 8-14" in first
+    assert "\u201cCGTTT\u2026\u201d 16 bases 15-30" in last
