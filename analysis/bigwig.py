@@ -1,12 +1,13 @@
 """A boundary or chunk table as bigWig: one track, indexed for genome browsers."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyBigWig
 
-from analysis.tracks import interval
+from analysis import tracks
 from hnet_core.errors import InputError
 
 
@@ -31,13 +32,25 @@ class BigWigWriter:
                     "a bigWig holds one track; choose one --model, one --stage and one --strand, or write .bedgraph"
                 )
             self.track = tuple(track)
-        for name, part in table.groupby("sequence", observed=True, sort=False):
-            start, end = interval(part)
-            value = part["prob"].to_numpy(np.float64)
-            if "byte" in part:
-                self.file.addEntries(str(name), start, values=value, span=1)
-            else:
-                self.file.addEntries([str(name)] * len(part), start, ends=end, values=value)
+        for first in range(0, len(table), tracks.ROWS):
+            self._write(table.iloc[first : first + tracks.ROWS])
+
+    def _write(self, table: pd.DataFrame) -> None:
+        start, end = tracks.interval(table)
+        value = table["prob"].to_numpy(np.float64)
+        codes, names = pd.factorize(table["sequence"])
+        names = names.astype(str).to_numpy()
+        same = codes[1:] == codes[:-1]
+        if (same & (start[1:] < end[:-1])).any():
+            raise ValueError("the rows of each sequence must rise")
+        # Without `validate` the library looks up a name once a sequence, not once a row, among all of the header.
+        if "byte" not in table:
+            self.file.addEntries(names[codes].tolist(), start, ends=end, values=value, validate=False)
+            return
+        edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(table)]
+        for low, high in pairwise(edges):
+            name = names[codes[low]]
+            self.file.addEntries(name, start[low:high], values=value[low:high], span=1, validate=False)
 
     def close(self) -> None:
         self.file.close()

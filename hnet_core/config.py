@@ -167,7 +167,7 @@ class HNetConfig:
     def from_file(cls, path: str | Path) -> "HNetConfig":
         """Read a config.json."""
         try:
-            raw = json.loads(Path(path).read_text(encoding="utf-8"))
+            raw = json.loads(Path(path).read_bytes())  # bytes may begin with a byte order mark
         except OSError as err:
             raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
         except (ValueError, RecursionError) as err:
