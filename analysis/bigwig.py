@@ -1,7 +1,6 @@
 """A boundary or chunk table as bigWig: one track, indexed for genome browsers."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -43,14 +42,8 @@ class BigWigWriter:
         same = codes[1:] == codes[:-1]
         if (same & (start[1:] < end[:-1])).any():
             raise ValueError("the rows of each sequence must rise")
-        # Without `validate` the library looks up a name once a sequence, not once a row, among all of the header.
-        if "byte" not in table:
-            self.file.addEntries(names[codes].tolist(), start, ends=end, values=value, validate=False)
-            return
-        edges = [0, *(np.flatnonzero(~same) + 1).tolist(), len(table)]
-        for low, high in pairwise(edges):
-            name = names[codes[low]]
-            self.file.addEntries(name, start[low:high], values=value[low:high], span=1, validate=False)
+        # The library looks a name up among all of the header: with `validate` once a row, without once a sequence.
+        self.file.addEntries(names[codes].tolist(), start, ends=end, values=value, validate=False)
 
     def close(self) -> None:
         self.file.close()

@@ -25,7 +25,8 @@ def run(args: argparse.Namespace) -> None:
         check_out(args.out)
         if args.out.lower().endswith(TRACK_SUFFIXES):
             raise InputError(f"{args.out}: an answer is a table; write it to .csv or .parquet")
-    with answer(args.sql, args.runs) as tables:
+    parquet = bool(args.out) and args.out.lower().endswith(".parquet")
+    with answer(args.sql, args.runs, nested=parquet) as tables:
         if args.out:
             about = {"command": "query", "sql": args.sql, "runs": str(args.runs)}
             with open_writer(args.out, about) as writer:
