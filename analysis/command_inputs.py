@@ -13,9 +13,8 @@ from tqdm import tqdm
 from analysis import sources
 from analysis.export import OUT_SUFFIXES, TRACK_SUFFIXES, check_out
 from analysis.extract import BoundaryModel, Progress, domain_warnings
-from analysis.gold import is_conllu, read_conllu
-from analysis.inputs import MAX_BYTES, collect_warnings, read_input
-from analysis.json_lines import read_json_lines
+from analysis.input_files import read_file
+from analysis.inputs import MAX_BYTES, collect_warnings
 from analysis.provenance import file_hash
 from analysis.segmenters import PREFIX, is_reference, segmenter
 from hnet_core.errors import InputError
@@ -142,7 +141,7 @@ def check_tables(outs: Sequence[str], inputs: Sequence[str], with_positions: Seq
 
 def read_sequences(paths: Sequence[str], kind: str, max_bytes: int) -> list[sources.Sequence]:
     """The sequences of all files. Texts of the same file name are told apart by their paths."""
-    read = [(path, sequence) for path in paths for sequence in _read(path, kind, max_bytes)]
+    read = [(path, sequence) for path in paths for sequence in read_file(path, kind, max_bytes=max_bytes)]
     counts = Counter(sequence.name for _, sequence in read)
     sequences, seen = [], {}
     for path, sequence in read:
@@ -155,16 +154,6 @@ def read_sequences(paths: Sequence[str], kind: str, max_bytes: int) -> list[sour
         seen[sequence.name] = path
         sequences.append(sequence)
     return sequences
-
-
-def _read(path: str, kind: str, max_bytes: int) -> list[sources.Sequence]:
-    """One file: what read_input takes, the documents of a treebank, or the texts of JSON lines."""
-    if is_conllu(path):
-        return [text.sequence for text in read_conllu(path, max_bytes=max_bytes)]
-    suffixes = [s.lower() for s in Path(path).suffixes if s.lower() not in (".gz", ".xz")]
-    if suffixes[-1:] == [".jsonl"] and kind == "auto":
-        return read_json_lines(path, max_bytes=max_bytes)
-    return read_input(path, kind, max_bytes=max_bytes)
 
 
 def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[BoundaryModel]) -> None:

@@ -63,7 +63,9 @@ def input_hash(sequences: Sequence[sources.Sequence]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file."""
+    """sha256 of a file; nothing of a pipe, which has given its bytes to the one who read it."""
+    if not path.is_file():
+        return ""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

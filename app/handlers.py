@@ -14,8 +14,8 @@ import pandas as pd
 
 from analysis.export import csv_bytes
 from analysis.extract import Analysis
+from analysis.input_files import read_file
 from analysis.inputs import Sequence, read_input
-from analysis.json_lines import read_json_lines
 from app import dictionary, files, view
 from app import session as limits
 from app.domain import DOMAINS
@@ -101,10 +101,8 @@ def read_source(
 
 
 def _read_file(path: Path, kind: str, max_bytes: int) -> list[Sequence]:
-    """An uploaded file; one of JSON lines holds a text a line."""
-    if [suffix for suffix in path.suffixes if suffix not in (".gz", ".xz")][-1:] == [".jsonl"]:
-        return read_json_lines(path, path.name, max_bytes)
-    return read_input(path, kind, path.name, max_bytes)
+    """An uploaded file."""
+    return read_file(path, kind, path.name, max_bytes)
 
 
 def on_begin(job: Job) -> tuple[dict[str, Any], str]:

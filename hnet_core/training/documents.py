@@ -15,11 +15,10 @@ from typing import BinaryIO
 import numpy as np
 
 from hnet_core.errors import InputError
+from hnet_core.suffixes import FASTA_SUFFIXES, JSONL_SUFFIXES, suffix_of
 from hnet_core.training.regions import RegionFilter
 
 DOMAINS = ("text", "english", "chinese", "code", "dna")
-FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn")
-JSONL_SUFFIXES = (".jsonl", ".ndjson")
 EVERY_SECOND = {"even": 0, "odd": 1}
 """Which documents of a file are read, counted from 0: halves of the same kinds of text, with no document in both."""
 LONGEST_N_RUN = 100
@@ -91,11 +90,6 @@ def middle_parts(documents: Sequence[Document], n_bytes: int) -> list[Document]:
         low = (len(document.data) - keep) // 2
         parts.append(Document(document.name, document.start + low, document.data[low : low + keep]))
     return parts
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix that tells the format, below .gz or .xz: 'a.fa.gz' -> '.fa'."""
-    return Path(path.stem).suffix.lower() if path.suffix.lower() in _OPENERS else path.suffix.lower()
 
 
 @contextmanager
