@@ -27,6 +27,7 @@ INDEX = ".index.json"
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module")
 """Keys under which training programs keep the state dict beside other things."""
 _MAX_NESTING = 4
+_LONGEST_HEADER = 100_000_000
 _WRAPPER_NAMES = {
     "module",
     "_orig_mod",
@@ -94,9 +95,13 @@ def _read_file(path: Path) -> Mapping[Any, Any]:
     refuse_pointer(path)
     with path.open("rb") as file:
         start = file.read(9)
-    if start.startswith((b"PK\x03\x04", b"\x80")):  # a zip archive, or a bare pickle as before torch 1.6
+    # A safetensors file begins with the length of its header, whose low byte may be any, and the header itself.
+    is_safetensors = start[8:] == b"{" and int.from_bytes(start[:8], "little") <= _LONGEST_HEADER
+    if not is_safetensors and start.startswith(
+        (b"PK\x03\x04", b"\x80")
+    ):  # zip; a bare pickle before torch 1.6
         return read_pickle(path)
-    if start[8:] != b"{" and path.suffix != ".safetensors":
+    if not is_safetensors and path.suffix.lower() != ".safetensors":
         what = f"it begins with {start!r}" if start else "it is empty"
         raise CheckpointError(
             f"{path}: is neither a .pt nor a .safetensors file ({what}); give a checkpoint, or fetch it again"

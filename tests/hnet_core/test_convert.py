@@ -217,6 +217,20 @@ def test_the_content_says_what_a_checkpoint_is(kind, named, tmp_path, model, con
     assert_same_model(tmp_path / "made", model)
 
 
+@pytest.mark.parametrize("start", [b"\x80\x02", b"\x80"])
+def test_a_header_s_length_is_not_taken_for_a_pickle(start, tmp_path, model, config):
+    """The first bytes of a safetensors file are a number, which may be any."""
+    save_file(model.state_dict(), tmp_path / "plain.safetensors")
+    plain = (tmp_path / "plain.safetensors").read_bytes()
+    body = plain[8 + int.from_bytes(plain[:8], "little") :]
+    header = plain[8 : len(plain) - len(body)].rstrip()
+    length = next(n for n in range(len(header), 2**18) if n.to_bytes(8, "little").startswith(start))
+    data = length.to_bytes(8, "little") + header.ljust(length) + body
+    (tmp_path / "c.safetensors").write_bytes(data)
+    assert data.startswith(start) and call(tmp_path / "c.safetensors", config, tmp_path / "made") == 0
+    assert_same_model(tmp_path / "made", model)
+
+
 def in_pieces(folder: Path, state: dict, **changes: str) -> Path:
     """Two pieces and their index, as large checkpoints are published."""
     folder.mkdir()
