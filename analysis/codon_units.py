@@ -19,7 +19,8 @@ def annotated_codons(annotation: str, genome: str = "") -> Cut:
     features, _ = fit_features(read_features(annotation), sequences, annotation)
     known = {}
     for sequence in sequences:
-        codons = codon_map(features_of(features, sequence.name, kinds=None), len(sequence.data))
+        mine = features_of(features, sequence.name, kinds=None)
+        codons = codon_map(mine, len(sequence.data))
         known[sequence.data] = codon_starts(codons, len(sequence.data))
 
     unknown = f"ref:codons:{annotation} knows no genes of this input: it is not of that genome"

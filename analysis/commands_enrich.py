@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import command_inputs, sources
-from analysis.annotations import fit_features, read_features
+from analysis.annotations import fit_features, laid_end_to_end, read_features
 from analysis.enrichment import DRAWS, Cuts, Genome, annotate, enrichment_table
 from analysis.export import TRACK_SUFFIXES, write_table
 from analysis.extract import BoundaryModel, Progress, boundary_marks, check
@@ -123,9 +123,11 @@ def _tables(
         return enrichment_table(cuts, genome, draws=args.shifts, seed=args.seed, step=step, more=more)
 
     def profiles() -> pd.DataFrame:
-        where = [sites(features[features["sequence"] == each.name], len(each.data)) for each in sequences]
+        laid = laid_end_to_end(features, genome.names, genome.lengths)
         draws = PROFILE_DRAWS * args.shifts
-        return profile_table(cuts, where, window=args.window, draws=draws, seed=args.seed)
+        return profile_table(
+            cuts, sites(laid, genome.lengths), window=args.window, draws=draws, seed=args.seed
+        )
 
     with ThreadPoolExecutor(2) as pool:
         work = [pool.submit(each) for each in (enrichment, *([profiles] if args.profiles else []))]
@@ -150,9 +152,7 @@ def _annotated(sequences: Sequence[sources.Sequence], features: pd.DataFrame) ->
 
 
 def _codon_warnings(genome: Genome) -> tuple[str, ...]:
-    conflicts = sum(each.conflicts for each in genome.codons)
-    unphased = sum(each.unphased for each in genome.codons)
-    texts = []
+    conflicts, unphased, texts = genome.codons.conflicts, genome.codons.unphased, []
     if conflicts:
         texts.append(
             f"{conflicts} bases are coding in two frames or on both strands; they have no codon position"

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from analysis.fasta import BASES, read_fasta
+from analysis.fasta import read_fasta
 from analysis.genbank import read_genbank
 from analysis.sources import MAX_BYTES, Sequence, Source, read_bytes, source_name
 from hnet_core.errors import InputError
+from hnet_core.inputs.fasta import BASES
 from hnet_core.suffixes import FASTA_SUFFIXES, GENBANK_SUFFIXES, suffix_of
 
 __all__ = [

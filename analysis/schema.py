@@ -208,8 +208,12 @@ FEATURES = {
     "end": "int64",
     "strand": "category",  # "+", "-" or "."
     "phase": "int8",  # of a CDS part: bases to skip before its first whole codon; -1 where there is none
-    "parent": "str",  # what the parts of one feature share: its transcript or gene; several between commas
-    "circular": "bool",  # the file says that this sequence is a ring
+    "parent": "str",  # its transcript or gene; several between commas
+    "group": "str",  # what the parts of one feature share, all CDS parts of a protein; several between commas
+    "rank": "int64",  # rises through the parts of a group in the order of transcription
+    "open_start": "bool",  # its first base, as transcribed, is not the feature's own: that is missing or unknown
+    "open_end": "bool",  # the same of its last base
+    "pseudo": "bool",  # of a pseudogene
     "line": "int64",  # of the file, from 1; 0 in GenBank records
     "tag": "str",  # locus tag, gene_id or ID: a second name; "" where the file gives none
 }

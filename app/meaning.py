@@ -75,7 +75,7 @@ def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Pro
     table = enrichment_table(cuts, genome, draws=DRAWS)
     job.check()
     progress(0.7, desc="profiles at starts and stops")
-    profiles = profile_table(cuts, [sites(opened.features, opened.length)], window=WINDOW, draws=20 * DRAWS)
+    profiles = profile_table(cuts, sites(opened.features, opened.length), window=WINDOW, draws=20 * DRAWS)
     profiles = profiles[profiles["site"].isin(["start", "stop"])]
     shown = class_rows(table)
     figures = (codon_figure(table), profile_figure(profiles, "start"), profile_figure(profiles, "stop"))

@@ -112,7 +112,7 @@ def _profiles(study: Study, genome) -> pd.DataFrame:
     (record,) = genome.corpus.sequences
     where = {key: at for key, at in sites(genome.features, len(record.data)).items() if key[0] in _SITES}
     draws = PROFILE_DRAWS * study.limits.shifts
-    return profile_table(study.marks(genome), [where], window=WINDOW, draws=draws)
+    return profile_table(study.marks(genome), where, window=WINDOW, draws=draws)
 
 
 def _around(profiles: pd.DataFrame) -> str:

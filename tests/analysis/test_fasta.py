@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.fasta import AMBIGUOUS, LOWER_CASE, NUCLEOTIDES, RNA, SPACES, read_fasta
+from analysis.fasta import read_fasta
 from analysis.inputs import read_input
 from hnet_core.errors import InputError
+from hnet_core.inputs.fasta import AMBIGUOUS, LOWER_CASE, NUCLEOTIDES, RNA, SPACES
 
 AWKWARD = Path(__file__).parents[1] / "data" / "awkward"
 

@@ -5,7 +5,7 @@ import pytest
 from Bio.Seq import Seq
 from sklearn.metrics import jaccard_score
 
-from analysis.fasta import NUCLEOTIDES
+from hnet_core.inputs.fasta import NUCLEOTIDES
 from analysis.reverse_complement import as_forward_cuts, consistency_row, reverse_complement
 
 

@@ -76,7 +76,7 @@ def test_regions_choose_records_and_parts(tmp_path):
         ("not.txt.xz", b"plain", "english", "damaged or cut short"),
         ("a.fa", b">x\nACGT\n", "english", "domain is 'english'"),
         ("a.txt", b"ACGT", "dna", "reads FASTA"),
-        ("headless.fa", b"ACGT\n>x\nA\n", "dna", "line 1: FASTA must start"),
+        ("headless.fa", b"ACGT\n>x\nA\n", "dna", "line 1: 'ACGT' comes before any header"),
         ("protein.fa", b">x\nACGT\nMEEP\n", "dna", "record 'x', line 3: 'E' is not a nucleotide"),
     ],
 )
