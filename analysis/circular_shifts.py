@@ -47,7 +47,7 @@ def shifted_sums(
     """(S,) sums over those of the intervals (K, 2) that lie in some sequences, whose values are moved on by shifts.
 
     total (L + 1,)  running sum of the values, from 0: so a sum over an interval is one difference
-    shifts (N, S)   of the sequences `first` to `first + N - 1`, each around its own ring
+    shifts (N, S)   of the sequences `first` to `first + N - 1`, each less than its sequence is long
     """
     low, high = np.searchsorted(intervals[:, 0], borders[[first, first + len(shifts)]])
     owner = owners(intervals[low:high, 0], borders)
@@ -57,8 +57,9 @@ def shifted_sums(
     out = np.empty(shifts.shape[1], total.dtype)
     rows = max(1, _LOOKUPS // max(high - low, 1))
     for at in range(0, len(out), rows):
-        turn, place = np.divmod(inside - shifts[own, at : at + rows].T[..., None], length)
-        running = total[place + begin[:, None]] + whole * turn
+        place = inside - shifts[own, at : at + rows].T[..., None]
+        before = place < 0  # around the ring: a whole turn less
+        running = total[place + begin[:, None] + length * before] - whole * before
         out[at : at + rows] = (running[..., 1] - running[..., 0]).sum(1)
     return out
 

@@ -54,10 +54,11 @@ def _nulls(
             place = all_places[slice(*np.searchsorted(all_places, bounds))]
             for block in np.array_split(place, len(place) // 4096 + 1):
                 owner = owners(block, borders)
-                begin = borders[owner][:, None]
-                length, own = borders[owner + 1][:, None] - begin, owner - first
+                end, own = borders[owner + 1][:, None], owner - first
+                length = end - borders[owner][:, None]
                 for at in range(0, draws if len(block) else 0, 256):
-                    moved = (block[:, None] - begin + shifts[own, at : at + 256]) % length + begin
+                    moved = block[:, None] + shifts[own, at : at + 256]
+                    moved -= length * (moved >= end)
                     for null, each in zip(out, marks, strict=True):
                         null[key][at : at + 256] += each[moved].sum(0)
     return out

@@ -233,7 +233,7 @@ def _main(argv: Sequence[str] | None) -> None:
         "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
         "progress": not args.json,
     }
-    genes = _annotation(args.annotation, domain)
+    genes = _annotation(args.annotation, domain, documents)
     result = evaluate(loaded.model, documents, annotation=genes, domain=domain, **how)
     disturbed = robustness(loaded.model, documents, seed=args.seed, **how) if args.robustness else {}
     more = {"robustness": disturbed} if disturbed else {}
@@ -257,12 +257,14 @@ def describe(result: Evaluation, disturbed: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _annotation(path: str | None, domain: str) -> Mapping[str, list[CodingPart]] | None:
+def _annotation(
+    path: str | None, domain: str, documents: Sequence[Document]
+) -> Mapping[str, list[CodingPart]] | None:
     if domain != "dna":
         if path:
             raise InputError(f"--annotation {path}: only FASTA data can be compared with genes")
         return None
-    return read_coding_parts(path) if path else {}
+    return read_coding_parts(path, [document.name for document in documents]) if path else {}
 
 
 def _save(path: Path, info: Mapping) -> None:
@@ -278,7 +280,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--annotation", help="GFF3 of the FASTA data: boundaries by codon position")
+    parser.add_argument("--annotation", help="GFF3, GTF or BED of the FASTA data: boundaries by codon position")
     parser.add_argument("--include", nargs="*", default=[], help="FASTA records or NAME:START-END to score")
     parser.add_argument(
         "--exclude", nargs="*", default=[], help="FASTA records or NAME:START-END to leave out"

@@ -26,10 +26,6 @@ _STRANDS = ("+", "-", ".", "?")
 _TRACK = re.compile(r"(track|browser)\b")
 _BLOCKS = re.compile(r"\d+(,\d+)*,?")
 _FORMATS = "give a GFF3, GTF, BED or GenBank file"
-_ENDS = {"none", "unk", "incmpl", "cmpl"}  # of bigGenePred
-
-Line = tuple[int, list[str]]
-"""Its number, and its columns."""
 
 
 def line_features(data: bytes, shown: str) -> tuple[list[Feature], tuple[str, ...]]:
@@ -41,7 +37,7 @@ def line_features(data: bytes, shown: str) -> tuple[list[Feature], tuple[str, ..
     lines = list(_lines(data))
     if not lines:
         return [], ()
-    if len(lines[0][1]) > 2 and _is_whole(*lines[0][1][1:3]):
+    if _is_bed(_columns(lines[0][1])):
         features = [part for line in lines for part in _bed(*line, shown)]
         return arranged(features, {}, shown)
     rings: dict[str, int] = {}
@@ -49,16 +45,15 @@ def line_features(data: bytes, shown: str) -> tuple[list[Feature], tuple[str, ..
     return arranged(features, rings, shown)
 
 
-def _lines(data: bytes) -> Iterator[Line]:
-    """What may be a feature: no comment, no track line, nothing behind ##FASTA."""
+def _lines(data: bytes) -> Iterator[tuple[int, str]]:
+    """Number and text of what may be a feature: no comment, no track line, nothing behind ##FASTA."""
     for number, line in enumerate(lines_of(data), 1):
-        line = line.rstrip("\n")
         text = line.strip()
         if text.startswith(("##FASTA", ">")):
             return
         if not text or text[0] == "#" or _TRACK.match(text):
             continue
-        yield number, _columns(line)
+        yield number, line.rstrip("\n")
 
 
 def _columns(line: str) -> list[str]:
@@ -66,9 +61,11 @@ def _columns(line: str) -> list[str]:
     if "\t" in line:
         return line.rstrip("\t ").split("\t")
     columns = line.split()
-    if len(columns) > 9 and _is_whole(*columns[3:5]) and not _is_whole(*columns[1:3]):
-        return line.split(None, 8)
-    return columns
+    return columns if _is_bed(columns) else line.split(None, 8)
+
+
+def _is_bed(columns: list[str]) -> bool:
+    return len(columns) > 2 and _is_whole(*columns[1:3])
 
 
 def _is_whole(*columns: str) -> bool:
@@ -79,17 +76,18 @@ def _wrong(shown: str, number: int, message: str) -> InputError:
     return InputError(f"{shown}, line {number}: {message}")
 
 
-def _text(columns: list[str]) -> str:
-    return repr("\t".join(columns).rstrip()[:40])
+def _text(line: str) -> str:
+    return repr(line.rstrip()[:40])
 
 
-def _gff(number: int, columns: list[str], rings: dict[str, int], shown: str) -> Feature:
+def _gff(number: int, line: str, rings: dict[str, int], shown: str) -> Feature:
     """GFF counts from 1 and includes the end: start - 1, end is the same interval here. Adds to `rings`."""
+    columns = _columns(line)
     if len(columns) not in (8, 9) or not _is_whole(*columns[3:5]):
         raise _wrong(
             shown,
             number,
-            f"{_text(columns)} is not a GFF3 feature (nine columns between tabs, start and end whole numbers); "
+            f"{_text(line)} is not a GFF3 feature (nine columns between tabs, start and end whole numbers); "
             + _FORMATS,
         )
     sequence, source, kind, first, end, _, strand, phase, *rest = columns
@@ -128,13 +126,14 @@ def _gff(number: int, columns: list[str], rings: dict[str, int], shown: str) -> 
     )
 
 
-def _bed(number: int, columns: list[str], shown: str) -> list[Feature]:
+def _bed(number: int, line: str, shown: str) -> list[Feature]:
     """BED is 0-based and half-open as it stands. A line of 12 columns is a transcript: mRNA, exons and CDS parts.
 
     What stands behind the columns that BED has is not read.
     """
-    if len(columns) < 3 or not _is_whole(*columns[1:3]):
-        message = f"{_text(columns)} is not a BED line (sequence, start, end); {_FORMATS}"
+    columns = _columns(line)
+    if not _is_bed(columns):
+        message = f"{_text(line)} is not a BED line (sequence, start, end); {_FORMATS}"
         raise _wrong(shown, number, message)
     start, end = int(columns[1]), int(columns[2])
     if end < start:
@@ -165,12 +164,14 @@ def _blocks(whole: Feature, columns: list[str], shown: str) -> Iterator[Feature]
             "thickStart, thickEnd, blockSizes and blockStarts must be whole numbers, as many sizes as starts; "
             "correct the BED line",
         ) from err
-    low, high = (each == "incmpl" for each in columns[13:15]) if {*columns[13:15]} <= _ENDS else (0, 0)
-    ends = {"open_start": bool(high if whole.strand == "-" else low)}
-    ends["open_end"] = bool(low if whole.strand == "-" else high)
+    # The 14th and 15th column of bigGenePred: whether the coding sequence is whole at its low and its high end.
+    ends = columns[13:15] if {*columns[13:15]} <= {"none", "unk", "incmpl", "cmpl"} else []
+    low, high = ends[:1] == ["incmpl"], ends[1:] == ["incmpl"]
+    open_start, open_end = (high, low) if whole.strand == "-" else (low, high)
     about = {"strand": whole.strand, "parent": whole.parent, "line": whole.line}
+    open_ends = {"open_start": open_start, "open_end": open_end}
     for start, end in exons:
         yield Feature(whole.sequence, "exon", whole.name, start, end, **about)
     for start, end in ((max(a, thick[0]), min(b, thick[1])) for a, b in exons):
         if start < end:
-            yield Feature(whole.sequence, "CDS", whole.name, start, end, **about, **ends)
+            yield Feature(whole.sequence, "CDS", whole.name, start, end, **about, **open_ends)

@@ -68,8 +68,9 @@ def _of_several_lines(features: Iterable[Feature]) -> list[list[Feature]]:
 def _rank(parts: list[Feature], rings: Mapping[str, int]) -> None:
     """Ranks in the order of transcription.
 
-    By place where all parts lie on one strand, and by the file's order where that is no order by place: then the
-    parts are trans-spliced. Of several orders that may be meant, the first that the phases agree with.
+    By place, where all parts lie on one strand and the file does not say that they are trans-spliced; else by the
+    numbers that the file gives them, or the order of its lines. Of several orders that may be meant, the first
+    that the phases agree with, rather one that begins with a whole codon.
     """
     if len(parts) == 1 or _rank_around(parts, rings.get(parts[0].sequence, 0)):
         return
@@ -82,14 +83,15 @@ def _rank(parts: list[Feature], rings: Mapping[str, int]) -> None:
         reverse = [each for each in placed if each.strand == "-"]
         forward = [each for each in placed if each.strand != "-"]
         orders = [*listed, reverse + forward, forward + reverse]
-    elif any(each.trans_spliced for each in parts) or place not in (
-        sorted(place),
-        sorted(place, reverse=True),
-    ):
+    elif any(each.trans_spliced for each in parts):
         orders = [*listed, placed]
-    else:
+    elif place in (sorted(place), sorted(place, reverse=True)):
         orders = [placed]
-    order = next(filter(_phases_agree, orders), orders[0])
+    else:
+        orders = [placed, *listed]
+    agreed = [order for order in orders if _phases_agree(order)]
+    whole = [order for order in agreed if order[0].phase <= 0]
+    order = (whole or agreed or orders)[0]
     for rank, each in enumerate(order):
         each.rank = each.first() if order is placed else 2 * rank
 

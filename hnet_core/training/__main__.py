@@ -220,7 +220,8 @@ def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
         read_documents(args.valid, recipe.domain, include=args.valid_include, documents=args.valid_documents)
     )
     valid = middle_parts(documents, recipe.training.valid_bytes)
-    genes = read_coding_parts(args.valid_annotation) if args.valid_annotation else {}
+    names = [document.name for document in documents]
+    genes = read_coding_parts(args.valid_annotation, names) if args.valid_annotation else {}
     return {"valid": valid, "annotation": genes if dna else None}
 
 
@@ -290,7 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="every second document of --valid alone",
     )
-    parser.add_argument("--valid-annotation", help="GFF3 of --valid: boundaries by codon position")
+    parser.add_argument("--valid-annotation", help="GFF3, GTF or BED of --valid: codon positions")
     return parser
 
 
