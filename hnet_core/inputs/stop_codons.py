@@ -40,7 +40,8 @@ def close_ends(features: list[Feature], coding: Coding) -> list[Feature]:
         parts += new
         added += new
         _trim(utrs.get(transcript, ()), codon)
-    return [each for each in features if each.start < each.end or each.kind == "region"] + added
+    kept = [each for each in features if each.start < each.end or not _UNTRANSLATED.fullmatch(each.kind)]
+    return kept + added
 
 
 def _in_order(parts: list[Feature]) -> list[Feature]:

@@ -99,3 +99,33 @@ def test_tiny_sequences(call, tmp_path, dna):
     (tmp_path / "g.fa").write_text(f">s1\n{dna}\n")
     (tmp_path / "g.gff3").write_text(f"s1\tx\tCDS\t1\t{len(dna)}\t.\t+\t0\tID=c\n")
     assert cli.main(call(profiles="p.csv", reverse_complement=True)) == 0
+
+
+def test_a_gtf_and_a_gff3_of_one_gene_give_the_same_tables(call, tmp_path, capsys):
+    """From file to file: the stop codon outside CDS, on both strands."""
+    tables = []
+    for stop, coding, reverse in (
+        ('stop_codon\t13\t15\t.\t+\t0\ttranscript_id "t";', (4, 12), (19, 24)),
+        ("", (4, 15), (16, 24)),
+    ):
+        about = 'transcript_id "{0}";' if stop else "ID={0}"
+        lines = [f"CDS\t{coding[0]}\t{coding[1]}\t.\t+\t0\t{about.format('t')}", stop]
+        lines.append(f"CDS\t{reverse[0]}\t{reverse[1]}\t.\t-\t0\t{about.format('u')}")
+        lines.append(stop and 'stop_codon\t16\t18\t.\t-\t0\ttranscript_id "u";')
+        (tmp_path / "g.gff3").write_text("".join(f"s1\tx\t{line}\n" for line in lines if line))
+        assert cli.main(call(profiles="p.csv", window="3")) == 0
+        tables.append([(tmp_path / name).read_text() for name in ("out.csv", "p.csv")])
+    assert tables[0] == tables[1]
+    profiles = pd.read_csv(tmp_path / "p.csv")
+    stops = profiles[(profiles["site"] == "stop") & (profiles["stage"] == 0)]
+    # Behind every A a chunk starts: TGATAA at 9, the stop codon at 12; on the reverse strand it ends at 15.
+    cuts = {i for i in range(1, len(DNA)) if DNA[i - 1] == "A"}
+    for strand, site, step in (("+", 12, 1), ("-", 17, -1)):
+        mine = stops[stops["strand"] == strand]
+        assert mine["n_boundaries"].tolist() == [int(site + step * k in cuts) for k in range(-3, 4)]
+
+
+def test_what_is_odd_in_an_annotation_is_said(call, tmp_path, capsys):
+    (tmp_path / "g.gff3").write_text("s1\t3\t9\ta\ns1\t5\t5\tb\n")
+    assert cli.main(call()) == 0
+    assert "warning: g.gff3: 1 features have no length and are left out" in capsys.readouterr().err

@@ -143,6 +143,18 @@ def test_a_segmenter_is_analysed_like_a_model():
     assert tracks[0][0].byte[tracks[0][0].is_boundary].tolist() == [0, 1, 4]
 
 
+def test_every_record_has_its_own_codons(tmp_path):
+    """contig.2 is another sequence than contig.1, not another version of it; a gene ends where its contig does."""
+    genome, genes = tmp_path / "x.fa", tmp_path / "x.gff3"
+    genome.write_text(">contig.1\nCCATGAAATAA\n>contig.2\nGGATGAAATAA\n>contig.3\nTTATTTCATG\n")
+    rows = ["contig.1\t.\tCDS\t3\t11\t.\t+\t0\tID=a\n", "contig.3\t.\tCDS\t1\t9\t.\t-\t0\tID=b\n"]
+    genes.write_text("".join(rows))
+    name = f"ref:codons:{genes}:{genome}"
+    assert units(name, "CCATGAAATAA") == ["CC", "ATG", "AAA", "TAA"]
+    assert units(name, "GGATGAAATAA") == ["GGATGAAATAA"]
+    assert units(name, "TTATTTCATG") == ["TTA", "TTT", "CAT", "G"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

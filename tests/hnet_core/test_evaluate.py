@@ -160,6 +160,32 @@ def test_command_prints_json_and_saves(folder, capsys):
     assert "50 bytes in 1 documents" in capsys.readouterr().out
 
 
+def test_an_annotation_is_read_as_the_analysis_reads_it(folder, capsys):
+    """Other usual names, parts without a phase, GTF: the same figures. Of another genome: one line."""
+    data, genes = folder / "d.fa", folder / "d.gff3"
+    data.write_bytes(b"\xef\xbb\xbf>chr1 x\n" + b"ACGTTGCAGT" * 6 + b"\n")
+    row = "{}\ts\tCDS\t{}\t.\t-\t{}\t{}\n"
+    places = ("1\t10", "21\t32")
+    call = ["--model", str(folder / "model"), "--data", str(data), "--annotation", str(genes), "--json"]
+    figures = []
+    for name, phases, about in (
+        ("chr1", "00", "ID=c"),
+        ("1", "00", "ID=c"),
+        ("chr1", "..", "ID=c"),
+        ("chr1", "..", 'transcript_id "t";'),
+    ):
+        genes.write_text(
+            "".join(row.format(name, at, p, about) for at, p in zip(places, phases, strict=True))
+        )
+        assert main(call) == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    assert all(each == figures[0] for each in figures) and "reverse_codon_1" in figures[0]["shares"][0]
+    genes.write_text(row.format("chr2", places[0], "0", "ID=c"))
+    assert main(call) == 2
+    error = capsys.readouterr().err
+    assert "is of another genome: its sequences are 'chr2', the input's are 'chr1'" in error
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
