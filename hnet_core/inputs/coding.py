@@ -23,8 +23,9 @@ def arranged(
     name_copies_apart(features)
     coding = proteins(features)
     others = _of_several_lines(features)
+    orderly = _in_order_of_transcription(coding.values())
     for parts in (*coding.values(), *others):
-        _rank(parts, rings)
+        _rank(parts, rings, parts[0].source in orderly)
     features = close_ends(features, coding)
     for parts in coding.values():
         _add_phases(parts)
@@ -65,12 +66,29 @@ def _of_several_lines(features: Iterable[Feature]) -> list[list[Feature]]:
     return list(found.values())
 
 
-def _rank(parts: list[Feature], rings: Mapping[str, int]) -> None:
+def _in_order_of_transcription(groups: Iterable[list[Feature]]) -> set[tuple[str, str]]:
+    """Sources that list the parts of a protein as they are read: on the reverse strand the last place first."""
+    found = defaultdict(list)
+    for parts in groups:
+        place = [each.first() for each in parts]
+        by_place = sorted(place)
+        if (
+            len(parts) > 1
+            and {each.strand for each in parts} == {"-"}
+            and place in (by_place, by_place[::-1])
+        ):
+            found[parts[0].source].append(place == by_place)
+    return {source for source, listed in found.items() if all(listed)}
+
+
+def _rank(parts: list[Feature], rings: Mapping[str, int], orderly: bool) -> None:
     """Ranks in the order of transcription.
 
     By place, where all parts lie on one strand and the file does not say that they are trans-spliced; else by the
     numbers that the file gives them, or the order of its lines. Of several orders that may be meant, the first
     that the phases agree with, rather one that begins with a whole codon.
+
+    orderly  the source lists parts in the order of transcription: where that is no order by place, it is meant
     """
     if len(parts) == 1 or _rank_around(parts, rings.get(parts[0].sequence, 0)):
         return
@@ -88,7 +106,7 @@ def _rank(parts: list[Feature], rings: Mapping[str, int]) -> None:
     elif place in (sorted(place), sorted(place, reverse=True)):
         orders = [placed]
     else:
-        orders = [placed, *listed]
+        orders = [*listed, placed] if orderly else [placed, *listed]
     agreed = [order for order in orders if _phases_agree(order)]
     whole = [order for order in agreed if order[0].phase <= 0]
     order = (whole or agreed or orders)[0]

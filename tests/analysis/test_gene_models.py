@@ -266,6 +266,15 @@ def test_parts_that_are_trans_spliced_on_one_strand(phases):
     check(lines, {"start -": [99], "stop -": [602], "donor -": [799], "acceptor -": [620]})
 
 
+def test_a_file_that_lists_parts_as_they_are_read_is_believed():
+    """51, 102 and 21 bases agree with all phases in the order of places too; of another source's order nothing is known."""
+    lines = ["CDS 51 101 - 0 ID=c", "CDS 801 902 - 0 ID=c", "CDS 601 621 - 0 ID=c"]
+    other = ["CDS 251 259 - 0 ID=d", "CDS 201 209 - 0 ID=d"]
+    for more, start, stop in ((other, 100, 602), (other[::-1], 901, 52), ([], 901, 52)):
+        sites = found(lines_text(*lines, *more))
+        assert start in sites["start -"] and stop in sites["stop -"], more
+
+
 RNA = [(101, 200), (301, 400), (501, 600)]
 
 
