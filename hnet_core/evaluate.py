@@ -280,7 +280,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--annotation", help="GFF3, GTF or BED of the FASTA data: boundaries by codon position")
+    parser.add_argument(
+        "--annotation", help="GFF3, GTF or BED of the FASTA data: boundaries by codon position"
+    )
     parser.add_argument("--include", nargs="*", default=[], help="FASTA records or NAME:START-END to score")
     parser.add_argument(
         "--exclude", nargs="*", default=[], help="FASTA records or NAME:START-END to leave out"

@@ -120,16 +120,17 @@ def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]
     if not annotation:
         return {}
     n, frame = len(document.data), np.zeros(len(document.data), dtype=np.int64)
-    for part in annotation.get(document.name, ()):
+    # Last what has no reading frame: it takes no other gene's positions away.
+    for part in sorted(annotation.get(document.name, ()), key=lambda part: part.forward is None):
         low, high = max(part.start - document.start, 0), min(part.end - document.start, n)
         if low >= high:
             continue
         base = np.arange(low, high) + document.start
         origin = part.start + part.phase if part.forward else part.end - 1 - part.phase
         position = ((base - origin) if part.forward else (origin - base)) % 3 + (1 if part.forward else 4)
-        if part.forward is None:
-            position = _AMBIGUOUS
         here = frame[low:high]
+        if part.forward is None:
+            position = np.where(here == 0, _AMBIGUOUS, here)
         frame[low:high] = np.where((here == 0) | (here == position), position, _AMBIGUOUS)
     names = (
         "outside_genes",

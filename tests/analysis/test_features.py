@@ -110,14 +110,15 @@ def test_a_shared_exon_bounds_the_introns_of_each_transcript():
 def test_sequences_end_to_end_have_the_classes_and_sites_of_each():
     """Genes that touch the borders, one transcript name on both, a gene that would reach upstream over a border."""
     lines = [
-        "gene 1 100 . + . ID=g",
+        "gene 1 96 . + . ID=g",
         "exon 1 30 . + . Parent=t",
         "exon 61 96 . + . Parent=t",
         "CDS 4 30 . + 0 ID=c;Parent=t",
         "CDS 61 93 . + 0 ID=c;Parent=t",
-        "tRNA 91 100 . - . ID=r",
+        "tRNA 91 98 . - . ID=r",
         "region 1 100 . + . ID=whole",
         "repeat_region 1 10 . . . ID=x",
+        "repeat_region 91 100 . . . ID=y",
     ]
     text = "".join(f"{name}\tx\t" + "\t".join(line.split()) + "\n" for name in "ab" for line in lines)
     text += "c\tx\tgene\t5\t100\t.\t+\t.\tID=h\n"
@@ -134,4 +135,6 @@ def test_sequences_end_to_end_have_the_classes_and_sites_of_each():
             key: np.concatenate(each).tolist() for key, each in apart.items()
         }
     assert sites(laid, lengths)["donor", "+"].tolist() == [30, 130]
-    assert feature_classes(laid, lengths)["upstream", "+"].tolist() == [[200, 204]]
+    found = feature_classes(laid, lengths)
+    assert found["upstream", "+"].tolist() == [[200, 204]]
+    assert found["repeat", "."].tolist() == [[0, 10], [90, 100], [100, 110], [190, 200]]

@@ -267,7 +267,7 @@ def test_parts_that_are_trans_spliced_on_one_strand(phases):
 
 
 def test_a_file_that_lists_parts_as_they_are_read_is_believed():
-    """51, 102 and 21 bases agree with all phases in the order of places too; of another source's order nothing is known."""
+    """51, 102 and 21 bases agree with all phases in the order of places too."""
     lines = ["CDS 51 101 - 0 ID=c", "CDS 801 902 - 0 ID=c", "CDS 601 621 - 0 ID=c"]
     other = ["CDS 251 259 - 0 ID=d", "CDS 201 209 - 0 ID=d"]
     for more, start, stop in ((other, 100, 602), (other[::-1], 901, 52), ([], 901, 52)):
@@ -352,10 +352,12 @@ def test_introns_and_utrs_are_worked_out_transcript_by_transcript():
         "exon 181 200 + . Parent=r",
         "CDS 301 399 + 0 ID=c;Parent=g",
         "CDS 451 501 + 0 ID=c;Parent=g",
-        "mRNA 601 700 + . ID=t",
-        "exon 601 700 + . Parent=t",
+        # What this one names is believed: bases 711 to 720 are no UTR, and the exon is whole.
+        "mRNA 601 720 + . ID=t",
+        "exon 601 720 + . Parent=t",
         "five_prime_UTR 601 610 + . Parent=t",
-        "CDS 611 700 + 0 ID=d;Parent=t",
+        "CDS 611 640 + 0 ID=d;Parent=t",
+        "CDS 661 710 + 0 ID=d;Parent=t",
         "mRNA 801 900 + . ID=u",
         "exon 801 900 + . Parent=u",
         "CDS 821 880 + 0 ID=e;Parent=u",
@@ -373,6 +375,12 @@ def test_a_cds_in_no_gene_has_an_upstream_of_its_own():
     lines = ("gene 301 400 + . ID=g", "CDS 331 400 + . ID=c;Parent=g", "CDS 701 760 + 0 ID=d")
     assert classes(lines_text(*lines), "upstream") == {"upstream": [[200, 300], [600, 700]]}
     assert classes(lines_text(*lines, mirror=True), "upstream") == {"upstream": [[300, 400], [700, 800]]}
+
+
+def test_a_gene_of_several_parts_has_one_upstream_window():
+    for mirror, wanted in ((False, [[100, 200]]), (True, [[800, 900]])):
+        gene = place([(201, 300), (501, 600)], mirror)
+        assert classes(genbank(f"gene {gene}"), "upstream") == {"upstream": wanted}
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,8 @@ def test_parts_without_a_phase_go_on_in_the_codon_before(tmp_path, strand):
 
 
 def test_what_has_no_reading_frame_has_no_codon_position(tmp_path):
-    text = gff3("x s CDS 1 6 . ? 0 ID=a", "x s CDS 7 9 . + 0 ID=b;pseudo=true", "x s CDS 10 12 . + 0 ID=c")
+    lines = ["x s CDS 1 6 . ? 0 ID=a", "x s CDS 7 11 . + 0 ID=b;pseudo=true", "x s CDS 10 12 . + 0 ID=c"]
+    text = gff3(*lines)
     genes = coding_parts(tmp_path, text, "x")
     marks = dna_landmarks(Document("x", 0, np.zeros(15, dtype=np.uint8)), genes)
     at = {name: sites[:, 0].tolist() for name, sites in marks.items() if len(sites)}
