@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from hnet_core.chunking import dechunk, widen
 from hnet_core.config import HNetConfig
 from hnet_core.mamba2 import Mamba2
-from hnet_core.projection import Projection
+from hnet_core.projection import Projection, WideLinear
 from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
@@ -76,7 +76,7 @@ class RoutedStage(Stage):
         self.encoder = Stack(encoder, config, stage)
         self.chunking = config.chunking
         self.routing_module = ROUTERS[self.chunking.router](self.width, self.chunking)
-        self.residual_proj = nn.Linear(self.width, self.width, dtype=torch.float32)
+        self.residual_proj = WideLinear(self.width, self.width, dtype=torch.float32)
         self.main_network = build_stage(config, stage + 1)
         self.decoder = Stack(decoder, config, stage)
 
@@ -124,7 +124,7 @@ class RoutedStage(Stage):
             prob,
             is_boundary,
             rows,
-            residual=self.residual_proj(encoded.to(self.residual_proj.weight.dtype)),
+            residual=self.residual_proj(encoded),
             config=self.chunking,
             state=state.smoothed if state else None,
         )
