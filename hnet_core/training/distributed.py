@@ -123,7 +123,7 @@ class SpreadModel:
         self._call: nn.Module = model
         if self.sharded:
             # Numba's view of a weight pins its memory, which sharding must be able to free.
-            if backend.choose("rms_norm", model.lm_head.weight) == "numba":
+            if "numba" in {backend.choose(op, model.lm_head.weight) for op in backend.OPERATORS}:
                 raise InputError(
                     "--parallel fsdp: the CPU kernels cannot run on a sharded model; use --parallel ddp, or set "
                     f"{backend.ENVIRONMENT}=reference"

@@ -107,12 +107,12 @@ class StepGradient:
     def _forward(self, pack: PackedRows) -> HNetOutput:
         ids, cu_seqlens = self._tensors(pack)
         with self._precision():
-            return self._model(ids, cu_seqlens=cu_seqlens)
+            return self._model(ids, cu_seqlens=cu_seqlens, bounds=pack.cu_seqlens.tolist())
 
     @torch.no_grad()
     def _decide(self, pack: PackedRows):
         with self._precision():
-            return self._model.model.decide(*self._tensors(pack))
+            return self._model.model.decide(*self._tensors(pack), bounds=pack.cu_seqlens.tolist())
 
     def _totals(self, decided: Sequence) -> StepTotals:
         parts = [

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
-from kernels.arguments import require, require_limits
+from kernels.arguments import require, require_flags, require_limits
 from kernels.routing import reference
 
 THRESHOLD = reference.THRESHOLD
@@ -42,5 +42,5 @@ def _check(q: Tensor, k: Tensor, cu_seqlens: Tensor, last_q: Tensor | None, star
         )
     n_rows = require_limits(cu_seqlens, q.device, len(q))
     require(q, {"k": (k, q.shape)}, {"last_q": (last_q, (n_rows, q.shape[1]))})
-    if started is not None and (started.shape != (n_rows,) or started.dtype.is_floating_point):
-        raise ValueError(f"started must be ({n_rows},) bool, got {tuple(started.shape)} {started.dtype}")
+    if started is not None:
+        require_flags("started", started, (n_rows,), q.device)
