@@ -26,7 +26,9 @@ def sizes_of(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     blocks = {"BLOCK_P": P, "BLOCK_N": B.shape[1]}
     blocks = {name: max(16, _power_of_2(width)) for name, width in blocks.items()}
     if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
-        raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
+        raise ValueError(
+            f"the SSD kernel takes states of at most 16384 numbers, such as 64 x 256, got {P} x {B.shape[1]}"
+        )
     # Loads that run ahead of their products take registers, which float32 has none left of.
     ahead = {"num_stages": 1} if x.dtype == torch.float32 else {}
     return size, {"CHUNK": chunk, **blocks, "num_warps": 8, **ahead}
