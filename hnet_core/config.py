@@ -18,7 +18,7 @@ MAX_WIDTH = 16384
 """Channels that the norms' CUDA kernel takes; a Mamba-2 layer norms expand times the width."""
 CONV_WIDTH = 4
 """The one width of the convolution kernels."""
-MAX_STATE = 256
+MAX_STATE = 128
 """State width that the scan's CUDA kernel takes: what trains on a CPU must run on a GPU as well."""
 HEAD_MULTIPLE = 8
 """Attention heads are a multiple of this wide: the fused attention of GPUs takes no others."""

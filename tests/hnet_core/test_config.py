@@ -46,7 +46,7 @@ def test_only_what_is_not_published_is_written_of_chunking(chunking):
         ),
         ({"ssm_cfg": {"d_conv": 3}}, "ssm_cfg.d_conv=3 must be 4"),
         ({"ssm_cfg": {"d_conv": 5}}, "ssm_cfg.d_conv=5 must be 4"),
-        ({"ssm_cfg": {"d_state": 257}}, "ssm_cfg.d_state=257 must be from 1 to 256"),
+        ({"ssm_cfg": {"d_state": 129}}, "ssm_cfg.d_state=129 must be from 1 to 128"),
         ({"d_model": [32, 10**9]}, "from 1 to"),
         ({"arch_layout": ["m2", ["x2"], "m2"]}, "runs such as"),
         ({"arch_layout": ["m2", ["T2"]]}, "must nest"),
@@ -121,5 +121,5 @@ def test_the_limits_are_those_of_the_kernels():
     assert all(theirs == ours for theirs, ours in limits)
     x = torch.empty(64, 1, MAMBA_HEAD_DIM)
     assert sizes_of(x, torch.empty(64, MAX_STATE), 1)[1]["BLOCK_N"] == MAX_STATE
-    with pytest.raises(ValueError, match="64 x 257"):
+    with pytest.raises(ValueError, match="64 x 129"):
         sizes_of(x, torch.empty(64, MAX_STATE + 1), 1)
