@@ -24,6 +24,8 @@ MODELS_ENVIRONMENT = "HNET_MODELS"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENIZER = "tokenizer.json"
 """Beside them in the folder of a model that reads tokens, not bytes."""
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""What a model can be loaded to run in, by the name that commands take."""
 OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"
 _POINTER = b"version https://git-lfs"
 
@@ -69,9 +71,16 @@ def load_model(
     models_dir: str | Path | None = None,
     *,
     tokens: bool = False,
+    dtype: torch.dtype = torch.float32,
 ) -> LoadedModel:
-    """Read a whole model in float32. Raises CheckpointError for a folder that holds boundary weights only, and for
-    one that reads tokens unless the caller can give them (`tokens`)."""
+    """Read a whole model, to run in `dtype`. Raises CheckpointError for a folder that holds boundary weights only, and
+    for one that reads tokens unless the caller can give them (`tokens`).
+
+    dtype  float32 or bfloat16, whatever the file holds: bfloat16 takes half the memory, and is what a GPU is fast in;
+           D and residual_proj are float32 all the same, and so is p
+    """
+    if dtype not in DTYPES.values():
+        raise ValueError(f"dtype must be one of {', '.join(map(str, DTYPES.values()))}, got {dtype}")
     folder = model_folder(name_or_path, models_dir)
     if not tokens and (folder / TOKENIZER).exists():
         raise CheckpointError(
@@ -88,7 +97,7 @@ def load_model(
             f"{folder}: holds the boundary weights only (encoders and routers), which cannot give logits; "
             "use a model with whole weights"
         )
-    fill(model, read_tensors(weights, needed, model), device)
+    fill(model, read_tensors(weights, needed, model), device, dtype)
     return LoadedModel(model.eval(), config, read_info(folder), folder, folder.name)
 
 
@@ -154,9 +163,14 @@ def check_finite(where: str | Path, name: str, tensor: Tensor) -> None:
         )
 
 
-def fill(model: HNetForCausalLM, tensors: dict[str, Tensor], device: str | torch.device = "cpu") -> None:
-    """Put tensors, as float32, in the place of a model's empty parameters."""
-    tensors = {name: tensor.to(device, torch.float32) for name, tensor in tensors.items()}
+def fill(
+    model: HNetForCausalLM,
+    tensors: dict[str, Tensor],
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Put tensors, in `dtype` but for those that stay float32, in the place of a model's empty parameters."""
+    tensors = {name: tensor.to(device, stored_dtype(name, dtype)) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False, assign=True)
     if model.config.tie_embeddings:
         model.lm_head.weight = model.embeddings.weight

@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from hnet_core.allocator import keep_free_memory
-from hnet_core.checkpoint import INFO, load_model
+from hnet_core.checkpoint import DTYPES, INFO, load_model
 from hnet_core.commands import Parser, run
 from hnet_core.encoding import encode
 from hnet_core.errors import InputError
@@ -220,7 +220,7 @@ def _main(argv: Sequence[str] | None) -> None:
     bound_shape_caches()
     keep_free_memory()
     torch.set_num_threads(args.threads)
-    loaded = load_model(args.model, device=args.device, tokens=True)
+    loaded = load_model(args.model, device=args.device, tokens=True, dtype=DTYPES[args.dtype])
     dna = suffix_of(Path(args.data[0])) in FASTA_SUFFIXES
     domain = "dna" if dna else loaded.info.get("domain", "text")
     if args.robustness and domain == "dna":
@@ -295,6 +295,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the disturbances (default 0)")
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="of weights and activations: bfloat16 takes half the memory (default float32)",
+    )
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hnet_core.allocator import keep_free_memory
 from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
 from hnet_core.errors import CheckpointError, HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
-from hnet_core.training.recipe import Recipe, read_recipe
+from hnet_core.training.recipe import Recipe, TrainingOptions, read_recipe
 
 MAY_CHANGE = (
     "bytes",
@@ -113,7 +114,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         check_architecture(args.init, recipe.model, args.config)
     _check_out(out)
     group.by_first(lambda: held.enter_context(sole_writer(out)))
-    found = (out / FILE).exists()
+    found = _found(out / FILE, group)
     if found and not args.resume:
         raise InputError(f"{out}: already holds a training; give --resume to continue it, or another --out")
     progress = read_progress(out / FILE) if found else None
@@ -142,6 +143,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     }
     if progress:
         _check_same(out / FILE, recipe, facts, progress)
+        _check_rate(out / FILE, options, progress)
     training = Training(
         recipe,
         _stream(data, options, seeds["data_seed"], group),
@@ -200,6 +202,34 @@ def _check_same(path: Path, recipe: Recipe, facts: dict[str, Any], progress: dic
             f"{path}: was made with another {', '.join(changed)}; resume with the same settings and data "
             f"(only {', '.join(MAY_CHANGE)} may change), or give another --out"
         )
+
+
+def _check_rate(path: Path, options: TrainingOptions, progress: dict[str, Any]) -> None:
+    """Refuse another length of the plan where it would make the learning rate jump."""
+    from hnet_core.training.schedule import WarmupStableDecay
+
+    then, seen = Recipe.from_dict(progress["recipe"]).training, progress["bytes"]
+
+    def rate(plan: TrainingOptions) -> float:
+        return plan.learning_rate * WarmupStableDecay(plan.warmup_share, plan.decay)(seen / plan.bytes)
+
+    if not isclose(rate(then), rate(options), rel_tol=1e-6):
+        raise CheckpointError(
+            f"{path}: {seen} bytes of a plan of {then.bytes} are done; with bytes={options.bytes} the learning rate "
+            f"would jump from {rate(then):.3g} to {rate(options):.3g}; the plan can change only between warm-up and "
+            f"decay, old and new, so resume with bytes={then.bytes}, or train anew with another --out"
+        )
+
+
+def _found(path: Path, group) -> bool:
+    """Whether the checkpoint is there, as all processes see it."""
+    found = path.exists()
+    n_seeing = group.sum_calmly(int(found))
+    if 0 < n_seeing < group.count:
+        raise InputError(
+            f"{path}: {n_seeing} of {group.count} processes see this file; --out must lie where all machines see it"
+        )
+    return found
 
 
 def _check_out(out: Path) -> None:

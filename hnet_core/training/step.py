@@ -106,12 +106,12 @@ class StepGradient:
 
     def _forward(self, pack: PackedRows) -> HNetOutput:
         ids, cu_seqlens = self._tensors(pack)
-        with self._precision():
+        with self.precision():
             return self._model(ids, cu_seqlens=cu_seqlens, bounds=pack.cu_seqlens.tolist())
 
     @torch.no_grad()
     def _decide(self, pack: PackedRows):
-        with self._precision():
+        with self.precision():
             return self._model.model.decide(*self._tensors(pack), bounds=pack.cu_seqlens.tolist())
 
     def _totals(self, decided: Sequence) -> StepTotals:
@@ -129,7 +129,7 @@ class StepGradient:
         )
 
     @contextmanager
-    def _precision(self) -> Iterator[None]:
+    def precision(self) -> Iterator[None]:
         """bf16 products: by autocast on CUDA, by our own linear map on a CPU. Weights stay in float32 on both."""
         name, cuda = self._options.matmul_precision, self._group.device.startswith("cuda")
         with precision(name), torch.autocast("cuda", torch.bfloat16, enabled=cuda and name == "bf16"):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from hnet_core.boundaries import load_boundary_model
 from hnet_core.checkpoint import (
+    DTYPES,
     MODELS_ENVIRONMENT,
     WEIGHTS,
     boundary_tensor_names,
@@ -24,6 +26,7 @@ from hnet_core.checkpoint import (
 )
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError, ConfigError
+from hnet_core.evaluate import score
 from tests.tiny import tiny_model
 
 LOADERS = [load_model, load_boundary_model]
@@ -300,3 +303,24 @@ def test_saving_again_replaces_the_model_and_keeps_its_curves(folder):
 
 def test_the_written_configuration_has_the_published_form(folder):
     assert HNetConfig.from_dict(json.loads((folder / "config.json").read_text())) == tiny_model(1).config
+
+
+def test_a_model_is_loaded_in_bfloat16_but_for_what_stays_wide(samples):
+    wide, narrow = (load_model("english-1stage-seed0", dtype=dtype).model for dtype in DTYPES.values())
+    for name, parameter in narrow.named_parameters():
+        fixed = name.endswith("mixer.D") or "residual_proj" in name
+        assert parameter.dtype == (torch.float32 if fixed else torch.bfloat16), name
+    sizes = [sum(p.nbytes for p in model.parameters()) for model in (wide, narrow)]
+    assert sizes[1] < 0.51 * sizes[0]
+    # Every CPU kernel of it takes bfloat16: nothing falls back to loops over positions.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        text = (samples / "english_hound.txt").read_bytes()[:3000]
+        (nll, one), (narrow_nll, two) = score(wide, text), score(narrow, text)
+    assert narrow_nll == pytest.approx(nll, rel=2e-3) and narrow_nll != nll
+    assert (one != two).mean() < 0.01
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(ValueError, match=r"torch.float32, torch.bfloat16, got torch.float16"):
+        load_model("english-1stage-seed0", dtype=torch.float16)

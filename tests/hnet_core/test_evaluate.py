@@ -227,3 +227,19 @@ def test_command_reports_and_keeps_robustness(folder, capsys):
     (folder / "a.fa").write_text(">x\nACGT\n")
     assert main([*call[:3], str(folder / "a.fa"), "--robustness"]) == 2
     assert "not DNA" in capsys.readouterr().err
+
+
+def test_the_command_scores_in_bfloat16(samples, capsys):
+    found = []
+    for dtype in ("float32", "bfloat16"):
+        call = [
+            "--model",
+            "english-1stage-seed0",
+            "--data",
+            str(samples / "english_hound.txt"),
+            "--limit",
+            "3000",
+        ]
+        assert main([*call, "--json", "--dtype", dtype]) == 0
+        found.append(json.loads(capsys.readouterr().out)["bits_per_byte"])
+    assert found[0] != found[1] and found[1] == pytest.approx(found[0], rel=2e-3)

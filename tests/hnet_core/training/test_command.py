@@ -19,7 +19,7 @@ from tests.hnet_core.training.recipes import write_recipe, write_text
 @pytest.fixture
 def call(tmp_path):
     """Arguments of a tiny training; `out` and further words may be given."""
-    recipe, text = write_recipe(tmp_path, checkpoint_minutes=0), write_text(tmp_path)
+    recipe, text = write_recipe(tmp_path, checkpoint_minutes=0, decay=0), write_text(tmp_path)
 
     def arguments(*more: str, out: str = "out") -> list[str]:
         paths = ["--config", str(recipe), "--data", str(text), "--out", str(tmp_path / out)]
@@ -81,6 +81,67 @@ def test_a_second_start_needs_resume_and_the_same_settings(tmp_path, call, capsy
         assert f"was made with another {word};" in capsys.readouterr().err
     assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
     assert main(call("--resume", "--bytes", "3000")) == 0
+
+
+RATE = ["--set", "warmup=0.2", "decay=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("done", "then"),
+    [(1000, 20000), (1000, 1500), (9000, 18000), (9000, 9800), (7000, 7400)],
+    ids=[
+        "in warm-up",
+        "in warm-up, shorter",
+        "in decay",
+        "in decay, a little",
+        "from the plateau into decay",
+    ],
+)
+def test_a_new_length_must_not_make_the_learning_rate_jump(done, then, tmp_path, call, capsys, monkeypatch):
+    stop_at(monkeypatch, done)
+    assert main(call(*RATE)) == 0
+    capsys.readouterr()
+    held = (tmp_path / "out" / "checkpoint.safetensors").read_bytes()
+    assert main(call("--resume", *RATE, "--bytes", str(then))) == 2
+    error = capsys.readouterr().err
+    assert f"with bytes={then} the learning rate would jump from" in error and error.count("\n") == 1
+    assert "resume with bytes=10000" in error
+    assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
+
+
+def test_a_finished_plan_that_decayed_is_not_made_longer(call, capsys):
+    assert main(call(*RATE, "--bytes", "2000")) == 0
+    assert main(call("--resume", *RATE, "--bytes", "4000")) == 2
+    assert "the learning rate would jump from 0 to 0.00" in capsys.readouterr().err
+    assert main(call("--resume", *RATE, "--bytes", "2000")) == 0
+
+
+@pytest.mark.parametrize("then", [6600, 12000])
+def test_on_the_plateau_a_plan_may_change(then, tmp_path, call, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3000)
+        assert main(call(*RATE)) == 0
+    rates = [float(row["lr"]) for row in curve(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3600)
+        assert main(call("--resume", *RATE, "--bytes", str(then))) == 0
+    later = [float(row["lr"]) for row in curve(tmp_path / "out")]
+    assert later[: len(rates) - 1] == rates[:-1] and max(later) == max(rates)
+
+
+def stop_at(patch, n_bytes: int) -> None:
+    """A training ends, as by SIGTERM, after the step in which it has seen n_bytes."""
+    from hnet_core.training.loop import Training
+
+    advance = Training._advance
+
+    def stopped(self):
+        done = advance(self)
+        if self.bytes_seen >= n_bytes:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return done
+
+    patch.setattr(Training, "_advance", stopped)
 
 
 def test_other_data_is_refused_at_resume(tmp_path, call, capsys):
