@@ -295,12 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the disturbances (default 0)")
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--dtype",
-        choices=DTYPES,
-        default="float32",
-        help="of weights and activations: bfloat16 takes half the memory (default float32)",
-    )
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="bfloat16 takes half the memory")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 
