@@ -100,7 +100,7 @@ class Comparison:
                 else:
                     self.absent.append(run)
         except ValueError as err:
-            raise CheckpointError(f"{golden.name}: golden.safetensors cannot be run ({err})") from err
+            raise CheckpointError(f"{golden.name}: the golden vectors cannot be run ({err})") from err
         if not self.checks:
             raise CheckpointError(
                 f"{golden.name}: holds inputs, but nothing to compare what comes of them with"
@@ -173,8 +173,9 @@ class Comparison:
             return None
         if out.stages:
             ratios = [ratio_loss(s.prob, s.is_boundary, n) for s, n in zip(out.stages, targets, strict=True)]
-            for s, ratio in enumerate(ratios):
-                self._number(f"loss.ratio[{s}]", ratio, losses.get("ratio", [None] * len(ratios))[s], LOSS)
+            wanted = losses.get("ratio", [None] * len(ratios))
+            for s, (ratio, want) in enumerate(zip(ratios, wanted, strict=True)):
+                self._number(f"loss.ratio[{s}]", ratio, want, LOSS)
             total = cross_entropy + weight * sum(ratios)
         self._number("loss.total", total, losses.get("total"), LOSS)
         return total
