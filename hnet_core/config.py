@@ -252,12 +252,8 @@ def _check_attention(stage: int, width: int, heads: int, rotary: int) -> None:
     if heads < 1 or width % heads:
         raise ConfigError(f"attn_cfg.num_heads[{stage}]={heads} must divide d_model[{stage}]={width}")
     if (width // heads) % HEAD_MULTIPLE:
-        fitting = [n for n in range(1, width + 1) if width % (n * HEAD_MULTIPLE) == 0]
-        allowed = (
-            f"num_heads may be {_listed(fitting)}"
-            if fitting
-            else f"make d_model a multiple of {HEAD_MULTIPLE}"
-        )
+        fitting = [str(n) for n in range(1, width + 1) if width % (n * HEAD_MULTIPLE) == 0]
+        allowed = f"num_heads may be {', '.join(fitting)}" if fitting else "d_model must be one, too"
         raise ConfigError(
             f"attn_cfg.num_heads[{stage}]={heads} makes heads {width // heads} wide at d_model[{stage}]={width}; heads "
             f"must be a multiple of {HEAD_MULTIPLE} wide, so {allowed}"
@@ -266,10 +262,6 @@ def _check_attention(stage: int, width: int, heads: int, rotary: int) -> None:
         raise ConfigError(
             f"attn_cfg.rotary_emb_dim[{stage}]={rotary} must be even and at most the head width {width // heads}"
         )
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def _check_size(name: str, value: Any, low: int = 1) -> None:

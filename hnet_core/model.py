@@ -15,6 +15,7 @@ from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
 from hnet_core.state import SmoothedState, StageState, advance, zeros
+from kernels.arguments import remember
 from kernels.chunking import keep
 from kernels.routing import THRESHOLD
 from kernels.smoothing import smoothing
@@ -107,6 +108,7 @@ class RoutedStage(Stage):
         before = router
         prob, router = self.routing_module(encoded, rows, before.router if before else None)
         everywhere = torch.ones_like(prob, dtype=torch.bool)
+        remember(everywhere, len(encoded))  # so that a GPU need not count them
         chosen_from, average = smoothing(
             encoded, prob, everywhere, rows.cu_seqlens, state=before.average if before else None
         )

@@ -10,30 +10,14 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from math import isclose
 from pathlib import Path
 from typing import Any
 
 from hnet_core.allocator import keep_free_memory
 from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
-from hnet_core.errors import CheckpointError, HNetError, InputError
+from hnet_core.errors import HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
-from hnet_core.training.recipe import Recipe, TrainingOptions, read_recipe
-
-MAY_CHANGE = (
-    "bytes",
-    "micro_bytes",
-    "chunk_budget",
-    "explode",
-    "compile",
-    "matmul_precision",
-    "snapshots",
-    "log_steps",
-    "checkpoint_minutes",
-    "valid_every",
-    "valid_bytes",
-)
-"""Training options that a resumed training may be given anew; all others must be those of the checkpoint."""
+from hnet_core.training.recipe import Recipe, read_recipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,6 +88,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
+    from hnet_core.training.resuming import check_rate, check_same, is_found
     from hnet_core.training.tokens import open_tokenizer
 
     recipe = read_recipe(args.config, args.set)
@@ -114,7 +99,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         check_architecture(args.init, recipe.model, args.config)
     _check_out(out)
     group.by_first(lambda: held.enter_context(sole_writer(out)))
-    found = _found(out / FILE, group)
+    found = is_found(out / FILE, group)
     if found and not args.resume:
         raise InputError(f"{out}: already holds a training; give --resume to continue it, or another --out")
     progress = read_progress(out / FILE) if found else None
@@ -142,8 +127,8 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         **_origin(args.init, progress),
     }
     if progress:
-        _check_same(out / FILE, recipe, facts, progress)
-        _check_rate(out / FILE, options, progress)
+        check_same(out / FILE, recipe, facts, progress)
+        check_rate(out / FILE, options, progress)
     training = Training(
         recipe,
         _stream(data, options, seeds["data_seed"], group),
@@ -187,49 +172,6 @@ def _origin(init: str | None, progress: dict[str, Any] | None) -> dict[str, str]
     held = progress["facts"].get("init") if progress else None
     name = Path(init).name if init else held
     return {"init": name} if name else {}
-
-
-def _check_same(path: Path, recipe: Recipe, facts: dict[str, Any], progress: dict[str, Any]) -> None:
-    """Refuse to continue with anything that would make another training of it."""
-    now, then = recipe.to_dict(), Recipe.from_dict(progress["recipe"]).to_dict()
-    now_options, then_options = now.pop("training"), then["training"]
-    changed = [key for key in ("model", "domain", "tokenizer") if now[key] != then[key]]
-    changed += [k for k, v in now_options.items() if k not in MAY_CHANGE and v != then_options.get(k)]
-    known = ("seed", "data_seed", "data_fingerprint", "init")
-    changed += [k for k in known if facts.get(k) != progress["facts"].get(k)]
-    if changed:
-        raise CheckpointError(
-            f"{path}: was made with another {', '.join(changed)}; resume with the same settings and data "
-            f"(only {', '.join(MAY_CHANGE)} may change), or give another --out"
-        )
-
-
-def _check_rate(path: Path, options: TrainingOptions, progress: dict[str, Any]) -> None:
-    """Refuse another length of the plan where it would make the learning rate jump."""
-    from hnet_core.training.schedule import WarmupStableDecay
-
-    then, seen = Recipe.from_dict(progress["recipe"]).training, progress["bytes"]
-
-    def rate(plan: TrainingOptions) -> float:
-        return plan.learning_rate * WarmupStableDecay(plan.warmup_share, plan.decay)(seen / plan.bytes)
-
-    if not isclose(rate(then), rate(options), rel_tol=1e-6):
-        raise CheckpointError(
-            f"{path}: {seen} bytes of a plan of {then.bytes} are done; with bytes={options.bytes} the learning rate "
-            f"would jump from {rate(then):.3g} to {rate(options):.3g}; the plan can change only between warm-up and "
-            f"decay, old and new, so resume with bytes={then.bytes}, or train anew with another --out"
-        )
-
-
-def _found(path: Path, group) -> bool:
-    """Whether the checkpoint is there, as all processes see it."""
-    found = path.exists()
-    n_seeing = group.sum_calmly(int(found))
-    if 0 < n_seeing < group.count:
-        raise InputError(
-            f"{path}: {n_seeing} of {group.count} processes see this file; --out must lie where all machines see it"
-        )
-    return found
 
 
 def _check_out(out: Path) -> None:

@@ -165,9 +165,18 @@ def test_a_state_cannot_be_continued_twice(n_stages):
     assert torch.equal(continued(model, kept), want)
 
 
-@pytest.mark.parametrize("router", ["cosine", "linear", "space_like"])
-def test_copies_of_a_state_go_their_own_ways(router):
-    model = tiny_model(2, chunking={"router": router})
+@pytest.mark.parametrize(
+    "chunking",
+    [
+        {"router": "cosine"},
+        {"router": "linear"},
+        {"router": "space_like"},
+        {"early_smoothing": True, "smoothing": False},
+    ],
+    ids=str,
+)
+def test_copies_of_a_state_go_their_own_ways(chunking):
+    model = tiny_model(2, chunking=chunking)
     state = prefilled(model)
     one, two = state.clone(), state.clone()
     first = continued(model, one, seed=1)

@@ -79,7 +79,8 @@ def test_what_chunking_finds_is_remembered_until_it_is_written_to():
     assert not is_remembered(torch.zeros(2), 2)
 
 
-def test_no_device_is_asked_in_a_model(monkeypatch):
+@pytest.mark.parametrize("chunking", [{}, {"early_smoothing": True, "smoothing": False}], ids=str)
+def test_no_device_is_asked_in_a_model(chunking, monkeypatch):
     """The host knows its limits and counts already, so a GPU launches nothing to check them."""
 
     def only_remembered(tensor, n):
@@ -94,7 +95,7 @@ def test_no_device_is_asked_in_a_model(monkeypatch):
             lambda limits, device, n: only_remembered(limits, n) and len(limits) - 1,
         )
     ids = torch.tensor(list(random_bytes(50)))
-    out = tiny_model(2)(ids, cu_seqlens=torch.tensor([0, 20, 50]), bounds=[0, 20, 50])
+    out = tiny_model(2, chunking=chunking)(ids, cu_seqlens=torch.tensor([0, 20, 50]), bounds=[0, 20, 50])
     assert out.stages[0].is_boundary.sum() > 2
 
 
