@@ -8,9 +8,10 @@ from analysis.extract import Analysis
 from analysis.inputs import Sequence
 from app import view
 from app.domain import guess_domain
-from app.handlers import AUTO, PROGRESS, read_source, stage_choices, told
+from app.handlers import AUTO, PROGRESS, read_source, stage_choices
 from app.job import Job
 from app.session import Session
+from app.told import told
 from hnet_core.errors import InputError
 
 MOST_RECORDS = 1_000

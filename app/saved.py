@@ -25,8 +25,9 @@ from analysis.runs import MANIFEST, open_run, saved_runs
 from analysis.sources import Sequence
 from app import view
 from app.compare import Comparison, value_of
-from app.handlers import stage_choices, told
+from app.handlers import stage_choices
 from app.session import Session
+from app.told import told
 from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"

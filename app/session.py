@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from analysis.extract import Analysis, Progress, analyse
 from analysis.provenance import file_hash
 from analysis.runs import check_runs
 from app.domain import DOMAINS
+from app.kept import Kept
+from app.turns import Turns
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import (
     WEIGHTS,
@@ -48,8 +50,6 @@ MAX_WAITING = 16
 _KEPT_MODELS = 12
 _KEPT_WHOLE = 2
 _KEPT_FILES = 64
-_WAIT = 0.2
-"""Seconds between two looks whether a waiting run was stopped."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ class Session:
         models_dir: str | Path | None = None,
         device: str = "auto",
         runs_dir: str | Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        """runs_dir: where the page saves runs; None: nowhere."""
+        """runs_dir: where the page saves runs; None: nowhere. kept: how much of its results it keeps, and how long."""
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigError(
                 "--device cuda: this machine has no CUDA device that torch can use; say auto or cpu"
@@ -80,10 +81,12 @@ class Session:
         if runs_dir is not None:
             check_runs(runs_dir)
         self.models_dir, self.runs_dir = models_dir, runs_dir
+        self.kept = kept or Kept()
         self.device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self._models: OrderedDict[str, BoundaryModel] = OrderedDict()
         self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
-        self._loading, self._running = threading.Lock(), threading.Lock()
+        self._is_whole: dict[tuple[Path, int, int], bool] = {}
+        self._loading, self._turns = threading.Lock(), Turns()
         self._files = tempfile.TemporaryDirectory(prefix="hnet-page-")
         self._folders, self._filing = deque[Path](), threading.Lock()
 
@@ -107,16 +110,22 @@ class Session:
             (card.get("title", card["name"]), card["name"])
             for card in usable
             if (dna is None or (card.get("domain") == "dna") is dna)
-            and (not whole or self._is_whole(card["name"]))
+            and (not whole or self._has_all_weights(card["name"]))
         ]
 
-    def _is_whole(self, name: str) -> bool:
-        """Whether a model has routers, and decoders beside them."""
+    def _has_all_weights(self, name: str) -> bool:
+        """Whether a model has routers, and decoders beside them; read again when its file has changed."""
+        path = model_folder(name, self.models_dir) / WEIGHTS
         try:
-            stored = stored_names(model_folder(name, self.models_dir) / WEIGHTS)
-        except CheckpointError:
+            now = path.stat()
+            key = path, now.st_mtime_ns, now.st_size
+            if key not in self._is_whole:
+                stored = stored_names(path)
+                parts = ("routing_module.", "decoder.")
+                self._is_whole[key] = all(any(part in each for each in stored) for part in parts)
+            return self._is_whole[key]
+        except (CheckpointError, OSError):
             return False
-        return all(any(part in each for each in stored) for part in ("routing_module.", "decoder."))
 
     def whole_model(self, name: str) -> LoadedModel:
         """The named model with all its weights, loaded at its first use; only names that `choices` offers."""
@@ -130,6 +139,7 @@ class Session:
                     self._whole[name] = load_model(name, self.device, self.models_dir)
                 while len(self._whole) > _KEPT_WHOLE:
                     self._whole.popitem(last=False)
+            self._whole.move_to_end(name)
             return self._whole[name]
 
     def model_for(self, domain: str) -> str:
@@ -183,13 +193,13 @@ class Session:
     def analyse(
         self, sequences: list[inputs.Sequence], name: str, progress: Progress | None = None
     ) -> Analysis:
-        """One model over the sequences; one run at a time, so that two people do not halve each other's speed.
+        """One model over the sequences, in turn with other people's runs.
 
         progress is called while the run waits, too: what it raises ends the run and frees its place.
         """
         model = self.model(name)
-        with self.turn(progress):
-            return analyse(sequences, model, progress)
+        with self.turn(progress) as report:
+            return analyse(sequences, model, report)
 
     def warm_up(self) -> None:
         """Load the models that people begin with, one a domain and the pair to compare, and run each once."""
@@ -199,18 +209,9 @@ class Session:
                 with suppress(HNetError):
                     self.analyse([inputs.Sequence("warm-up", b"The first words. ")], name)
 
-    @contextmanager
-    def turn(self, progress: Progress | None = None) -> Iterator[None]:
-        """The one place for work with a model; progress(0, 0) says that it is waited for."""
-        while not self._running.acquire(timeout=_WAIT):
-            if progress:
-                progress(0, 0)
-        try:
-            if progress:
-                progress(0, 1)
-            yield
-        finally:
-            self._running.release()
+    def turn(self, progress: Progress | None = None) -> AbstractContextManager[Progress]:
+        """The one place for work with a model, as Turns.take gives it: it is shared by calling what this yields."""
+        return self._turns.take(progress)
 
     def samples(self) -> list[Sample]:
         """The samples, in the order of samples.json."""

@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import links, saved
+from app import kept, links, saved
 from app.session import Session
 from app.tabs import evidence
 from app.tabs.quiet import QUIET
@@ -39,7 +39,7 @@ def build(session: Session) -> None:
         gr.Markdown(saved.NO_FOLDER, elem_id="runs-none", elem_classes="help")
         links.connect(session, "runs", check=partial(saved.check_link, session))
         return
-    tab, done = gr.context.Context.block, gr.State(None, time_to_live=3600)
+    tab, done = gr.context.Context.block, kept.state("Open")
     gr.Markdown(EMPTY, elem_classes="help")
     table = _list()
     with gr.Row(elem_classes="sheet"):
