@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,12 @@ VIEWS = {"bytes": "boundaries", "chunks": "chunks"}
 
 
 @contextmanager
-def answer(sql: str, runs: str | Path) -> Iterator[Iterator[pd.DataFrame]]:
+def answer(
+    sql: str, runs: str | Path, left_out: Callable[[str], None] | None = None
+) -> Iterator[Iterator[pd.DataFrame]]:
     """The answer to one SELECT, some rows at a time; at least one table, which may be empty.
+
+    left_out  told a sentence on each folder in `runs` that is no whole run and takes no part
 
     Views
     boundaries, chunks  the tables of all runs, with the column run
@@ -27,7 +31,7 @@ def answer(sql: str, runs: str | Path) -> Iterator[Iterator[pd.DataFrame]]:
                         models and options as JSON
     Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
     """
-    found = saved_runs(runs)
+    found = saved_runs(runs, left_out)
     with tempfile.TemporaryDirectory(prefix="hnet-query-") as spill:
         connection = duckdb.connect(":memory:")
         try:

@@ -105,18 +105,38 @@ def on_page(
 
 
 @told
-def on_everything(session: Session, done: Analysis):
-    """The CSV of all chunks at all stages, and the three figures."""
-    return (download(session, view.all_chunks(done), "chunks_all.csv"), *figures(done))
+def on_figures(done: Analysis):
+    """All chunks may be saved now; the three figures."""
+    return (gr.update(interactive=True), *figures(done))
 
 
 @told
-def on_dictionary(session: Session, done: Analysis | None, stage: int):
-    """The chunk dictionary of a stage: its first rows, a line about it, its whole CSV."""
+def on_everything(session: Session, done: Analysis | None) -> str:
+    """The CSV of all chunks at all stages."""
+    if done is None:
+        raise InputError("there is nothing to save yet; press Analyse first")
+    return session.keep_file(csv_bytes(view.all_chunks(done)), "chunks_all.csv")
+
+
+@told
+def on_dictionary(done: Analysis | None, stage: int):
+    """The chunk dictionary of a stage: its first rows, a line about it; it may be saved now."""
     if done is None:
         return gr.skip(), gr.skip(), gr.skip()
-    table = dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
-    return dictionary.shown(table), dictionary.line(table), download(session, table, "dictionary.csv")
+    table = _dictionary(done, stage)
+    return dictionary.shown(table), dictionary.line(table), gr.update(interactive=True)
+
+
+@told
+def on_whole_dictionary(session: Session, done: Analysis | None, stage: int) -> str:
+    """The CSV of a whole dictionary."""
+    if done is None:
+        raise InputError("there is nothing to save yet; press Analyse first")
+    return session.keep_file(csv_bytes(_dictionary(done, stage)), "dictionary.csv")
+
+
+def _dictionary(done: Analysis, stage: int) -> pd.DataFrame:
+    return dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
 
 
 def file_choices(done: Analysis | None) -> tuple[dict[str, Any], dict[str, Any]]:

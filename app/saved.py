@@ -6,6 +6,7 @@ folder is given when the app is started; the page names runs, never paths.
 
 import functools
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from analysis.chunks import summary_table
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
 from analysis.provenance import provenance
-from analysis.runs import MANIFEST, open_run, saved_runs
+from analysis.runs import Found, check_files, find_runs, open_run, read_run
 from analysis.sources import Sequence
 from app import view
 from app.compare import Comparison, value_of
@@ -32,6 +33,8 @@ from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"
 MOST_RUNS = 1_000
+MOST_TOLD = 5
+"""Folders that are named when they are left out."""
 COLUMNS = ["date", "model", "input", "bytes", "run"]
 NO_FOLDER = (
     "No folder for runs was given. Start the app with `python -m app --runs DIR`, where DIR is a folder of yours: "
@@ -62,20 +65,28 @@ def save(session: Session, done: Analysis) -> str:
 
 def listed(session: Session) -> pd.DataFrame:
     """A row a run, newest first: date, model, input, bytes, run. Empty without a folder, or with an empty one."""
+    return _listed(_found(session).whole)
+
+
+def _listed(whole: list[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
     rows = []
-    try:
-        found = saved_runs(_folder(session))
-    except InputError:
-        found = []
-    for folder, about in reversed(found[-MOST_RUNS:]):
+    for folder, about in reversed(whole[-MOST_RUNS:]):
         models = about.get("models", {})
         titles = [str(each.get("title", name)) for name, each in models.items()]
         given = about.get("input", {})
+        try:
+            name = _input_name(folder)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+        ):  # somebody has deleted it meanwhile, or it is of another make
+            continue
         rows.append(
             [
                 str(about.get("date", ""))[:19].replace("T", " "),
                 ", ".join(titles),
-                _input_name(folder) or f"{given.get('sequences', 0)} sequences, saved by a command",
+                name or f"{given.get('sequences', 0)} sequences, saved by a command",
                 given.get("bytes", 0),
                 folder.name,
             ]
@@ -86,11 +97,22 @@ def listed(session: Session) -> pd.DataFrame:
 def reopen(session: Session, name: str) -> Analysis:
     """The analysis of a run, as it was saved."""
     folder = _run(session, name)
+    try:
+        return _reopened(folder, name)
+    except InputError as err:
+        raise InputError(_by_name(session, str(err))) from err
+    except (OSError, ValueError, LookupError, TypeError) as err:
+        kind = type(err).__name__
+        raise InputError(f"run {name} cannot be read ({kind}); it was deleted or is of another make") from err
+
+
+def _reopened(folder: Path, name: str) -> Analysis:
     if not (folder / SEQUENCES).is_file():
         raise InputError(
             f"run {name} was saved by a command and holds no text to show; its tables are in the runs folder"
         )
-    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    about = read_run(folder)
+    check_files(folder, about)
     model, facts = next(iter(about["models"].items()))
     kept = pd.read_parquet(folder / SEQUENCES)
     sequences = tuple(
@@ -157,10 +179,19 @@ def on_save(session: Session, done: Analysis | None):
 
 @told
 def on_list(session: Session):
-    """The table of runs, and the two lists to choose from."""
-    table = listed(session)
+    """The table of runs, the two lists to choose from, and which folders are left out because they are no whole run."""
+    found = _found(session)
+    table = _listed(found.whole)
     choices = [(f"{row.date}  {row.model}  {row.input}", row.run) for row in table.itertuples()]
-    return table, gr.update(choices=choices), gr.update(choices=choices)
+    told = "\n".join(f"Left out: {_by_name(session, sentence)}" for sentence in found.left_out[:MOST_TOLD])
+    more = len(found.left_out) - MOST_TOLD
+    told += f"\nand {more:,} more" if more > 0 else ""
+    return (
+        table,
+        gr.update(choices=choices),
+        gr.update(choices=choices),
+        gr.update(value=told, visible=bool(told)),
+    )
 
 
 @beside(4)
@@ -233,11 +264,27 @@ def _folder(session: Session) -> Path:
     return Path(session.runs_dir)
 
 
+def _found(session: Session) -> Found:
+    """What lies in the folder for runs, which the first run makes."""
+    if session.runs_dir is None or not Path(session.runs_dir).is_dir():
+        return Found([], [])
+    return find_runs(session.runs_dir)
+
+
+def _by_name(session: Session, sentence: str) -> str:
+    """Without where the folder for runs lies, which is nobody's business on the page."""
+    return sentence.replace(f"{_folder(session)}{os.sep}", "")
+
+
 def _run(session: Session, name: str) -> Path:
     """The folder of a run by its name; only names that are in the list, never paths."""
-    for folder, _ in saved_runs(_folder(session)):
-        if folder.name == name:
-            return folder
+    folders = _folder(session)
+    if folders.is_dir() and not name.startswith(".") and name in os.listdir(folders):
+        try:
+            read_run(folders / name)
+        except InputError as err:
+            raise InputError(_by_name(session, str(err))) from err
+        return folders / name
     raise InputError("this run is not there any more; the list has been read again, pick another")
 
 

@@ -5,8 +5,7 @@ import time
 
 import pytest
 
-from tests.app.conftest import running
-from tests.app.test_browser import choose, paste, problem, shown_text, toast, upload, wait_loaded
+from tests.app.test_browser import choose, problem, shown_text, upload, wait_loaded
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +63,7 @@ def test_a_generation_holds_nobody_up_and_neither_sees_the_other(page, second):
     page.get_by_role("tab", name="Generate").click()
     page.locator("#generate-prompt textarea").fill("first secret words")
     page.locator("#generate-length input").fill("4000")
+    page.locator("#generate-temperature input[type=number]").fill("0")  # the likeliest bytes never end a text
     page.click("#generate-run")
     page.wait_for_function("document.querySelector('#generate-viewer .seg').dataset.loads > 1")
     start_paste(second, "the words of the second")
@@ -71,7 +71,9 @@ def test_a_generation_holds_nobody_up_and_neither_sees_the_other(page, second):
     wait_loaded(second, "explore")
     took = time.monotonic() - asked
     assert shown_text(second, "explore") == "the words of the second"
-    assert page.locator("#generate-stop").is_enabled(), "the generation was over before it could hold anybody up"
+    assert page.locator("#generate-stop").is_enabled(), (
+        "the generation was over before it could hold anybody up"
+    )
     assert took < 10
     assert "secret" not in second.content() and "the words" not in page.content()
     page.click("#generate-stop:not([disabled])")
@@ -82,7 +84,9 @@ def test_a_short_run_is_let_in_beside_a_long_one(page, second, long_text):
     begin_long(page, long_text)
     start_paste(second, "the words of the second")
     wait_loaded(second, "explore")
-    assert page.locator("#explore-stop").is_enabled() and page.locator("#explore-viewer .seg-row").count() == 0
+    assert (
+        page.locator("#explore-stop").is_enabled() and page.locator("#explore-viewer .seg-row").count() == 0
+    )
     page.click("#explore-stop")
     assert problem(page, "explore").endswith("the next request starts afresh.")
 
