@@ -8,22 +8,24 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
-from analysis import schema
 from analysis.agreement import compare as agreement
-from analysis.chunks import summary_table
+from analysis.chunks import CompactTrack
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
 from analysis.provenance import provenance
 from analysis.runs import Found, check_files, find_runs, open_run, read_run
-from analysis.sources import Sequence
+from analysis.saved_models import SavedTrack
+from analysis.sources import Sequence as Record
 from app import view
 from app.compare import Comparison, value_of
 from app.handlers import stage_choices
@@ -116,17 +118,8 @@ def _reopened(folder: Path, name: str) -> Analysis:
     model, facts = next(iter(about["models"].items()))
     kept = pd.read_parquet(folder / SEQUENCES)
     sequences = tuple(
-        Sequence(row.sequence, row.data, tuple(json.loads(row.warnings)), row.kind)
-        for row in kept.itertuples()
+        Record(row.sequence, row.data, tuple(json.loads(row.warnings)), row.kind) for row in kept.itertuples()
     )
-    names = pd.CategoricalDtype([each.name for each in sequences])
-    tables = []
-    for kind, columns in (("bytes", schema.BOUNDARIES), ("chunks", schema.CHUNKS)):
-        table = pd.read_parquet(folder / f"{kind}.parquet").drop(columns="model")
-        table = table.astype(columns)
-        table["sequence"] = table["sequence"].astype(names)
-        tables.append(schema.check(table, columns))
-    boundaries, chunks = tables
     info = ModelInfo(
         model,
         facts.get("title", model),
@@ -134,8 +127,26 @@ def _reopened(folder: Path, name: str) -> Analysis:
         facts["n_stages"],
         {"name": model, "weights_sha256": facts.get("weights_sha256", ""), "seed": facts.get("seed")},
     )
-    summary = summary_table(boundaries, chunks)
-    return Analysis(sequences, info, boundaries, chunks, summary, collect_warnings(sequences))
+    tracks = _tracks(pd.read_parquet(folder / "bytes.parquet"), sequences, info.n_stages)
+    return Analysis(sequences, info, tracks, collect_warnings(sequences))
+
+
+def _tracks(
+    table: pd.DataFrame, sequences: Sequence[Record], n_stages: int
+) -> tuple[tuple[CompactTrack, ...], ...]:
+    """The tracks of a saved table, whose rows lie sequence by sequence, then stage by stage."""
+    names = pd.Categorical(table["sequence"], [each.name for each in sequences])
+    keys = names.codes.astype(np.int64) * n_stages + table["stage"].to_numpy()
+    edges = np.searchsorted(keys, np.arange(len(sequences) * n_stages + 1))
+    columns = [table[name].to_numpy() for name in ("byte", "prob", "is_boundary")]
+    tracks = []
+    for i, each in enumerate(sequences):
+        ends = pairwise(edges[i * n_stages : (i + 1) * n_stages + 1])
+        parts = [SavedTrack(*(column[first:last].copy() for column in columns)) for first, last in ends]
+        tracks.append(
+            tuple(CompactTrack.of(part, stage == 0, len(each.data)) for stage, part in enumerate(parts))
+        )
+    return tuple(tracks)
 
 
 def remove(session: Session, name: str) -> None:
@@ -220,7 +231,7 @@ def on_compare(session: Session, name: str | None, other: str | None):
             "these two runs are of different inputs; only runs of the same input can be compared"
         )
     if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
-        second = replace(second, **_renamed(second, first))
+        second = replace(second, sequences=first.sequences)  # the same texts under other names
     found = agreement(first, second, 0, 0)
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
@@ -293,13 +304,3 @@ def _input_name(folder: Path) -> str:
         return ""
     names = pd.read_parquet(folder / SEQUENCES, columns=["sequence"])["sequence"]
     return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
-
-
-def _renamed(second: Analysis, first: Analysis) -> dict[str, Any]:
-    """Sequences and tables of `second` under the names that `first` has for the same texts."""
-    names = [each.name for each in first.sequences]
-    tables = {}
-    for part in ("boundaries", "chunks"):
-        table = getattr(second, part)
-        tables[part] = table.assign(sequence=table["sequence"].cat.rename_categories(names))
-    return {"sequences": first.sequences, **tables}
