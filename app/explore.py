@@ -73,7 +73,7 @@ def _shown(
     name, words = _pick(session, model, domain, sequence)
     job.check()
     progress(0, desc="loading the model")
-    session.model(name)
+    session.check_size(len(sequence.data), [name])
     done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
     progress(1, desc="drawing")
     link = {"tab": "explore", "model": name, **link}

@@ -6,8 +6,8 @@ import tempfile
 import threading
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
 from analysis.provenance import file_hash
 from analysis.runs import check_runs
+from analysis.segmenters import is_reference
 from app.domain import DOMAINS
 from app.kept import Kept
 from app.turns import Turns
@@ -45,6 +46,10 @@ MAX_DNA_BYTES = 256_000_000
 """A FASTA or GenBank file after decompression; one record at a time is analysed."""
 MAX_RECORD = 16_000_000
 """Bases of one record."""
+MAX_POSITIONS = 64_000_000
+"""Bytes times stages of all models of a request: an analysis keeps up to 9 bytes a position."""
+_LARGE = 8_000_000
+"""Positions of a run that is large."""
 MAX_WAITING = 16
 """Requests in the queue."""
 _KEPT_MODELS = 12
@@ -86,7 +91,7 @@ class Session:
         self._models: OrderedDict[str, BoundaryModel] = OrderedDict()
         self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
         self._is_whole: dict[tuple[Path, int, int], bool] = {}
-        self._loading, self._turns = threading.Lock(), Turns()
+        self._loading, self._turns, self._large = threading.Lock(), Turns(), Turns()
         self._files = tempfile.TemporaryDirectory(prefix="hnet-page-")
         self._folders, self._filing = deque[Path](), threading.Lock()
 
@@ -183,6 +188,8 @@ class Session:
                     raise CheckpointError(f"no model named {name!r}; there are {known}")
                 with _of_model(name):
                     model = load_boundary_model(name, self.device, self.models_dir)
+                # Its folder is its name: of a copy, model.json still says what the first one was called.
+                model.info["name"] = model.name = name
                 model.info["weights_sha256"] = file_hash(model_folder(name, self.models_dir) / WEIGHTS)
                 self._models[name] = model
                 while len(self._models) > _KEPT_MODELS:
@@ -198,8 +205,20 @@ class Session:
         progress is called while the run waits, too: what it raises ends the run and frees its place.
         """
         model = self.model(name)
-        with self.turn(progress) as report:
-            return analyse(sequences, model, report)
+        positions = sum(len(each.data) for each in sequences) * model.n_stages
+        with ExitStack() as stack:
+            if positions > _LARGE:  # one of these at a time: short runs are let in beside it, not its like
+                stack.enter_context(self._large.take(progress))
+            return analyse(sequences, model, stack.enter_context(self.turn(progress)))
+
+    def check_size(self, n_bytes: int, names: Sequence[str]) -> None:
+        """InputError where some models or references over so many bytes are more than one request may be."""
+        stages = sum(1 if is_reference(name) else self.model(name).n_stages for name in names)
+        if n_bytes * stages > MAX_POSITIONS:
+            raise InputError(
+                f"{n_bytes:,} bytes under {stages} stages of {len(names)} models: {n_bytes * stages:,} positions, the "
+                f"page takes {MAX_POSITIONS:,} at once; take fewer models or a shorter input, or use python -m analysis"
+            )
 
     def warm_up(self) -> None:
         """Load the models that people begin with, one a domain and the pair to compare, and run each once."""

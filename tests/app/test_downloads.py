@@ -172,7 +172,9 @@ def test_every_file_of_a_comparison_of_dna(page, session, browser, tmp_path):
 def save_run(page) -> None:
     page.click("#explore-save")
     page.wait_for_selector("#explore-saved textarea")
-    page.wait_for_function("document.querySelector('#explore-saved textarea').value.startsWith('Saved as run')")
+    page.wait_for_function(
+        "document.querySelector('#explore-saved textarea').value.startsWith('Saved as run')"
+    )
 
 
 def private(page) -> list[Path]:
