@@ -89,7 +89,7 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
     return {
         "theme": theme,
         "css_paths": [str(STATIC / f"{name}.css") for name in ("page", "viewer", "genome")],
-        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js", "downloads.js"))}',
+        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js", "downloads.js", "former.js"))}',
         "footer_links": [],
         "run_history": False,
         "share": False,

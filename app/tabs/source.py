@@ -118,6 +118,8 @@ def connect_run(run: Run, after=None, ends: bool = True, anew: bool = False, kin
     kind: of UNDER_WAY
     """
     start = after or run.start.click
+    tab = run.start.elem_id.removesuffix("-run")
+    start(None, None, None, js=f"() => hnet.former('{tab}')", **_AT_ONCE)
     begun = start(handlers.on_begin, run.jobs, [run.stop, run.status, run.number], **_AT_ONCE)
     return go_on(run, begun, ends, anew, kind, **event)
 

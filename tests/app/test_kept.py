@@ -1,14 +1,15 @@
 """Results of all visitors: kept while they are used, within a total, and never gone without a word."""
 
 import gc
+import math
 import time
 
 import gradio as gr
 import numpy as np
 import pytest
 
-from app import kept
-from app.job import Jobs
+from app import kept, ui
+from app.job import Jobs, Wish
 from app.kept import Kept, Slot
 from hnet_core.errors import InputError
 
@@ -76,3 +77,11 @@ def test_events_take_and_give_results_and_states_hold_slots():
     with pytest.raises(gr.Error, match="press Analyse"):
         pass_on(jobs, first)
     assert "has ended" in jobs.current.failure
+
+
+def test_no_state_of_the_page_ends_without_a_word(session):
+    page = ui.build(session)
+    states = [each for each in page.blocks.values() if isinstance(each, gr.State)]
+    assert len(states) > 10
+    for state in states:
+        assert isinstance(state.value, Slot | Jobs | Wish) and state.time_to_live == math.inf

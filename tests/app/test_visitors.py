@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.app.test_browser import choose, problem, shown_text, upload, wait_loaded
+from tests.app.conftest import running
+from tests.app.test_browser import choose, paste, problem, shown_text, toast, upload, wait_loaded
 
 pytestmark = pytest.mark.browser
 
@@ -91,6 +92,18 @@ def test_a_short_run_is_let_in_beside_a_long_one(page, second, long_text):
     assert problem(page, "explore").endswith("the next request starts afresh.")
 
 
+def test_a_run_is_stopped_what_was_shown_stays_and_the_next_one_works(page, long_text):
+    paste(page, TEXT)
+    begin_long(page, long_text)
+    page.click("#explore-stop:not([disabled])")
+    assert problem(page, "explore").endswith("the next request starts afresh.")
+    assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    page.wait_for_selector("#explore-stop[disabled]")
+    start_paste(page, "something else")
+    wait_loaded(page, "explore", 2)
+    assert shown_text(page, "explore") == "something else"
+
+
 def test_after_stop_the_new_request_runs_and_the_old_one_never_shows(page, second, long_text):
     begin_long(page, long_text)
     upload(second, "explore", long_text)  # OLD: it waits for its turn, or has begun
@@ -118,3 +131,40 @@ def test_of_two_requests_the_last_one_counts(page, long_text):
     page.wait_for_timeout(2000)
     assert page.locator("#explore-viewer .seg").get_attribute("data-loads") == "1"
     assert page.locator("#explore-status textarea").input_value() == ""
+
+
+def test_a_result_that_nobody_uses_ends_with_a_word_and_use_keeps_it(visit, models_dir):
+    with running(models_dir, "--keep-minutes", "0.2") as url:
+        page = visit(url)
+        paste(page, "".join(f"Word {i} is here. " for i in range(900)))
+        line = "document.querySelector('#explore-line textarea, #explore-line input').value"
+        for number in (2, 3):  # 14 s later in all, used every 7 s
+            page.wait_for_timeout(7_000)
+            page.locator("#explore-page input").fill(str(number))
+            page.keyboard.press("Enter")
+            page.wait_for_function(f"{line}.includes('page {number} of')")
+        page.wait_for_timeout(13_000)
+        page.locator("#explore-page input").fill("4")
+        page.keyboard.press("Enter")
+        told = toast(page)
+        assert (
+            "this analysis has ended: nothing was done with it for 12 seconds" in told
+            and "press Analyse" in told
+        )
+        page.click("#explore-run")
+        wait_loaded(page, "explore", 2)
+
+
+def test_of_too_much_for_all_what_was_used_longest_ago_ends_with_a_word(visit, models_dir):
+    with running(models_dir, "--keep-gb", "0.00003") as url:
+        first, second = visit(url), visit(url)
+        for visitor in (first, second):
+            paste(visitor, "It was the best of times. " * 100)
+            visitor.wait_for_selector("#explore-csv-words:not([disabled])", state="attached")
+        first.locator("#explore-page input").fill("2")
+        first.keyboard.press("Enter")
+        assert "or others needed the memory; press Analyse" in toast(first)
+        second.locator("#explore-page input").fill("2")
+        second.keyboard.press("Enter")
+        second.wait_for_function("document.querySelector('#explore-page input').value === '2'")
+        assert second.locator("[data-testid=toast-body]").count() == 0
