@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -35,13 +35,19 @@ VIEWS = {"bytes": "boundaries", "chunks": "chunks"}
 
 
 @contextmanager
-def answer(sql: str, runs: str | Path, nested: bool = False) -> Iterator[Iterator[pd.DataFrame]]:
+def answer(
+    sql: str,
+    runs: str | Path,
+    nested: bool = False,
+    left_out: Callable[[str], None] | None = None,
+) -> Iterator[Iterator[pd.DataFrame]]:
     """The answer to one SELECT, some rows at a time; at least one table, which may be empty.
 
     Numbers, truth values and text are columns of their type, all else is text: lists, maps and other containers
     JSON, the rest (dates, intervals ...) as DuckDB writes it. Of columns of one name the second gets _1 behind it.
 
-    nested  dates, bytes and containers keep their types as far as Parquet has them
+    nested    dates, bytes and containers keep their types as far as Parquet has them
+    left_out  told a sentence on each folder in `runs` that is no whole run and takes no part
 
     Views
     boundaries, chunks  the tables of all runs, with the column run
@@ -49,7 +55,7 @@ def answer(sql: str, runs: str | Path, nested: bool = False) -> Iterator[Iterato
                         models and options as JSON
     Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
     """
-    found = saved_runs(runs)
+    found = saved_runs(runs, left_out)
     with tempfile.TemporaryDirectory(prefix="hnet-query-") as spill:
         connection = duckdb.connect(":memory:")
         try:

@@ -7,7 +7,6 @@ always does), the sequences laid end to end.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -131,16 +130,12 @@ def positions(analysis: Analysis, stage: int) -> Segmentation:
         raise InputError(
             f"model {analysis.model.name} has no stage {stage}; it has stages 0 to {analysis.model.n_stages - 1}"
         )
-    table = analysis.boundaries[analysis.boundaries["stage"].to_numpy() == stage]
-    byte, is_boundary = table["byte"].to_numpy(), table["is_boundary"].to_numpy()
-    edges = np.searchsorted(table["sequence"].cat.codes.to_numpy(), np.arange(len(analysis.sequences) + 1))
-    parts = [slice(low + 1, high) for low, high in pairwise(edges)]
-    prob = table["prob"].to_numpy()
+    tracks = [stages[stage] for stages in analysis.tracks]
     return Segmentation(
         name=analysis.model.name,
         stage=stage,
         lengths=tuple(len(sequence.data) for sequence in analysis.sequences),
-        starts=tuple(byte[part][is_boundary[part]] for part in parts),
-        seen=tuple(byte[part] for part in parts),
-        prob=tuple(prob[part] for part in parts),
+        starts=tuple(track.starts[1:] for track in tracks),
+        seen=tuple(track.byte[1:] for track in tracks),
+        prob=tuple(track.prob[1:] for track in tracks),
     )

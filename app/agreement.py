@@ -13,9 +13,10 @@ from analysis import groups, schema
 from analysis.agreement import compare_segmentations
 from analysis.segmentations import Segmentation, positions
 from app.compare import Comparison, label
-from app.handlers import PROGRESS, told
+from app.handlers import PROGRESS
 from app.job import Job
 from app.references import infos
+from app.told import told
 from hnet_core.errors import InputError
 
 SHOWN = {

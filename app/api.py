@@ -14,7 +14,8 @@ from app.session import MAX_PASTE, Session
 from hnet_core.errors import InputError
 from hnet_core.generate import generate as write
 
-_ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
+_UNDER_WAY = {"concurrency_id": "program", "concurrency_limit": 4}
+"""Requests of programs that are under way at once; those with a model take turns with the runs of the page."""
 
 
 class Functions:
@@ -103,19 +104,21 @@ class Functions:
             raise InputError(f"n_bytes {n_bytes}: from 1 to {MAX_BYTES:,} bytes are written at once")
         loaded = self.session.whole_model(model)
         options = {"max_bytes": n_bytes, "temperature": temperature, "top_p": top_p, "seed": seed}
-        with self.session.turn():
-            data = prompt.encode("utf-8", "surrogatepass")
-            steps = write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options)
-            return view.visible(bytes(each.byte for each in steps))
+        data, written = prompt.encode("utf-8", "surrogatepass"), bytearray()
+        with self.session.turn() as share:
+            for each in write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options):
+                written.append(each.byte)
+                share(len(written), n_bytes)
+        return view.visible(bytes(written))
 
 
 def build(session: Session) -> None:
     """Adds the endpoints to the page that is being built."""
     functions = Functions(session)
     gr.api(functions.models, api_name="models")
-    gr.api(functions.boundaries, api_name="boundaries", **_ONE_AT_A_TIME)
-    gr.api(functions.agreement, api_name="agreement", **_ONE_AT_A_TIME)
-    gr.api(functions.generate, api_name="generate", **_ONE_AT_A_TIME)
+    gr.api(functions.boundaries, api_name="boundaries", **_UNDER_WAY)
+    gr.api(functions.agreement, api_name="agreement", **_UNDER_WAY)
+    gr.api(functions.generate, api_name="generate", **_UNDER_WAY)
 
 
 def _read(text: str):

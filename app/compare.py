@@ -79,6 +79,7 @@ def on_compare(
         raise InputError(
             f"{len(sequences):,} records, at most {MOST_RECORDS} are compared at once; use python -m analysis compare"
         )
+    session.check_size(sum(len(each.data) for each in sequences), models)
     analyses = []
     for letter, name in zip(ascii_uppercase, models, strict=False):
         job.check()

@@ -228,6 +228,7 @@ def _analyses(
     if not 1 <= len(models or []) <= MOST_MODELS:
         raise InputError(f"{len(models or [])} models picked: the DNA tab takes one to {MOST_MODELS}")
     names = dict.fromkeys(session.model_for("dna") if name == AUTO else name for name in models)
+    session.check_size(len(sequence.data), [*names])
     out = []
     for letter, name in zip(ascii_uppercase, names, strict=False):
         words = (

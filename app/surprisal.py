@@ -8,9 +8,10 @@ import numpy as np
 from analysis.segmentations import positions
 from analysis.surprisal import Surprisal, surprisal_table, surprisals
 from app import plots, view
-from app.handlers import PROGRESS, told
+from app.handlers import PROGRESS
 from app.job import Job
 from app.session import Session
+from app.told import told
 from app.viewer import encoded
 from hnet_core.errors import InputError
 
@@ -57,8 +58,8 @@ def on_surprisal(session: Session, job: Job, done: Any, progress: gr.Progress = 
         raise InputError(reason or f"{len(data):,} bytes, surprisal is computed for at most {LARGEST:,}")
     loaded = session.whole_model(done.model.name)
     report = job.report(progress, "surprisal")
-    with session.turn(report):
-        found = surprisals(loaded, [data], report)[0]
+    with session.turn(report) as shared:
+        found = surprisals(loaded, [data], shared)[0]
     bits = np.clip(np.rint(found.bits * _STEPS), 0, 65535).astype("<u2")
     value = {"key": view.key(done), "bits": encoded(bits), "steps": _STEPS}
     return value, plots.surprisal(done, found.bits), line(done, found), gr.update(interactive=True)

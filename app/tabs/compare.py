@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import agreement, compare, compare_files, handlers, links, references
+from app import agreement, compare, compare_files, kept, links, references
 from app.session import Session
 from app.tabs import evidence, source
 from app.tabs.quiet import QUIET
@@ -57,7 +57,7 @@ class States:
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    states = States(*(gr.State(None, time_to_live=3600) for _ in range(3)), gr.JSON(visible=False))
+    states = States(*(kept.state("Compare") for _ in range(3)), gr.JSON(visible=False))
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
@@ -160,17 +160,14 @@ def _connect_run(session, states: States, panel, models, run, stage, record, res
         outputs=[states.comparison, results.viewer, record, results.windows],
     )
     ran.success(compare_files.file_choices, states.comparison, [results.kind, results.made], **QUIET)
-    agreed = ran.success(
-        agreement.on_agreement,
-        [run.job, states.comparison],
-        [states.agreement, results.table, states.order],
-        show_progress="full",
-        show_progress_on=run.status,
-        api_visibility="private",
+    agreed = source.go_on(
+        run,
+        ran,
+        fn=agreement.on_agreement,
+        inputs=[states.comparison],
+        outputs=[states.agreement, results.table, states.order],
     )
     _connect_agreement(session, states, agreed, results)
-    source.on_failure(run, agreed)
-    agreed.success(handlers.on_end, None, run.stop, queue=False, **QUIET)
 
 
 def _connect_agreement(session: Session, states: States, agreed, results: Results) -> None:

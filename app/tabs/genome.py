@@ -143,6 +143,7 @@ def connect(session: Session, below: Meaning, opened: gr.State, ran) -> None:
     genes, strands, motif = below.genes, below.strands, below.motif
     source.connect_run(
         genes.run,
+        kind="measure",
         fn=partial(meaning.on_genes, session),
         inputs=[opened],
         outputs=[genes.table, *genes.plots, *genes.files],
