@@ -245,6 +245,7 @@ class Training:
             "target": list(recipe.training.target),
             "n_parameters": sum(p.numel() for p in self.model.parameters()),
             "row_bytes": recipe.training.row_bytes,
+            "matmul_precision": self.gradient.precision.name,
             "date": date.today().isoformat(),
             "bos": True,
         }

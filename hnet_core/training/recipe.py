@@ -11,7 +11,7 @@ from hnet_core.config import HNetConfig
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import ConfigError
 from hnet_core.training.documents import DOMAINS
-from kernels.linear import PRECISIONS
+from kernels.linear.choice import NAMES
 
 TOKENIZERS = ("bytes", "bpe")
 
@@ -50,8 +50,8 @@ class TrainingOptions:
     """CUDA: let torch.compile fuse the gated layers of the networks."""
     explode: float = 3.0
     """A cross entropy above this many times the median of the last 100 steps stops the training; 0: none does."""
-    matmul_precision: str = "fp32"
-    """bf16 rounds the factors of matrix products, on processors that multiply bfloat16 faster; weights stay fp32."""
+    matmul_precision: str = "auto"
+    """bf16 rounds the factors of matrix products, weights stay fp32; auto: where the machine multiplies bf16 faster."""
     alpha: float | tuple[float, ...] = 0.03
     """Weight of the ratio losses beside the cross entropy in nats: one for all stages, or one a stage."""
     target: tuple[float, ...] = ()
@@ -76,8 +76,8 @@ class TrainingOptions:
         _check(
             "matmul_precision",
             self.matmul_precision,
-            lambda v: v in PRECISIONS,
-            "one of " + ", ".join(PRECISIONS),
+            lambda v: v in NAMES,
+            "one of " + ", ".join(NAMES),
         )
         _check("row_bytes", self.row_bytes, lambda v: v >= 4, "4 or more")
         for name in ("learning_rate", "eps", "clip"):
