@@ -40,10 +40,21 @@ def add_matmul_precision(command: argparse.ArgumentParser) -> None:
     """--matmul-precision, where only boundaries are asked of the models."""
     command.add_argument(
         "--matmul-precision",
-        choices=("fp32", "bf16"),
+        choices=("fp32", "bf16", "auto"),
         default="fp32",
-        help="of the models' products; bf16 is faster where the processor has it, and moves few boundaries",
+        help="of the models' products: fp32 (default) gives the same boundaries on every machine; bf16 is faster where "
+        "the processor has it, and moves few boundaries; auto: the faster one here",
     )
+
+
+def take_precision(args: argparse.Namespace) -> None:
+    """Put the precision that auto stands for into `args`, so that tables say what was taken, and tell it."""
+    if args.matmul_precision == "auto":
+        from kernels.linear.choice import choose
+
+        choice = choose(args.matmul_precision)
+        print(choice, file=sys.stderr)
+        args.matmul_precision = choice.name
 
 
 def add_common(command: argparse.ArgumentParser, out_required: bool = True, runs: bool = False) -> None:

@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
     saved = saved_models(args.runs, sequences)
+    command_inputs.take_precision(args)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     if len(models) < 2:
         raise InputError("compare needs at least two models; give --model or --run once more")

@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> None:
     features = read_features(annotation, max_bytes=args.max_mb)
     features, warnings = fit_features(features, sequences, Path(annotation).name)
     sequences = _annotated(sequences, features)
+    command_inputs.take_precision(args)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     for model in models.values():
         check(sequences, model)

@@ -55,6 +55,8 @@ def _train(args: argparse.Namespace, group) -> int:
     try:
         with ExitStack() as held, StopOnSignal() as stop:
             training = prepare(args, group, held)
+            if group.first:
+                print(training.gradient.precision, file=sys.stderr)
             finished = training.run(stop)
     except DivergedError as err:
         return _failed(str(err), group)

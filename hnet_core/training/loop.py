@@ -220,7 +220,7 @@ class Training:
     def _validate(self) -> dict[str, float]:
         """Score the validation documents, in the precision of the training; the columns of training.csv this gives."""
         self.model.eval()
-        with self.gradient.precision():
+        with self.gradient.products():
             result = evaluate(
                 self.model,
                 self.valid,
@@ -264,6 +264,7 @@ class Training:
             "target": list(recipe.training.target),
             "n_parameters": sum(p.numel() for p in self.model.parameters()),
             "row_bytes": recipe.training.row_bytes,
+            "matmul_precision": self.gradient.precision.name,
             "date": date.today().isoformat(),
             "bos": True,
         }

@@ -1,6 +1,7 @@
 """Every byte is scored once, with context; boundaries are counted at the places they are said to be at."""
 
 import json
+import re
 from math import log
 
 import numpy as np
@@ -186,12 +187,27 @@ def test_an_annotation_is_read_as_the_analysis_reads_it(folder, capsys):
     assert "is of another genome: its sequences are 'chr2', the input's are 'chr1'" in error
 
 
+def test_command_multiplies_in_float32_unless_told_otherwise(folder, capsys):
+    found = {}
+    for name in ("fp32", "bf16", "auto", None):
+        more = ["--matmul-precision", name] if name else []
+        call = ["--model", str(folder / "model"), "--data", str(folder / "a.txt"), "--json", *more]
+        assert main(call) == 0
+        out, err = capsys.readouterr()
+        found[name] = json.loads(out)["bits_per_byte"]
+        if name == "auto":
+            taken = re.fullmatch(r"matrix products in (fp32|bf16): measured .+\n", err)[1]
+    assert found[None] == found["fp32"] != found["bf16"] == pytest.approx(found["fp32"], rel=0.05)
+    assert found["auto"] == found[taken]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         (["--model", "nobody"], "nobody"),
         (["--data", "nowhere.txt"], "no such file"),
         (["--annotation", "a.gff3"], "only FASTA"),
+        (["--save", "--matmul-precision", "auto"], "leave --matmul-precision out"),
     ],
 )
 def test_wrong_calls_end_with_one_line(folder, capsys, more, words):

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import platform
+import re
 import resource
 import signal
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 from safetensors.torch import load_file
 
 from hnet_core.training.__main__ import main
+from kernels.linear.choice import WORTH
 from tests.hnet_core.training.recipes import write_recipe, write_text
 
 
@@ -51,6 +54,37 @@ def test_killed_at_any_moment_and_continued(tmp_path, call, root):
     assert curve(tmp_path / "out") == curve(tmp_path / "whole")
     first, second = (load_file(tmp_path / out / "model" / "model.safetensors") for out in ("whole", "out"))
     assert all(first[name].equal(second[name]) for name in first)
+
+
+def test_where_bfloat16_is_emulated_auto_trains_in_float32_and_says_so(tmp_path, call, root):
+    command = [
+        sys.executable,
+        "-m",
+        "hnet_core.training",
+        *call("--set", "matmul_precision=auto", "bytes=1024"),
+    ]
+    said = {}
+    for isa in ("AVX2", ""):
+        more = ["--out", str(tmp_path / f"out{isa}")]
+        done = subprocess.run(
+            [*command, *more],
+            cwd=root,
+            env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = re.findall(
+            r"^matrix products in (\w+): measured ([\d.e+]+) .* and ([\d.e+]+) .*$", done.stderr, re.M
+        )
+        assert len(lines) == 1
+        said[isa] = name, single, half = lines[0]
+        assert (name == "bf16") == (float(half) > WORTH * float(single))
+        info = json.loads((tmp_path / f"out{isa}" / "model" / "model.json").read_text())
+        recipe = json.loads((tmp_path / f"out{isa}" / "recipe.json").read_text())
+        assert info["matmul_precision"] == name and recipe["training"]["matmul_precision"] == "auto"
+    if platform.machine() in ("x86_64", "AMD64"):
+        assert said["AVX2"][0] == "fp32"
 
 
 def test_terminated_saves_and_ends_well(tmp_path, call, monkeypatch, capsys):

@@ -112,7 +112,7 @@ def test_a_document_within_the_context_is_one_forward():
 
 def test_context_is_counted_in_bytes(monkeypatch):
     seen = []
-    monkeypatch.setattr(evaluation, "_windows", lambda ids, context: seen.append(context) or iter([]))
+    monkeypatch.setattr(evaluation, "windows", lambda ids, context: seen.append(context) or iter([]))
     data = TEXT.encode()
     with pytest.raises(ValueError):
         score(bpe_model(), data, context=100, tokenizer=BPE)
