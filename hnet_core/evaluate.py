@@ -28,12 +28,7 @@ from hnet_core.training.documents import (
     read_documents,
     suffix_of,
 )
-from hnet_core.training.landmarks import (
-    CodingPart,
-    in_words,
-    landmarks,
-    read_coding_parts,
-)
+from hnet_core.training.landmarks import CodingPart, in_words, landmarks, read_coding_parts
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes, tokenizer_of
 
 PACK_LOGITS = 32_768 * 256  # most logits of one forward: 32 kB for a model of bytes
