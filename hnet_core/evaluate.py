@@ -29,12 +29,7 @@ from hnet_core.training.documents import (
     read_documents,
     suffix_of,
 )
-from hnet_core.training.landmarks import (
-    CodingPart,
-    in_words,
-    landmarks,
-    read_coding_parts,
-)
+from hnet_core.training.landmarks import CodingPart, in_words, landmarks, read_coding_parts
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes, tokenizer_of
 from hnet_core.windows import packs, windows
 from kernels.linear.choice import AUTO, NAMES, choose
