@@ -6,6 +6,8 @@ edges   (S + 1,): the slots of sequence i are edges[i] .. edges[i + 1] - 1; chun
 
 import numpy as np
 
+from analysis.null_models import beyond_chance
+
 
 def chunk_sizes(marks: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Bytes of every chunk, in order."""
@@ -103,8 +105,7 @@ def _pairs(sizes: np.ndarray) -> float:
 
 def _adjusted(both: float, in_a: float, in_b: float, possible: float) -> float:
     by_chance = in_a * in_b / possible if possible else 0.0
-    room = (in_a + in_b) / 2 - by_chance
-    return (both - by_chance) / room if room > 0 else float("nan")
+    return beyond_chance(both, by_chance, (in_a + in_b) / 2)
 
 
 def _in_windows(marks: np.ndarray, window: int) -> np.ndarray:

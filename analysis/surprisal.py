@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from analysis import schema
 from analysis.null_models import circular_sums, pooled_null
+from analysis.ranks import centred_ranks, correlation
 from analysis.segmentations import Segmentation
 from hnet_core.errors import InputError
 
@@ -75,8 +75,9 @@ def surprisal_table(
     """Boundary probability against surprisal, stage by stage and lag by lag; schema.SURPRISAL.
 
     cuts  stages of a model   found  over the same sequences, by the same model or another
-    The AUROC is the chance that a boundary has more surprisal than another position its stage sees; its null shifts
-    the boundaries circularly over the positions of each sequence.
+    The AUROC is the chance that a boundary has more surprisal than another position that its stage sees in the same
+    sequence; its null shifts the boundaries circularly over the positions of each sequence. Spearman's correlation is
+    the mean of that in each sequence, by their positions.
     """
     rows = []
     for cut in cuts:
@@ -166,23 +167,26 @@ def _row(parts: list[tuple[np.ndarray, ...]], shifts: int, seed: int) -> dict[st
     bits, prob, is_boundary = (
         (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (np.empty(0),) * 3
     )
-    n, k = len(bits), int(is_boundary.sum())
-    row = {"n_positions": n, "n_boundaries": k}
-    if not 0 < k < n:
+    size = np.array([len(each) for each, _, _ in parts], np.int64)
+    cuts = np.array([int(marks.sum()) for _, _, marks in parts], np.int64)
+    row = {"n_positions": len(bits), "n_boundaries": int(cuts.sum())}
+    pairs = int((cuts * (size - cuts)).sum())  # of a boundary and another position of the same sequence
+    if not pairs:
         nan = dict.fromkeys(
             ("bits_at_boundary", "bits_elsewhere", "spearman", "auroc", "z", "p_value"), np.nan
         )
         return row | nan
-    ranks, other = rankdata(bits), rankdata(prob)
-    ends = np.cumsum([len(each) for each, _, _ in parts])[:-1]
-    sides = zip(np.split(is_boundary.astype(np.float64), ends), np.split(ranks, ends), strict=True)
-    null = pooled_null([circular_sums(marks, values) for marks, values in sides], shifts, seed)
+    record = np.repeat(np.arange(len(parts)), size)
+    ranks, ends = centred_ranks(bits, record), np.cumsum(size)[:-1]
+    # From 1, not centred: beside sums of their size a rounding error of the transform is known for one.
+    sides = np.split(is_boundary.astype(np.float64), ends), np.split(ranks + (size[record] + 1) / 2, ends)
+    null = pooled_null([circular_sums(*each) for each in zip(*sides, strict=True)], shifts, seed)
     return row | {
         "bits_at_boundary": float(bits[is_boundary].mean()),
         "bits_elsewhere": float(bits[~is_boundary].mean()),
-        "spearman": float(np.corrcoef(ranks, other)[0, 1]) if np.ptp(other) and np.ptp(ranks) else np.nan,
-        # Mann and Whitney: the AUROC is the sum of ranks, shifted and scaled.
-        "auroc": (null.observed - k * (k + 1) / 2) / (k * (n - k)),
-        "z": (null.observed - null.mean) / null.sd if null.sd > 1e-9 * null.observed else np.nan,
-        "p_value": min(1.0, 2 * min(null.p_value, null.p_low)),
+        "spearman": correlation(ranks, centred_ranks(prob, record), record),
+        # Mann and Whitney: sums of ranks count the pairs that a boundary wins; of centred ranks, beyond half of them.
+        "auroc": 0.5 + float(ranks[is_boundary].sum()) / pairs,
+        "z": null.z,
+        "p_value": null.p_two_sided,
     }

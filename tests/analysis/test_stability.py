@@ -1,11 +1,13 @@
 """Stability: rules whose reach is known, edits that are what they say."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from analysis import schema
 from analysis.segmenters import segmenter
-from analysis.stability import KINDS, _edits, stability_table
+from analysis.stability import KINDS, Edit, _behind, _edits, _summary, stability_table
 from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
 
@@ -20,7 +22,14 @@ def test_edits_are_what_they_say(kind):
         assert len(behind) <= 20 and edit.after.endswith(behind)
         before, after = edit.before.decode("utf-8", "ignore"), edit.after.decode("utf-8", "ignore")
         assert len(after) - len(before) == {"substitute": 0, "insert": 1, "delete": -1}[kind]
-        assert edit.before != edit.after or kind == "delete"
+        symbol = edit.before[: edit.behind].decode("utf-8", "ignore")[-1:]
+        gone = (
+            edit.before[: edit.behind - len(symbol.encode())]
+            if kind != "insert"
+            else edit.before[: edit.behind]
+        )
+        assert edit.before != edit.after and edit.after.startswith(gone)
+        assert len(edit.after) - len(edit.before) == edit.moved
 
 
 def test_a_rule_that_looks_one_byte_back_changes_one_byte():
@@ -41,6 +50,29 @@ def test_a_grid_is_lost_for_good_by_an_insertion_and_not_by_a_substitution():
     assert table.loc["insert", "jaccard"] == 0 and table.loc["insert", "distance_median"] > 190
     assert table.loc["insert", "rate"] == pytest.approx(0.25, abs=0.01)
     assert table.loc["insert", "jaccard_chance"] == pytest.approx(0.25 / 1.75, abs=0.01)
+
+
+def test_the_forced_start_of_a_piece_is_nobodys_choice():
+    """The first byte of a text changes, is gone, or gets one before it: what stands first starts a chunk anyhow."""
+    inserted = Edit("insert", b"abcd", b"xabcd", 0)
+    before, after = (
+        SimpleNamespace(byte=np.array(at), is_boundary=np.ones(len(at), bool)) for at in ([0, 2], [0, 3])
+    )
+    was, now = _behind(inserted, before, after)
+    assert was.tolist() == now.tolist() == [False, False, True, False]
+    deleted = Edit("delete", b"xabcd", b"abcd", 1)
+    was, now = _behind(deleted, after, before)
+    assert was.tolist() == now.tolist() == [False, False, True, False]
+
+
+def test_chance_is_that_behind_each_edit():
+    """Behind some edits many boundaries and behind others few, before and after: no agreement in that."""
+    rng = np.random.default_rng(0)
+    pairs = [tuple(rng.random(200) < rate for _ in range(2)) for rate in (0.05, 0.7) for _ in range(200)]
+    row = _summary(pairs)
+    assert row["jaccard"] > 0.45 and row["jaccard"] == pytest.approx(row["jaccard_chance"], abs=0.01)
+    same = _summary([(a, a) for a, _ in pairs])
+    assert same["jaccard"] == 1 and same["jaccard_chance"] < 0.6
 
 
 def test_seeds_repeat():
