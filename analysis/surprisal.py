@@ -45,16 +45,20 @@ def surprisals(
 
     loaded   a model with whole weights (hnet_core.checkpoint.load_model)
     context  bytes of a row (default: as trained); every byte is predicted from at least half of it, where there is
+    A model that reads no start marker (`bos` in model.json) says nothing of the first byte, which counts 8 bits then.
     """
     import torch
 
-    context = max(2, context or loaded.info.get("row_bytes", DEFAULT_CONTEXT))
+    context, bos = (
+        max(2, context or loaded.info.get("row_bytes", DEFAULT_CONTEXT)),
+        bool(loaded.info.get("bos", True)),
+    )
     total, done, out = sum(map(len, data)), 0, []
     for each in data:
-        bits, entropy = np.zeros(len(each), np.float32), np.zeros(len(each), np.float32)
-        for pack in _packs(_windows(len(each), context)):
+        bits, entropy = np.full((2, len(each)), 8, np.float32)
+        for pack in _packs(_windows(len(each), context, bos)):
             with torch.inference_mode():
-                parts = _predict(loaded, each, pack)
+                parts = _predict(loaded, each, pack, bos)
             for (_, new, end), part_bits, part_entropy in zip(pack, *parts, strict=True):
                 bits[new:end], entropy[new:end] = part_bits, part_entropy
             if progress:
@@ -112,10 +116,10 @@ def spike_units(model: str, kind: str, rate: float | None) -> Callable[[bytes], 
     return cut
 
 
-def _windows(n: int, context: int) -> Iterator[tuple[int, int, int]]:
-    """(from, first new, end) of rows that move on by half a context; the start marker stands before byte 0."""
-    end = min(n, context - 1)
-    yield 0, 0, end
+def _windows(n: int, context: int, bos: bool) -> Iterator[tuple[int, int, int]]:
+    """(from, first new, end) of rows that move on by half a context; the start marker, if any, stands before byte 0."""
+    end = min(n, context - bos)
+    yield 0, int(not bos), end
     while end < n:
         new, end = end, min(end + max(1, context // 2), n)
         yield max(0, end - context), new, end
@@ -132,13 +136,13 @@ def _packs(windows: Iterator[tuple[int, int, int]]) -> Iterator[list[tuple[int, 
     yield pack
 
 
-def _predict(loaded: "LoadedModel", data: bytes, pack: list[tuple[int, int, int]]):
+def _predict(loaded: "LoadedModel", data: bytes, pack: list[tuple[int, int, int]], bos: bool):
     """(bits, entropy) of the new bytes of each window: two lists of arrays."""
     import torch
 
     from hnet_core.encoding import encode
 
-    rows = [encode(data[low:end], bos=low == 0).astype(np.int64) for low, _, end in pack]
+    rows = [encode(data[low:end], bos=bos and low == 0).astype(np.int64) for low, _, end in pack]
     limits = np.cumsum([0, *map(len, rows)])
     ids = torch.from_numpy(np.concatenate(rows))
     logits = loaded.model(ids, cu_seqlens=torch.from_numpy(limits)).logits

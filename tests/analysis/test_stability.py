@@ -1,13 +1,13 @@
 """Stability: rules whose reach is known, edits that are what they say."""
 
-from types import SimpleNamespace
+import zlib
 
 import numpy as np
 import pytest
 
 from analysis import schema
-from analysis.segmenters import segmenter
-from analysis.stability import KINDS, Edit, _behind, _edits, _summary, stability_table
+from analysis.segmenters import Segmenter, segmenter
+from analysis.stability import KINDS, _edits, stability_table
 from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
 
@@ -53,26 +53,23 @@ def test_a_grid_is_lost_for_good_by_an_insertion_and_not_by_a_substitution():
 
 
 def test_the_forced_start_of_a_piece_is_nobodys_choice():
-    """The first byte of a text changes, is gone, or gets one before it: what stands first starts a chunk anyhow."""
-    inserted = Edit("insert", b"abcd", b"xabcd", 0)
-    before, after = (
-        SimpleNamespace(byte=np.array(at), is_boundary=np.ones(len(at), bool)) for at in ([0, 2], [0, 3])
-    )
-    was, now = _behind(inserted, before, after)
-    assert was.tolist() == now.tolist() == [False, False, True, False]
-    deleted = Edit("delete", b"xabcd", b"abcd", 1)
-    was, now = _behind(deleted, after, before)
-    assert was.tolist() == now.tolist() == [False, False, True, False]
+    """Of a text so short that its first byte goes, changes or gets one before it: what stands first is no boundary."""
+    table, _ = stability_table([b"abcde"], FakeModel("never", cuts=(b" ",)), edits=60)
+    assert (table["unchanged"] == 1).all() and (table["rate"] == 0).all() and table["jaccard"].isna().all()
 
 
 def test_chance_is_that_behind_each_edit():
-    """Behind some edits many boundaries and behind others few, before and after: no agreement in that."""
+    """A rule that cuts anywhere, often in one record and rarely in the other: no agreement in that."""
+
+    def anywhere(data):
+        rng = np.random.default_rng(zlib.crc32(data))
+        return np.flatnonzero(rng.random(len(data)) < (0.7 if data[0] < ord("n") else 0.05))
+
     rng = np.random.default_rng(0)
-    pairs = [tuple(rng.random(200) < rate for _ in range(2)) for rate in (0.05, 0.7) for _ in range(200)]
-    row = _summary(pairs)
-    assert row["jaccard"] > 0.45 and row["jaccard"] == pytest.approx(row["jaccard_chance"], abs=0.01)
-    same = _summary([(a, a) for a, _ in pairs])
-    assert same["jaccard"] == 1 and same["jaccard_chance"] < 0.6
+    records = [bytes(rng.integers(low, low + 13, 5000).astype(np.uint8)) for low in (ord("a"), ord("n"))]
+    table, _ = stability_table(records, Segmenter("x", "anywhere", anywhere), edits=150)
+    assert (table["jaccard"] > 0.45).all()
+    assert table["jaccard"].tolist() == pytest.approx(table["jaccard_chance"].tolist(), abs=0.02)
 
 
 def test_seeds_repeat():

@@ -1,6 +1,7 @@
 """Surprisal: the model's own, byte by byte; its relation to boundaries by hand, by scikit-learn, by scipy."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,21 @@ def test_windows_sum_to_what_evaluate_scores(loaded):
         assert found.bits.sum() == pytest.approx(nll / math.log(2), rel=1e-4)
         assert len(found.bits) == len(found.entropy) == len(each)
     assert seen[-1] == (565, 565)
+
+
+def test_a_model_without_a_start_marker_reads_none(loaded):
+    plain = replace(loaded, info=loaded.info | {"bos": False})
+    data = [random_bytes(40), random_bytes(1, seed=2), random_bytes(200, seed=3)]
+    short, one, long = surprisals(plain, data)
+    with torch.inference_mode():
+        logits = loaded.model(
+            torch.from_numpy(np.array(list(data[0]))), cu_seqlens=torch.tensor([0, 40])
+        ).logits
+    probs = logits[:-1].double().softmax(-1).numpy()
+    want = -np.log2(probs[np.arange(39), list(data[0][1:])])
+    assert short.bits == pytest.approx([8, *want], abs=1e-4)
+    assert short.entropy == pytest.approx([8, *-(probs * np.log2(probs)).sum(1)], abs=1e-4)
+    assert one.bits.tolist() == [8] and len(long.bits) == 200 and (long.bits[1:] != 8).all()
 
 
 def as_surprisal(values):
