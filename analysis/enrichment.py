@@ -26,6 +26,8 @@ from analysis.null_models import against
 
 DRAWS = 1000
 """Draws of every null, unless the caller says otherwise."""
+ONE_SIDED = ("rayleigh_r", "chi_square", "jaccard")
+"""Measures that are 0 at best agreement with chance: their p is of at least as much, that of others two-sided."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from analysis.agreement import compare as agreement
 from analysis.chunks import CompactTrack
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
+from analysis.p_values import is_least, shown
 from analysis.provenance import provenance
 from analysis.runs import Found, check_files, find_runs, open_run, read_run
 from analysis.saved_models import SavedTrack
@@ -233,9 +234,10 @@ def on_compare(session: Session, name: str | None, other: str | None):
     if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
         second = replace(second, sequences=first.sequences)  # the same texts under other names
     found = agreement(first, second, 0, 0)
+    p_value = shown(found["p_value"], is_least(found["p_value"], found["shifts"]))
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
-        f"kappa {found['kappa']:.3f}; p {found['p_value']:.3g} by circular shifts."
+        f"kappa {found['kappa']:.3f}; p {p_value} by circular shifts."
     )
     link = {"tab": "runs", "run": name, "with": other}
     return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words
