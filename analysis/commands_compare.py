@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> None:
     sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
     saved = saved_models(args.runs, sequences)
     command_inputs.take_precision(args)
+    command_inputs.print_run_warnings(saved)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     if len(models) < 2:
         raise InputError("compare needs at least two models; give --model or --run once more")

@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
     motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
     sequences = command_inputs.read_sequences([args.input], "dna", args.max_mb)
     saved = saved_models(args.runs, sequences, "+-" if args.reverse_complement else "+")
+    command_inputs.print_run_warnings(saved)
     features = read_features(annotation, max_bytes=args.max_mb)
     features, warnings = fit_features(features, sequences, Path(annotation).name)
     sequences = _annotated(sequences, features)
