@@ -63,7 +63,7 @@ AGREEMENT = {
     "vi_split_chance": "float64",  # this and every *_chance below: mean over random circular shifts
     "vi_merge": "float64",  # H(b|a): how far a merges them
     "vi_merge_chance": "float64",
-    "ari": "float64",  # adjusted Rand index of the chunks; that they are contiguous puts chance far above 0
+    "ari": "float64",  # adjusted Rand index of the chunks, in each sequence; contiguous chunks put chance far above 0
     "ari_chance": "float64",
     "pk": "float64",  # b is the reference; an error rate, 0 is best
     "pk_chance": "float64",
