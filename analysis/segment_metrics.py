@@ -33,9 +33,7 @@ def partition_measures(a: np.ndarray, b: np.ndarray, edges: np.ndarray) -> dict[
     return {
         "vi_split": together - _entropy(of_b),
         "vi_merge": together - _entropy(of_a),
-        "ari": _adjusted(
-            *(_pairs(sizes, marks, edges) for sizes, marks in ((both, a | b), (of_a, a), (of_b, b))), edges
-        ),
+        "ari": _adjusted(*(_pairs(sizes, marks, edges) for sizes, marks in sides), edges),
     }
 
 
