@@ -87,7 +87,9 @@ GROUPS = {
 SURE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 """q below -> the mark of it in the matrix."""
 NO_MARKS = " No stars here: q is of the cuts that are shared, not of this."
-NO_MEANS = "{} has no means of groups: it takes one side for the reference. Pick another measure, such as F1*."
+NO_MEANS = (
+    "{} has no means of groups: it takes one side for the reference. Pick another measure, such as F1*."
+)
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_levels_of_chance_are_those_of_the_command(session, opened):
         enrichment_table(cuts, genome)["p_value"].tolist(), nan_ok=True
     )
     where = {key: at for key, at in sites(opened.features, 4000).items() if key[0] in ("start", "stop")}
-    want = profile_table(cuts, [where], window=meaning.WINDOW, draws=20_000)
+    want = profile_table(cuts, where, window=meaning.WINDOW, draws=20_000)
     assert pd.read_csv(profiles["value"])["p_value"].tolist() == pytest.approx(want["p_value"].tolist())
     q = found.loc[(found["measure"] == "rate") & (found["strand"] == "."), "q_value"]
     assert pd.read_csv(few["value"])["q"].tolist() == pytest.approx(q.tolist(), rel=1e-9)  # not rounded away
