@@ -1,4 +1,4 @@
-"""Sums over intervals when boundaries are shifted circularly inside their sequence, and what such a null says.
+"""Sums over intervals when boundaries are shifted circularly inside their sequence.
 
 Sequences are laid end to end: offsets count from the first one's first base, and `borders` says where each begins. So
 a draft of a thousand contigs is the work of one genome of their size.
@@ -83,23 +83,3 @@ def sums_of_all(
 def running_sum(values: np.ndarray) -> np.ndarray:
     """(L + 1,) int64: 0 and the sums of the first 1, 2, ... values."""
     return np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
-
-
-def against(observed: float, null: np.ndarray, upper: bool = False) -> dict[str, float]:
-    """expected, sd, z and p of a value against the draws of its null; NaN without a null.
-
-    p is 2 (1 + the smaller of #null >= value and #null <= value) / (1 + #null), at most 1
-    upper: of measures that are 0 at best agreement with chance, (1 + #null >= value) / (1 + #null)
-    """
-    null = null[np.isfinite(null)]
-    if not len(null) or not np.isfinite(observed):
-        return {"expected": np.nan, "sd": np.nan, "z": np.nan, "shifts": 0, "p_value": np.nan}
-    # Equal draws have no spread; their mean and standard deviation would miss that by a rounding error.
-    mean, sd = (float(null[0]), 0.0) if np.ptp(null) == 0 else (float(null.mean()), float(null.std()))
-    # Equal up to rounding is equal: ratios of the same counts differ in their last bits.
-    slack = 1e-12 * max(abs(observed), 1e-300)
-    above, below = int((null >= observed - slack).sum()), int((null <= observed + slack).sum())
-    extreme = 1 + above if upper else 2 * (1 + min(above, below))
-    p_value = min(1.0, extreme / (1 + len(null)))
-    z = (observed - mean) / sd if sd > 0 else np.nan
-    return {"expected": mean, "sd": sd, "z": z, "shifts": len(null), "p_value": p_value}

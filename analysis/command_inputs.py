@@ -20,6 +20,7 @@ from analysis.segmenters import PREFIX, is_reference, segmenter
 from hnet_core.errors import InputError
 
 if TYPE_CHECKING:
+    from analysis.saved_models import SavedModel
     from hnet_core.checkpoint import LoadedModel
 
 
@@ -175,6 +176,12 @@ def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[Bound
     for model in models:
         for warning in domain_warnings(sequences, model):
             print(f"warning: {warning}", file=sys.stderr)
+
+
+def print_run_warnings(saved: Mapping[str, "SavedModel"]) -> None:
+    """What must be known of saved runs, once a run."""
+    for warning in dict.fromkeys(text for model in saved.values() for text in model.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def progress_bar(sequences: Sequence[sources.Sequence], n_models: int) -> tqdm:

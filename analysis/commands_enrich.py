@@ -10,11 +10,12 @@ import pandas as pd
 
 from analysis import command_inputs, sources
 from analysis.annotations import fit_features, laid_end_to_end, read_features
-from analysis.enrichment import DRAWS, Cuts, Genome, annotate, enrichment_table
+from analysis.enrichment import DRAWS, ONE_SIDED, Cuts, Genome, annotate, enrichment_table
 from analysis.export import TRACK_SUFFIXES, write_table
 from analysis.extract import BoundaryModel, Progress, boundary_marks, check
 from analysis.features import UPSTREAM, sites
 from analysis.motifs import DEFAULT_MOTIFS, motif, motif_rows
+from analysis.p_values import is_least, shown
 from analysis.profiles import PROFILE_DRAWS, WINDOW, profile_table
 from analysis.provenance import file_hash, provenance
 from analysis.reverse_complement import consistency_row, reverse_complement
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
     motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
     sequences = command_inputs.read_sequences([args.input], "dna", args.max_mb)
     saved = saved_models(args.runs, sequences, "+-" if args.reverse_complement else "+")
+    command_inputs.print_run_warnings(saved)
     features = read_features(annotation, max_bytes=args.max_mb)
     features, warnings = fit_features(features, sequences, Path(annotation).name)
     sequences = _annotated(sequences, features)
@@ -185,9 +187,10 @@ def _cuts(
 
 
 def _print_summary(table: pd.DataFrame) -> None:
-    shown = table[(table["frame"] == 0) & ((table["strand"] == ".") | (table["analysis"] != "feature"))]
-    for row in shown[shown["measure"] != "chi_square"].itertuples():
+    rows = table[(table["frame"] == 0) & ((table["strand"] == ".") | (table["analysis"] != "feature"))]
+    for row in rows[rows["measure"] != "chi_square"].itertuples():
+        least = is_least(row.p_value, row.shifts, two_sided=row.measure not in ONE_SIDED)
         print(
             f"{row.model} stage {row.stage} {row.analysis} {row.feature} {row.strand} {row.measure}: "
-            f"{row.value:.4f}, by chance {row.expected:.4f}, z {row.z:.1f}, q {row.q_value:.2g}"
+            f"{row.value:.4f}, by chance {row.expected:.4f}, z {row.z:.1f}, q {shown(row.q_value, least)}"
         )

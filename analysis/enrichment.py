@@ -10,7 +10,7 @@ from scipy.stats import false_discovery_control
 
 from analysis import schema
 from analysis.annotations import laid_end_to_end
-from analysis.circular_shifts import against, borders_of, owners, running_sum, sums_of_all
+from analysis.circular_shifts import borders_of, owners, running_sum, sums_of_all
 from analysis.codon_phase import (
     CodonMap,
     PhaseCounts,
@@ -22,9 +22,12 @@ from analysis.codon_phase import (
     turned,
 )
 from analysis.features import Intervals, coding_ends, feature_classes
+from analysis.null_models import against
 
 DRAWS = 1000
 """Draws of every null, unless the caller says otherwise."""
+ONE_SIDED = ("rayleigh_r", "chi_square", "jaccard")
+"""Measures that are 0 at best agreement with chance: their p is of at least as much, that of others two-sided."""
 
 
 @dataclass(frozen=True)

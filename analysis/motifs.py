@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.circular_shifts import against, borders_of, running_sum, sums_of_all
+from analysis.circular_shifts import borders_of, running_sum, sums_of_all
 from analysis.enrichment import Cuts
+from analysis.null_models import against
 from analysis.reverse_complement import reverse_complement
 from hnet_core.errors import InputError
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.circular_shifts import against, borders_of, owners, shift_blocks
+from analysis.circular_shifts import borders_of, owners, shift_blocks
 from analysis.enrichment import Cuts, finished
+from analysis.null_models import against
 
 WINDOW = 50
 """Bases on either side, unless the caller says otherwise."""

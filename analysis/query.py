@@ -51,8 +51,8 @@ def answer(
 
     Views
     boundaries, chunks  the tables of all runs, with the column run
-    runs                a row a run: run, date, command, code_version, input_sha256, n_sequences, n_bytes, and
-                        models and options as JSON
+    runs                a row a run: run, date, command, code_version, code_sha256, input_sha256, n_sequences,
+                        n_bytes, and models and options as JSON
     Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
     """
     found = saved_runs(runs, left_out)
@@ -93,6 +93,7 @@ def _row(folder: Path, about: dict) -> dict:
         "date": about.get("date", ""),
         "command": about.get("command", ""),
         "code_version": about.get("code_version", ""),
+        "code_sha256": about.get("code_sha256", ""),
         "input_sha256": given.get("sha256", ""),
         "n_sequences": given.get("sequences", 0),
         "n_bytes": given.get("bytes", 0),

@@ -11,7 +11,8 @@ from analysis.circular_shifts import running_sum
 from analysis.enrichment import Cuts, annotate, enrichment_table
 from analysis.features import UPSTREAM, sites
 from analysis.motifs import motif, motif_rows, occurrences
-from analysis.profiles import profile_table
+from analysis.p_values import is_least, shown
+from analysis.profiles import PROFILE_DRAWS, profile_table
 from analysis.reverse_complement import consistency_row, reverse_complement
 from analysis.sources import Sequence as Record
 from app import files
@@ -21,10 +22,12 @@ from app.handlers import PROGRESS, download, told
 from app.job import Job
 from app.plots import legend_below, quiet_figure, with_origin
 from app.session import Session
+from app.styled import styled
 from hnet_core.errors import InputError
 
-DRAWS = 200
-"""Shifts behind every level of chance on the page; python -m analysis enrich takes 1000."""
+DRAWS = 1000
+"""Shifts behind every level of chance on the page, as many as python -m analysis enrich takes."""
+_SITES = ("start", "stop")
 WINDOW = 50
 """Bases either side of a start or stop codon."""
 MOST_HITS = 500
@@ -75,21 +78,26 @@ def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Pro
     table = enrichment_table(cuts, genome, draws=DRAWS)
     job.check()
     progress(0.7, desc="profiles at starts and stops")
-    profiles = profile_table(cuts, sites(opened.features, opened.length), window=WINDOW, draws=20 * DRAWS)
-    profiles = profiles[profiles["site"].isin(["start", "stop"])]
-    shown = class_rows(table)
+    where = {key: at for key, at in sites(opened.features, opened.length).items() if key[0] in _SITES}
+    profiles = profile_table(cuts, where, window=WINDOW, draws=PROFILE_DRAWS * DRAWS)
+    classes, least = class_rows(table)
     figures = (codon_figure(table), profile_figure(profiles, "start"), profile_figure(profiles, "stop"))
     with_origin(files.about("page: genes and codons", *opened.analyses, draws=DRAWS, window=WINDOW), *figures)
-    tables = ((shown, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
-    return shown, *figures, *(download(session, each, file) for each, file in tables)
+    tables = ((classes, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
+    return styled(classes, {"q": least}), *figures, *(download(session, each, file) for each, file in tables)
 
 
-def class_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as the page shows it."""
+def class_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as the page shows it.
+
+    returns  the rows, and which of them have the least p that their shifts can give
+    """
     rows = table[(table["analysis"] == "feature") & (table["measure"] == "rate") & (table["strand"] == ".")]
     rows = rows.assign(ratio=rows["value"] / rows["expected"])
-    shown = rows[["model", "stage", *_CLASSES]].rename(columns=_CLASSES).reset_index(drop=True)
-    return shown.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1, "q": 4})
+    rows = rows.reset_index(drop=True)
+    out = rows[["model", "stage", *_CLASSES]].rename(columns=_CLASSES)
+    least = is_least(rows["p_value"], rows["shifts"], two_sided=True)
+    return out.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1}), least
 
 
 def codon_figure(table: pd.DataFrame) -> go.Figure:
@@ -101,9 +109,8 @@ def codon_figure(table: pd.DataFrame) -> go.Figure:
     for (model, stage, strand), part in rows.groupby(["model", "stage", "strand"], sort=False):
         rates = part[part["measure"].isin(["rate_1", "rate_2", "rate_3"])]
         rayleigh = part[part["measure"] == "rayleigh_r"].iloc[0]
-        name = (
-            f"{model.split(':')[0]}{stage} {strand}  R {rayleigh['value']:.3f}, p {rayleigh['p_value']:.2g}"
-        )
+        p_value = shown(rayleigh["p_value"], is_least(rayleigh["p_value"], rayleigh["shifts"]))
+        name = f"{model.split(':')[0]}{stage} {strand}  R {rayleigh['value']:.3f}, p {p_value}"
         figure.add_bar(x=["1", "2", "3"], y=rates["value"], name=name)
     return legend_below(figure, 1)
 
@@ -136,10 +143,11 @@ def on_strands(session: Session, job: Job, opened: Opened | None, progress: gr.P
             marks[mirrored.chunks_of(record.name, stage)["start"].to_numpy()] = True
             marks[:1] = False
             name = f"{letter}: {analysis.model.name}"
-            rows.append(consistency_row(name, stage, cuts[name, stage], [marks], 5 * DRAWS, 0))
+            rows.append(consistency_row(name, stage, cuts[name, stage], [marks], DRAWS, 0))
     table = pd.DataFrame(rows).rename(columns={"value": "shared"})
-    shown = table[["model", "stage", *_STRANDS]].rename(columns=_STRANDS).round(4)
-    return shown, download(session, table, "strands.csv")
+    rows = table[["model", "stage", *_STRANDS]].rename(columns=_STRANDS)
+    least = is_least(table["p_value"], table["shifts"])
+    return styled(rows, {"p": least}), download(session, table, "strands.csv")
 
 
 @beside(5)
@@ -156,19 +164,20 @@ def on_motif(session: Session, opened: Opened | None, text: str):
         raise InputError(
             f"{letters} does not occur on either strand of {opened.record.name}; try another motif"
         )
-    shown = hits.head(MOST_HITS)
+    first_hits = hits.head(MOST_HITS)
     line = f"{len(hits):,} places of {letters}" + (
-        f", the first {MOST_HITS} below. " if len(shown) < len(hits) else ". "
+        f", the first {MOST_HITS} below. " if len(first_hits) < len(hits) else ". "
     )
     data = [opened.record.data]
     for row in motif_rows(first, data, {name: letters}, DRAWS, 0):
+        least = is_least(row["p_value"], row["shifts"], two_sided=True)
         line += (
             f"Strand {row['strand']}: a place lies in {row['value']:.3f} chunks, by chance {row['expected']:.3f} "
-            f"(z {row['z']:.1f}, p {row['p_value']:.2g}). "
+            f"(z {row['z']:.1f}, p {shown(row['p_value'], least)}). "
         )
     places = hits.head(MOST_MARKED)[["start", "end", "strand"]].values.tolist()
-    files = (download(session, shown, "motif_shown.csv"), download(session, hits, "motif_all.csv"))
-    return shown, line.strip(), {"hits": places}, *files, ""
+    files = (download(session, first_hits, "motif_shown.csv"), download(session, hits, "motif_all.csv"))
+    return first_hits, line.strip(), {"hits": places}, *files, ""
 
 
 def motif_hits(data: bytes, letters: str, is_cut: np.ndarray) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from analysis.agreement import compare as agreement
 from analysis.chunks import CompactTrack
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
-from analysis.provenance import provenance
+from analysis.p_values import is_least, shown
+from analysis.provenance import other_code, provenance
 from analysis.runs import Found, check_files, find_runs, open_run, read_run
 from analysis.saved_models import SavedTrack
 from analysis.sources import Sequence as Record
@@ -94,6 +95,12 @@ def _listed(whole: list[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
             ]
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def made_elsewhere(session: Session, name: str) -> str:
+    """A sentence that says so where other code than this saved a run; empty where it was this."""
+    text = other_code(read_run(_run(session, name)))
+    return f" Run {name} {text}." if text else ""
 
 
 def reopen(session: Session, name: str) -> Analysis:
@@ -216,7 +223,7 @@ def on_open(session: Session, name: str | None):
         view.text_value(done, words, link),
         stage_choices(done),
         1,
-        f"Run {name}, as it was saved; nothing was computed again.",
+        f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(session, name)}",
     )
 
 
@@ -233,9 +240,11 @@ def on_compare(session: Session, name: str | None, other: str | None):
     if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
         second = replace(second, sequences=first.sequences)  # the same texts under other names
     found = agreement(first, second, 0, 0)
+    p_value = shown(found["p_value"], is_least(found["p_value"], found["shifts"]))
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
-        f"kappa {found['kappa']:.3f}; p {found['p_value']:.3g} by circular shifts."
+        f"kappa {found['kappa']:.3f}; p {p_value} by circular shifts."
+        + "".join(made_elsewhere(session, each) for each in (name, other))
     )
     link = {"tab": "runs", "run": name, "with": other}
     return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from analysis.p_values import shown
 from analysis.segmentations import positions
 from analysis.surprisal import Surprisal, surprisal_table, surprisals
 from app import plots, view
@@ -77,6 +78,6 @@ def line(done: Any, found: Surprisal) -> str:
         parts.append(
             f"Stage {row.stage}: a byte that starts a chunk has {row.bits_at_boundary:.2f} bits, another one "
             f"{row.bits_elsewhere:.2f}; Spearman's rank correlation of p and bits {row.spearman:.2f}, "
-            f"AUROC {row.auroc:.2f} (0.5 is chance; p {row.p_value:.3g} by circular shifts)."
+            f"AUROC {row.auroc:.2f} (0.5 is chance; p {shown(row.p_value)} by circular shifts)."
         )
     return " ".join(parts)

@@ -18,14 +18,16 @@ HINT = (
 HELP = (
     "A1 is stage 1 of model A. In brackets what two models with these rates would have by chance. 1st in 2nd is the "
     "share of the first one's cuts that the second makes too; rate is cuts a byte. p is how often chance does as well, "
-    "by circular shifts; q is p after Benjamini-Hochberg over these rows; \\* marks q below 0.05, \\*\\* below 0.01, "
+    "by circular shifts inside each record, ≤ where it is the least that they can give; q is p after "
+    "Benjamini-Hochberg over these rows, of the cuts that are shared; \\* marks q below 0.05, \\*\\* below 0.01, "
     "\\*\\*\\* below 0.001. Rows and columns stand in the order of a clustering (average linkage over 1 - kappa): "
     "alike beside alike. Click a cell to see these two alone, where they differ most."
 )
 GROUP_HELP = (
     "The mean over pairs of different models inside a group, and between two groups, each stage by itself. The "
     "interval covers 95 % of resamples of the training runs; it takes three runs in a group, or two on either side. "
-    "Fleiss' kappa is the agreement of all runs of a group at once, 0 at chance."
+    "Fleiss' kappa is the agreement of all runs of a group at once: 0 at chance where they cut about as often, less "
+    "where their rates differ."
 )
 
 

@@ -13,17 +13,20 @@ from app.tabs.quiet import QUIET
 
 GENES_HELP = (
     "Cuts a base in each feature class, and by chance: the same cuts shifted around the record. q is p after "
-    "Benjamini-Hochberg. R is 0 where cuts fall on all three codon positions alike and 1 where they fall on one; its "
-    "chance comes from shifts inside each gene. The profiles count cuts base by base before and after the first base "
-    "of start and stop codons, so that a habit of the model at either shows as a peak at 0."
+    "Benjamini-Hochberg, ≤ where p is the least that the shifts can give. R is 0 where cuts fall on all three codon "
+    "positions alike and 1 where they fall on one; its chance comes from shifts inside each gene. The profiles count "
+    "cuts base by base before and after the first base of start and stop codons, so that a habit of the model at "
+    "either shows as a peak at 0."
 )
 STRANDS_HELP = (
     "Jaccard: of the places between two bases where the model cuts on either strand, the share where it cuts on both. "
-    "By chance: the same after shifts around the record. It reads the record once more, as its reverse complement."
+    "By chance: the same after shifts around the record; p is how often they do as well, ≤ where it is the least that "
+    "they can give. It reads the record once more, as its reverse complement."
 )
 MOTIF_HELP = (
     "Both strands; IUPAC letters, so TTGACNNNNN or box=TATAWT will do. Chunks: the chunks a place lies in, 1 where "
-    "no cut falls inside it. By chance: the same cuts shifted around the record."
+    "no cut falls inside it. By chance: the same cuts shifted around the record; ≤ marks the least p "
+    "that 1,000 shifts can give."
 )
 
 

@@ -53,6 +53,28 @@ def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
     assert "says nothing of 's2'" in captured.err and "wrote" in captured.out
 
 
+def test_profiles_rest_on_twenty_times_the_shifts(call, tmp_path):
+    """p must be small to stand out among a thousand offsets: of 50 shifts it could not be below 2 / 51."""
+    assert cli.main(call(profiles="p.csv", window="5")) == 0
+    p = pd.read_csv(tmp_path / "p.csv")["p_value"]
+    counted = p[p < 1] * (1 + 20 * 50)
+    assert len(counted) and counted.tolist() == pytest.approx(counted.round().tolist(), abs=1e-6)
+    assert (counted.round() % 2 == 0).all()  # two-sided: twice a number of draws
+    assert pd.read_csv(tmp_path / "out.csv")["shifts"].max() == 50
+
+
+def test_the_screen_says_where_no_smaller_p_can_be(call, tmp_path, capsys):
+    """The model cuts in the gene and nowhere else, which no shift comes near."""
+    (tmp_path / "g.fa").write_text(f">s1\n{'C' * 200}{'A' * 60}{'C' * 740}\n")
+    (tmp_path / "g.gff3").write_text("s1\tx\tCDS\t201\t260\t.\t+\t0\tID=c\n")
+    assert cli.main(call(shifts="199", motif="x=GG")) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " q " in line]
+    table = pd.read_csv(tmp_path / "out.csv")
+    (rate,) = (line for line in lines if line.startswith("bases stage 0 feature CDS . rate"))
+    row = table[(table["stage"] == 0) & (table["feature"] == "CDS") & (table["strand"] == ".")].iloc[0]
+    assert row["p_value"] == 2 / 200 and rate.endswith(f"q ≤ {row['q_value']:.3g}")
+
+
 def test_a_genbank_file_brings_its_own_annotation(tmp_path):
     (tmp_path / "g.gb").write_text(RECORD)
     out = str(tmp_path / "out.csv")

@@ -138,3 +138,11 @@ def test_sequences_end_to_end_have_the_classes_and_sites_of_each():
     found = feature_classes(laid, lengths)
     assert found["upstream", "+"].tolist() == [[200, 204]]
     assert found["repeat", "."].tolist() == [[0, 10], [90, 100], [100, 110], [190, 200]]
+
+
+def test_upstream_of_a_reverse_gene_begins_behind_its_last_base():
+    """Bases 11 to 20 are the gene's; read backwards the five before it are 21 to 25, with room behind them."""
+    found = feature_classes(features("gene 11 20 . - . ID=a"), LENGTH, upstream=5)
+    assert found["upstream", "-"].tolist() == [[20, 25]]
+    forward = feature_classes(features("gene 11 20 . + . ID=a"), LENGTH, upstream=5)
+    assert forward["upstream", "+"].tolist() == [[5, 10]]

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from analysis.p_values import shown
 from app.session import MAX_TEXT_BYTES
 
 pytestmark = pytest.mark.browser
@@ -198,6 +199,10 @@ def test_models_over_one_text(page):
     f1 = saved[0].index("f1")
     assert [row[:2] for row in rows] == [["A0", "B0"], ["A0", "B1"]]
     assert [float(row[2]) for row in rows] == pytest.approx([float(row[f1]) for row in saved[1:]], abs=1e-4)
+    # p and q stand last: written out on the page, whole in the file.
+    for name, column in (("p_value", -2), ("q_value", -1)):
+        values = [float(row[saved[0].index(name)]) for row in saved[1:]]
+        assert [row[column].removeprefix("≤ ") for row in rows] == [shown(value) for value in values]
     selected = "document.querySelector('#compare-viewer .seg-inspector').textContent.includes('selected')"
     page.locator("#compare-windows .virtual-row").first.locator("[role=gridcell]").first.click()
     page.wait_for_function(selected)

@@ -6,6 +6,10 @@ import pandas as pd
 import pytest
 
 from analysis.annotations import fit_features, read_features
+from analysis.enrichment import DRAWS, annotate, enrichment_table
+from analysis.features import UPSTREAM, sites
+from analysis.motifs import motif_rows
+from analysis.profiles import profile_table
 from analysis.reverse_complement import as_forward_cuts, reverse_complement
 from analysis.sources import Sequence
 from app import meaning
@@ -62,6 +66,7 @@ def test_bad_motifs_are_told_beside_the_field(session, opened, text, words):
 
 def test_classes_and_codons_are_those_of_the_analysis(session, opened):
     shown, codons, starts, stops, few, everything, profiles = meaning.on_genes(session, Job(), opened)
+    shown = shown.data
     cuts = opened.analyses[0].chunks_of("r", 0)["start"].to_numpy()[1:]
     row = shown[(shown["bases of"] == "CDS") & (shown["stage"] == 0)].iloc[0]
     coding = np.zeros(4000, bool)
@@ -80,6 +85,38 @@ def test_classes_and_codons_are_those_of_the_analysis(session, opened):
     assert {"codon_phase", "feature"} <= set(pd.read_csv(everything["value"])["analysis"])
 
 
+def test_levels_of_chance_are_those_of_the_command(session, opened):
+    """As many shifts as `enrich` takes by itself, 20 times as many in the profiles: the same p."""
+    _, _, _, _, few, everything, profiles = meaning.on_genes(session, Job(), opened)
+    found, cuts = pd.read_csv(everything["value"]), meaning.cuts_of(opened)
+    genome = annotate(opened.features, ["r"], [4000], UPSTREAM)
+    assert found["shifts"].max() == DRAWS == 1000
+    assert found["p_value"].tolist() == pytest.approx(
+        enrichment_table(cuts, genome)["p_value"].tolist(), nan_ok=True
+    )
+    where = {key: at for key, at in sites(opened.features, 4000).items() if key[0] in ("start", "stop")}
+    want = profile_table(cuts, where, window=meaning.WINDOW, draws=20_000)
+    assert pd.read_csv(profiles["value"])["p_value"].tolist() == pytest.approx(want["p_value"].tolist())
+    q = found.loc[(found["measure"] == "rate") & (found["strand"] == "."), "q_value"]
+    assert pd.read_csv(few["value"])["q"].tolist() == pytest.approx(q.tolist(), rel=1e-9)  # not rounded away
+    line = meaning.on_motif(session, opened, "TAT")[1]
+    assert all(row["shifts"] == 1000 for row in motif_rows(cuts[0], [DATA], {"TAT": "TAT"}, meaning.DRAWS, 0))
+    assert ", p " in line
+
+
+def test_a_model_in_step_with_all_is_marked_at_the_least_p(session, opened):
+    """A table whose rows are as far out as shifts can be, or nearly."""
+    _, _, _, _, _, everything, _ = meaning.on_genes(session, Job(), opened)
+    found = pd.read_csv(everything["value"])
+    out, least = meaning.class_rows(found.assign(p_value=2 / 1001, q_value=0.01))
+    assert least.all() and (out["q"] == 0.01).all()
+    _, least = meaning.class_rows(found.assign(p_value=3 / 1001))
+    assert not least.any()
+    chosen = found.assign(p_value=1 / 1001)
+    assert all("p ≤ 0.000999" in trace.name for trace in meaning.codon_figure(chosen).data)
+    assert all("p < 0.0001" in trace.name for trace in meaning.codon_figure(chosen.assign(p_value=0.0)).data)
+
+
 def test_without_annotation_the_sentence_says_what_to_give(session, opened):
     bare = Opened(opened.analyses, None, (), opened.folder)
     job = Job()
@@ -90,6 +127,7 @@ def test_without_annotation_the_sentence_says_what_to_give(session, opened):
 
 def test_both_strands_are_read(session, opened):
     shown, file = meaning.on_strands(session, Job(), opened)
+    shown = shown.data
     other = session.analyse([Sequence("r", reverse_complement(DATA), (), "dna")], "dna_a")
     for stage, jaccard in zip(shown["stage"], shown["Jaccard"], strict=True):
         marks = np.zeros(4000, bool)

@@ -1,5 +1,6 @@
 """Saved runs on the page: kept whole, opened as they were, compared, deleted; hostile names reach no other folder."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_a_run_opens_as_it_was_saved(keeping):
     assert name in line["value"] and line["elem_classes"] == "said"
     assert value["about"]["models"]["english_b"]["weights_sha256"] == done.model.info["weights_sha256"]
     assert len(stages["choices"]) == 2
+
+
+def test_a_run_of_other_code_says_so(keeping):
+    names = [kept(keeping)[1] for _ in range(2)]
+    assert "other code" not in saved.on_open(keeping, names[0])[-1]["value"]
+    manifest = keeping.runs_dir / names[0] / "manifest.json"
+    about = json.loads(manifest.read_text()) | {"code_sha256": "0f" * 32}
+    manifest.chmod(0o644)
+    manifest.write_text(json.dumps(about))
+    for words in (saved.on_open(keeping, names[0]), saved.on_compare(keeping, *names)):
+        assert words[-1]["value"].count("was saved by other code (0f0f0f0f0f0f, this is") == 1
 
 
 def test_the_list_is_newest_first_and_deletion_needs_a_tick(keeping):
