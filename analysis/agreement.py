@@ -5,12 +5,13 @@ from itertools import combinations, islice, product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control, rankdata
+from scipy.stats import false_discovery_control
 
 from analysis import schema
 from analysis.extract import Analysis
 from analysis.matching import matched_slots
-from analysis.null_models import shift_null, turns
+from analysis.null_models import beyond_chance, shift_null, turns
+from analysis.ranks import centred_ranks, correlation
 from analysis.segment_metrics import boundary_similarity, partition_measures, window_errors
 from analysis.segmentations import Segmentation, positions
 from hnet_core.errors import InputError
@@ -80,7 +81,7 @@ def compare_segmentations(
     """A row of schema.AGREEMENT; q_value equals p_value, for there is one comparison.
 
     Where the two are not symmetric b is the reference. Undefined ratios (no boundary on a side, no room between
-    chance and best) are NaN.
+    chance and best) are NaN, and so is z where all shifts share as many.
     Chance is taken inside each sequence, so that it also holds where rates differ from sequence to sequence; for one
     sequence f1_chance is 2 rA rB / (rA + rB) and f1_max is 2 min(rA, rB) / (rA + rB).
     """
@@ -90,7 +91,6 @@ def compare_segmentations(
         raise InputError(
             "the two segmentations are of different sequences; compare models over the same input"
         )
-    n_a, n_b = (np.array([len(starts) for starts in x.starts]) for x in (a, b))
     null = shift_null(
         [s - 1 for s in a.starts],
         [s - 1 for s in b.starts],
@@ -99,44 +99,43 @@ def compare_segmentations(
         seed=seed,
     )
     row = {"model_a": a.name, "stage_a": a.stage, "model_b": b.name, "stage_b": b.stage}
-    row |= _overlap(a.n_slots, int(n_a.sum()), int(n_b.sum()), null.observed)
-    chance = _ratio(2 * null.mean, n_a.sum() + n_b.sum())
-    best = _ratio(2 * np.minimum(n_a, n_b).sum(), n_a.sum() + n_b.sum())
-    row |= {"f1_chance": chance, "f1_max": best, "f1_star": _ratio(row["f1"] - chance, best - chance)}
-    row |= {"f1_matched": _matched_f1(a, b), "spearman": spearman(a, b)}
+    row |= _overlap(a, b, null.observed)
+    row |= _matched(a, b) | {"spearman": spearman(a, b)}
     row |= _with_chance(a, b, tolerance, seed)
-    z = _ratio(null.observed - null.mean, null.sd)
-    row |= {"shifts": null.n_shifts, "z": z, "p_value": null.p_value, "q_value": null.p_value}
+    row |= {"shifts": null.n_shifts, "z": null.z, "p_value": null.p_value, "q_value": null.p_value}
     return {column: row[column] for column in schema.AGREEMENT}
+
+
+def kappa(a: Segmentation, b: Segmentation) -> float:
+    """Cohen's kappa over the slots, its chance taken inside each sequence: the column of schema.AGREEMENT."""
+    return _kappa(a, b, int(np.count_nonzero(a.marks & b.marks)))
 
 
 def density_curve(a: Segmentation, b: Segmentation, rates: Sequence[float]) -> pd.DataFrame:
     """Agreement at equal densities: of the k likeliest slots of a and of b, whatever the thresholds.
 
     rates    shares of the slots to take, in (0, 1]
-    returns  schema.DENSITY: a row a rate; f1_chance is k / n, what independent rankings share
+    returns  schema.DENSITY: a row a rate; f1_chance is what independent rankings share that take as many in every
+             sequence as these do: k / n where there is one sequence
     """
-    k = np.maximum(np.round(np.asarray(rates, np.float64) * a.n_slots).astype(np.int64), 1)
-    k = np.minimum(k, min(a.n_seen, b.n_seen))
-    later = np.maximum(a.ranking[0], b.ranking[0])
-    shared = np.cumsum(np.bincount(later, minlength=a.n_slots + 1))[k - 1]
-    f1, chance = shared / k, k / a.n_slots
-    with np.errstate(invalid="ignore", divide="ignore"):
-        star = np.where(chance < 1, (f1 - chance) / (1 - chance), np.nan)
-    table = pd.DataFrame({"k": k, "rate": chance, "f1": f1, "f1_chance": chance, "f1_star": star})
+    wanted = np.maximum(np.round(np.asarray(rates, np.float64) * a.n_slots).astype(np.int64), 1)
+    wanted = np.minimum(wanted, min(a.n_seen, b.n_seen))
+    rows = [{"k": k, "rate": _ratio(k, a.n_slots)} | _at_density(a, b, k) for k in wanted.tolist()]
+    table = pd.DataFrame(rows, columns=list(schema.DENSITY))
     return schema.check(table.astype(schema.DENSITY), schema.DENSITY)
 
 
 def spearman(a: Segmentation, b: Segmentation) -> float:
-    """Spearman's correlation of the two boundary probabilities over the slots that both stages see."""
+    """Spearman's correlation of the two boundary probabilities over the slots that both stages see.
+
+    Of several sequences the mean of the correlation in each, by their slots.
+    """
     if a.n_seen == b.n_seen == a.n_slots:
-        x, y = a.ranking[1], b.ranking[1]
-    else:
-        _, in_a, in_b = np.intersect1d(a.seen_slots, b.seen_slots, assume_unique=True, return_indices=True)
-        x, y = (
-            rankdata(np.concatenate(side.prob)[at]) - (len(at) + 1) / 2 for side, at in ((a, in_a), (b, in_b))
-        )
-    return _ratio(float(x @ y), float(np.sqrt((x @ x) * (y @ y))))
+        return correlation(a.ranking[1], b.ranking[1], a.records)
+    _, in_a, in_b = np.intersect1d(a.seen_slots, b.seen_slots, assume_unique=True, return_indices=True)
+    record = a.records[in_a]
+    sides = ((a, in_a), (b, in_b))
+    return correlation(*(centred_ranks(np.concatenate(side.prob)[at], record) for side, at in sides), record)
 
 
 def differences(a: Analysis, b: Analysis, stage_a: int = 0, stage_b: int = 0) -> pd.DataFrame:
@@ -169,35 +168,92 @@ def _check_same(a: Analysis, b: Analysis) -> None:
         raise InputError("the two analyses are of different sequences; compare models over the same input")
 
 
-def _overlap(n: int, n_a: int, n_b: int, both: int) -> dict:
-    """Everything that follows from the four counts of positions: in all, in a, in b, in both."""
-    rate_a, rate_b = _ratio(n_a, n), _ratio(n_b, n)
-    by_chance = rate_a * rate_b + (1 - rate_a) * (1 - rate_b)
-    same = _ratio(n - n_a - n_b + 2 * both, n)
+def _expected(n_a: np.ndarray, n_b: np.ndarray, slots: np.ndarray) -> float:
+    """Slots in common by chance; each (S,): taken by a, by b, in all, in every sequence."""
+    return float((n_a * n_b / np.maximum(slots, 1)).sum())
+
+
+def _counts(a: Segmentation, b: Segmentation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(S,) boundaries of a, of b, and slots of every sequence."""
+    n_a, n_b = (np.array([len(starts) for starts in x.starts], np.int64) for x in (a, b))
+    return n_a, n_b, np.diff(a.edges)
+
+
+def _overlap(a: Segmentation, b: Segmentation, both: int) -> dict:
+    """Everything that follows from the counts of positions in every sequence, and of those in common."""
+    by_a, by_b, slots = _counts(a, b)
+    n, n_a, n_b = int(slots.sum()), int(by_a.sum()), int(by_b.sum())
+    expected = _expected(by_a, by_b, slots)
+    f1, chance = _ratio(2 * both, n_a + n_b), _ratio(2 * expected, n_a + n_b)
+    best = _ratio(2 * np.minimum(by_a, by_b).sum(), n_a + n_b)
     return {
         "n_positions": n,
         "n_a": n_a,
         "n_b": n_b,
         "n_both": both,
-        "rate_a": rate_a,
-        "rate_b": rate_b,
+        "rate_a": _ratio(n_a, n),
+        "rate_b": _ratio(n_b, n),
         "rates_differ": bool(max(n_a, n_b) > DENSITY_RATIO * min(n_a, n_b)),
-        "f1": _ratio(2 * both, n_a + n_b),
+        "f1": f1,
+        "f1_chance": chance,
+        "f1_max": best,
+        "f1_star": beyond_chance(f1, chance, best),
         "precision": _ratio(both, n_a),
         "recall": _ratio(both, n_b),
         "jaccard": _ratio(both, n_a + n_b - both),
-        "kappa": _ratio(same - by_chance, 1 - by_chance),
+        "kappa": _kappa(a, b, both),
         "containment_ab": _ratio(both, n_a),
         "containment_ba": _ratio(both, n_b),
-        "containment_ab_chance": rate_b,
-        "containment_ba_chance": rate_a,
+        "containment_ab_chance": _ratio(expected, n_a),
+        "containment_ba_chance": _ratio(expected, n_b),
     }
 
 
-def _matched_f1(a: Segmentation, b: Segmentation) -> float:
-    """Share in common of the k likeliest positions of a and of b, k = the smaller number of boundaries."""
+def _kappa(a: Segmentation, b: Segmentation, both: int) -> float:
+    n_a, n_b, slots = _counts(a, b)
+    apart = int((n_a + n_b).sum())
+    same, chance = (
+        1 - _ratio(apart - 2 * shared, slots.sum()) for shared in (both, _expected(n_a, n_b, slots))
+    )
+    return beyond_chance(same, chance)
+
+
+def _matched(a: Segmentation, b: Segmentation) -> dict[str, float]:
+    """Share in common of the k likeliest positions of a and of b, k = the smaller number of boundaries; its chance."""
     k = min(sum(map(len, a.starts)), sum(map(len, b.starts)))
-    return _ratio(int((np.maximum(a.ranking[0], b.ranking[0]) < k).sum()), k)
+    found = _at_density(a, b, k)
+    return {"f1_matched": found["f1"], "f1_matched_chance": found["f1_chance"]}
+
+
+def _at_density(a: Segmentation, b: Segmentation, k: int) -> dict[str, float]:
+    """F1 of the k likeliest slots of either side, beside chance and best at what these are in every sequence.
+
+    Of slots that are equally likely, each side draws as many as are left at random: what counts is the mean over that.
+    """
+    (sure_a, tied_a, part_a), (sure_b, tied_b, part_b) = (_likeliest(side, k) for side in (a, b))
+    shared = np.count_nonzero(sure_a & sure_b) + part_a * part_b * np.count_nonzero(tied_a & tied_b)
+    shared += part_b * np.count_nonzero(sure_a & tied_b) + part_a * np.count_nonzero(tied_a & sure_b)
+    by_a = _by_sequence(sure_a, a.edges) + part_a * _by_sequence(tied_a, a.edges)
+    by_b = _by_sequence(sure_b, a.edges) + part_b * _by_sequence(tied_b, a.edges)
+    f1, chance = _ratio(shared, k), _ratio(_expected(by_a, by_b, np.diff(a.edges)), k)
+    best = _ratio(np.minimum(by_a, by_b).sum(), k)
+    return {"f1": f1, "f1_chance": chance, "f1_max": best, "f1_star": beyond_chance(f1, chance, best)}
+
+
+def _likeliest(side: Segmentation, k: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """(n,) bool: slots surely among the k likeliest; those as likely as the k-th; the share of these that is."""
+    order, _, levels = side.ranking
+    if not k:
+        return order < 0, order < 0, 0.0
+    first, last = (int(np.searchsorted(levels, levels[k - 1], side=s)) for s in ("left", "right"))
+    if last == k:
+        return order < k, order < 0, 0.0
+    return order < first, (order >= first) & (order < last), (k - first) / (last - first)
+
+
+def _by_sequence(marks: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(S,) how many slots of every sequence are marked."""
+    return np.diff(np.concatenate([[0], np.cumsum(marks)])[edges])
 
 
 def _by_partition(a: np.ndarray, b: np.ndarray, edges: np.ndarray, tolerance: int) -> dict[str, float]:
@@ -241,4 +297,4 @@ def _with_chance(a: Segmentation, b: Segmentation, tolerance: int, seed: int) ->
 
 
 def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if abs(whole) > 1e-12 else float("nan")
+    return float(part / whole) if whole else float("nan")

@@ -1,7 +1,6 @@
 """Byte pairs as reference units: a vocabulary learned from a text, cut as a language model would read it."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +13,11 @@ def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]
     path  what it is learned from: text, JSON lines or FASTA, plain or compressed; the data that the models were
           trained on makes it their peer
     """
-    from hnet_core.training.documents import FASTA_SUFFIXES, read_documents, suffix_of
+    from hnet_core.suffixes import FASTA_SUFFIXES, suffix_of
+    from hnet_core.training.documents import read_documents
     from hnet_core.training.tokens import BpeTokenizer
 
-    documents = read_documents([path], "dna" if suffix_of(Path(path)) in FASTA_SUFFIXES else "text")
+    documents = read_documents([path], "dna" if suffix_of(path) in FASTA_SUFFIXES else "text")
     texts = (document.data.tobytes().decode("utf-8", "ignore") for document in documents)
     tokenizer = BpeTokenizer.train(texts, vocabulary)
     if tokenizer.vocab_size < vocabulary:

@@ -1,6 +1,7 @@
 """What a model returned for each sequence -> boundary, chunk and summary tables."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,47 @@ class Track(Protocol):
     """(K,) boundary probability."""
     is_boundary: np.ndarray
     """(K,) bool; the first is always True."""
+
+
+@dataclass(frozen=True)
+class CompactTrack:
+    """A Track to be kept: 5 bytes a position where every byte is seen, else 9.
+
+    offsets  (K,) int32, or int64 in a sequence of 2^31 bytes and more; None where every byte is seen
+    """
+
+    prob: np.ndarray
+    is_boundary: np.ndarray
+    offsets: np.ndarray | None
+
+    @staticmethod
+    def of(track: Track, every: bool, length: int) -> "CompactTrack":
+        """The same track, or part of one. every: it sees every byte; length: of its sequence."""
+        offsets = None if every else np.asarray(track.byte, np.int32 if length < 2**31 else np.int64)
+        return CompactTrack(np.asarray(track.prob, np.float32), np.asarray(track.is_boundary, bool), offsets)
+
+    @staticmethod
+    def joined(parts: "Sequence[CompactTrack]") -> "CompactTrack":
+        """One track from consecutive parts, at least one."""
+        first, *others = parts
+        if not others:
+            return first
+        offsets = None if first.offsets is None else np.concatenate([part.offsets for part in parts])
+        prob, is_boundary = (
+            np.concatenate([getattr(p, name) for p in parts]) for name in ("prob", "is_boundary")
+        )
+        return CompactTrack(prob, is_boundary, offsets)
+
+    @property
+    def byte(self) -> np.ndarray:
+        """(K,) int64 offsets into the sequence."""
+        return np.arange(len(self.prob)) if self.offsets is None else self.offsets.astype(np.int64)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(M,) int64: where its chunks start."""
+        at = np.flatnonzero(self.is_boundary)
+        return at if self.offsets is None else self.offsets[at].astype(np.int64)
 
 
 def boundary_table(names: Sequence[str], tracks: Sequence[Sequence[Track]]) -> pd.DataFrame:
@@ -68,6 +110,23 @@ def chunk_table(boundaries: pd.DataFrame, lengths: Sequence[int]) -> pd.DataFram
             "n_bytes": end - start,
             "prob": starts["prob"].to_numpy(),
         }
+    )
+
+
+def track_summary(tracks: Sequence[Sequence[Track]], lengths: Sequence[int]) -> pd.DataFrame:
+    """schema.SUMMARY over all sequences, as summary_table makes it, without the tables.
+
+    tracks  for each sequence one track a stage; lengths: bytes of each sequence
+    """
+    rows = []
+    for stage, each in enumerate(zip(*tracks, strict=True)):
+        n_positions = sum(len(track.prob) for track in each)
+        n_chunks = sum(int(np.count_nonzero(track.is_boundary)) for track in each)
+        total = sum(float(track.prob.sum(dtype=np.float64)) for track in each)
+        rows.append((stage, sum(lengths), n_positions, n_chunks, sum(lengths) / n_chunks))
+        rows[-1] += (n_chunks / n_positions, total / n_positions)
+    return schema.check(
+        pd.DataFrame(rows, columns=list(schema.SUMMARY)).astype(schema.SUMMARY), schema.SUMMARY
     )
 
 

@@ -1,9 +1,27 @@
-"""Sums over intervals when boundaries are shifted circularly inside their sequence, and what such a null says."""
+"""Sums over intervals when boundaries are shifted circularly inside their sequence.
+
+Sequences are laid end to end: offsets count from the first one's first base, and `borders` says where each begins. So
+a draft of a thousand contigs is the work of one genome of their size.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 _LOOKUPS = 200_000
 """Table look-ups at a time: keeps the work in a few MB, which stay in the caches."""
+_SHIFTS = 2_000_000
+"""Shifts kept at a time: of as many sequences as that allows."""
+
+
+def borders_of(lengths: int | Sequence[int]) -> np.ndarray:
+    """(N + 1,) where each of N sequences begins, and the end of the last; one length: of one sequence."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def owners(place: np.ndarray, borders: np.ndarray) -> np.ndarray:
+    """Which sequence each offset lies in; the shape of place."""
+    return np.searchsorted(borders, place, side="right") - 1
 
 
 def draw_shifts(length: int, draws: int, rng: np.random.Generator, step: int = 1) -> np.ndarray:
@@ -11,41 +29,57 @@ def draw_shifts(length: int, draws: int, rng: np.random.Generator, step: int = 1
     return step * rng.integers(0, max(length // step, 1), draws)
 
 
-def shifted_sums(total: np.ndarray, intervals: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """(S,) sums over the intervals (K, 2) of values that were moved on by each shift around the ring.
+def shift_blocks(
+    borders: np.ndarray, draws: int, rng: np.random.Generator, step: int = 1
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Shifts of some sequences at a time: number of the first of them, and (n, draws) shifts."""
+    lengths, rows = np.diff(borders).tolist(), max(1, _SHIFTS // max(draws, 1))
+    for first in range(0, len(lengths), rows):
+        yield (
+            first,
+            np.stack([draw_shifts(n, draws, rng, step) for n in lengths[first : first + rows]]),
+        )
+
+
+def shifted_sums(
+    total: np.ndarray, intervals: np.ndarray, shifts: np.ndarray, borders: np.ndarray, first: int = 0
+) -> np.ndarray:
+    """(S,) sums over those of the intervals (K, 2) that lie in some sequences, whose values are moved on by shifts.
 
     total (L + 1,)  running sum of the values, from 0: so a sum over an interval is one difference
+    shifts (N, S)   of the sequences `first` to `first + N - 1`, each less than its sequence is long
     """
-    length, whole = len(total) - 1, total[-1]
-    out = np.empty(len(shifts), total.dtype)
-    rows = max(1, _LOOKUPS // max(len(intervals), 1))
-    for first in range(0, len(shifts), rows):
-        turn, place = np.divmod(intervals[None] - shifts[first : first + rows, None, None], length)
-        running = total[place] + whole * turn
-        out[first : first + rows] = (running[..., 1] - running[..., 0]).sum(1)
+    low, high = np.searchsorted(intervals[:, 0], borders[[first, first + len(shifts)]])
+    owner = owners(intervals[low:high, 0], borders)
+    begin, end = borders[owner], borders[owner + 1]
+    length, whole = (end - begin)[:, None], (total[end] - total[begin])[:, None]
+    inside, own = intervals[low:high] - begin[:, None], owner - first
+    out = np.empty(shifts.shape[1], total.dtype)
+    rows = max(1, _LOOKUPS // max(high - low, 1))
+    for at in range(0, len(out), rows):
+        place = inside - shifts[own, at : at + rows].T[..., None]
+        before = place < 0  # around the ring: a whole turn less
+        running = total[place + begin[:, None] + length * before] - whole * before
+        out[at : at + rows] = (running[..., 1] - running[..., 0]).sum(1)
+    return out
+
+
+def sums_of_all(
+    total: np.ndarray,
+    intervals: np.ndarray,
+    borders: np.ndarray,
+    draws: int,
+    seed: int,
+    step: int = 1,
+) -> np.ndarray:
+    """(1 + draws,) sums over the intervals (K, 2): of the values as they are, then under random shifts."""
+    out = np.zeros(1 + draws, total.dtype)
+    out[0] = (total[intervals[:, 1]] - total[intervals[:, 0]]).sum()
+    for first, shifts in shift_blocks(borders, draws, np.random.default_rng(seed), step):
+        out[1:] += shifted_sums(total, intervals, shifts, borders, first)
     return out
 
 
 def running_sum(values: np.ndarray) -> np.ndarray:
     """(L + 1,) int64: 0 and the sums of the first 1, 2, ... values."""
     return np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
-
-
-def against(observed: float, null: np.ndarray, upper: bool = False) -> dict[str, float]:
-    """expected, sd, z and p of a value against the draws of its null; NaN without a null.
-
-    p is 2 (1 + the smaller of #null >= value and #null <= value) / (1 + #null), at most 1
-    upper: of measures that are 0 at best agreement with chance, (1 + #null >= value) / (1 + #null)
-    """
-    null = null[np.isfinite(null)]
-    if not len(null) or not np.isfinite(observed):
-        return {"expected": np.nan, "sd": np.nan, "z": np.nan, "shifts": 0, "p_value": np.nan}
-    # Equal draws have no spread; their mean and standard deviation would miss that by a rounding error.
-    mean, sd = (float(null[0]), 0.0) if np.ptp(null) == 0 else (float(null.mean()), float(null.std()))
-    # Equal up to rounding is equal: ratios of the same counts differ in their last bits.
-    slack = 1e-12 * max(abs(observed), 1e-300)
-    above, below = int((null >= observed - slack).sum()), int((null <= observed + slack).sum())
-    extreme = 1 + above if upper else 2 * (1 + min(above, below))
-    p_value = min(1.0, extreme / (1 + len(null)))
-    z = (observed - mean) / sd if sd > 0 else np.nan
-    return {"expected": mean, "sd": sd, "z": z, "shifts": len(null), "p_value": p_value}

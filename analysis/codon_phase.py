@@ -4,22 +4,25 @@ A boundary belongs to the base that starts a chunk; codon positions count in the
 reverse strand a cut between two codons shows at position 3, the base behind the cut as the model reads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chisquare
 
+from analysis.circular_shifts import borders_of, owners
+
 
 @dataclass(frozen=True)
 class CodonMap:
-    """The codon position of every base of a sequence that all features agree about.
+    """The codon position of every base that all features agree about, of a sequence or of several laid end to end.
 
     base      (K,) offsets of coding bases, rising
     position  (K,) 0, 1, 2 within the codon, in the direction of transcription
-    frame     (K,) 1, 2, 3: which of the three frames of its strand, from that strand's first base
+    frame     (K,) 1, 2, 3: which of the three frames of its strand, from the first base of its sequence on that strand
     reverse   (K,) bool  coded on the reverse strand
-    gene      (K,) index of the gene or transcript that the base belongs to (the first, of several that agree)
+    gene      (K,) index of the protein that the base codes for (the first, of several that agree)
     n_genes   number of those
     conflicts bases that features read in two frames or on two strands; they are not counted
     unphased  coding parts left out for want of a strand or phase
@@ -35,17 +38,20 @@ class CodonMap:
     unphased: int
 
 
-def codon_map(features: pd.DataFrame, length: int) -> CodonMap:
-    """The codon positions that the CDS features of one sequence of `length` bases define (schema.FEATURES)."""
-    parts = features[features["kind"] == "CDS"]
+def codon_map(features: pd.DataFrame, length: int | Sequence[int]) -> CodonMap:
+    """The codon positions that the CDS features define (schema.FEATURES); those of pseudogenes define none.
+
+    length  of the sequence, or of several that are laid end to end
+    """
+    borders = borders_of(length)
+    parts = features[(features["kind"] == "CDS") & ~features["pseudo"]]
     usable = (parts["phase"] >= 0) & (parts["strand"] != ".")
     unphased, parts = int((~usable).sum()), parts[usable]
     # A part that several transcripts share is one; its gene is that of the first.
     parts = parts.drop_duplicates(["start", "end", "strand", "phase"])
-    names = parts["parent"].where(parts["parent"] != "", parts["line"].astype(str))
-    gene_of_part, genes = pd.factorize(names.str.split(",").str[0])
-    code = np.full(length, -1, np.int8)  # position + 3 * reverse; -2: features disagree
-    owner = np.zeros(length, np.int32)
+    gene_of_part, genes = pd.factorize(parts["group"].str.split(",").str[0])
+    code = np.full(borders[-1], -1, np.int8)  # position + 3 * reverse; -2: features disagree
+    owner = np.zeros(borders[-1], np.int32)
     columns = (parts["start"], parts["end"], parts["strand"] == "-", parts["phase"])
     for index, (start, end, reverse, phase) in enumerate(zip(*columns, strict=True)):
         here = (np.arange(end - start) - phase) % 3
@@ -56,7 +62,8 @@ def codon_map(features: pd.DataFrame, length: int) -> CodonMap:
     base = np.flatnonzero(code >= 0)
     position, reverse = code[base] % 3, code[base] >= 3
     # The codon's first base, counted from the first base of the strand that it is read on.
-    begin = np.where(reverse, length - 1 - base, base) - position
+    sequence = owners(base, borders)
+    begin = np.where(reverse, borders[sequence + 1] - 1 - base, base - borders[sequence]) - position
     return CodonMap(
         base=base,
         position=position.astype(np.int8),
@@ -86,16 +93,12 @@ class PhaseCounts:
         return tuple(each[:, strands][:, :, frames].sum((1, 2)) for each in (self.cuts, self.bases))
 
 
-def phase_counts(codons: list[CodonMap], is_cut: list[np.ndarray]) -> PhaseCounts:
-    """Counts over all sequences; is_cut holds for each a (length,) bool array of boundaries."""
-    cuts, bases = [], []
-    for each, marks in zip(codons, is_cut, strict=True):
-        cell = ((each.gene * 2 + each.reverse) * 3 + each.frame - 1) * 3 + each.position
-        shape, size = (each.n_genes, 2, 3, 3), each.n_genes * 18
-        bases.append(np.bincount(cell, minlength=size).reshape(shape))
-        cuts.append(np.bincount(cell[marks[each.base]], minlength=size).reshape(shape))
-    empty = [np.zeros((0, 2, 3, 3), np.int64)]
-    return PhaseCounts(np.concatenate(cuts or empty), np.concatenate(bases or empty))
+def phase_counts(codons: CodonMap, is_cut: np.ndarray) -> PhaseCounts:
+    """is_cut (length,) bool: boundaries of the sequences that the codons are of."""
+    cell = ((codons.gene * 2 + codons.reverse) * 3 + codons.frame - 1) * 3 + codons.position
+    shape, size = (codons.n_genes, 2, 3, 3), codons.n_genes * 18
+    cuts = np.bincount(cell[is_cut[codons.base]], minlength=size).reshape(shape)
+    return PhaseCounts(cuts, np.bincount(cell, minlength=size).reshape(shape))
 
 
 def rayleigh(counts: np.ndarray) -> np.ndarray:

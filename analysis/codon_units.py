@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from analysis.annotations import features_of, fit_features, read_features
+from analysis.annotations import fit_features, laid_end_to_end, read_features
+from analysis.circular_shifts import borders_of
 from analysis.codon_phase import CodonMap, codon_map
 from analysis.inputs import read_input
 from analysis.segmenters import Cut, known_units
@@ -11,23 +12,26 @@ from analysis.segmenters import Cut, known_units
 def annotated_codons(annotation: str, genome: str = "") -> Cut:
     """A reference segmenter of the records of one genome, and of no others: each codon a unit, as is what lies between.
 
-    annotation  GFF3, GTF or GenBank   genome  its FASTA; not needed for a GenBank file, which holds the bases too
+    annotation  GFF3, GTF, BED or GenBank   genome  its FASTA; not needed for a GenBank file, which holds the bases too
     On the reverse strand a codon's unit starts at its last base, the leftmost. Bases that genes read in two frames
     belong to no codon.
     """
     sequences = read_input(genome or annotation, kind="dna")
     features, _ = fit_features(read_features(annotation), sequences, annotation)
-    known = {}
-    for sequence in sequences:
-        codons = codon_map(features_of(features, sequence.name, kinds=None), len(sequence.data))
-        known[sequence.data] = codon_starts(codons, len(sequence.data))
-
+    lengths = [len(sequence.data) for sequence in sequences]
+    borders = borders_of(lengths)
+    laid = laid_end_to_end(features, [sequence.name for sequence in sequences], lengths)
+    starts = codon_starts(codon_map(laid, lengths), borders[-1])
+    own = np.split(starts, np.searchsorted(starts, borders[1:-1]))
+    known = {
+        sequence.data: mine - begin for sequence, mine, begin in zip(sequences, own, borders, strict=False)
+    }
     unknown = f"ref:codons:{annotation} knows no genes of this input: it is not of that genome"
     return known_units(known, unknown)
 
 
 def codon_starts(codons: CodonMap, length: int) -> np.ndarray:
-    """Where codons and what lies between genes start in a sequence of `length` bases: rising offsets."""
+    """Where codons and what lies between genes start in `length` bases: rising offsets."""
     leftmost = codons.base[codons.position == np.where(codons.reverse, 2, 0)]
     coding = np.zeros(length + 1, bool)
     coding[codons.base] = True

@@ -13,14 +13,14 @@ from tqdm import tqdm
 from analysis import sources
 from analysis.export import OUT_SUFFIXES, TRACK_SUFFIXES, check_out
 from analysis.extract import BoundaryModel, Progress, domain_warnings
-from analysis.gold import is_conllu, read_conllu
-from analysis.inputs import MAX_BYTES, collect_warnings, read_input
-from analysis.json_lines import read_json_lines
+from analysis.input_files import read_file
+from analysis.inputs import MAX_BYTES, collect_warnings
 from analysis.provenance import file_hash
 from analysis.segmenters import PREFIX, is_reference, segmenter
 from hnet_core.errors import InputError
 
 if TYPE_CHECKING:
+    from analysis.saved_models import SavedModel
     from hnet_core.checkpoint import LoadedModel
 
 
@@ -41,10 +41,21 @@ def add_matmul_precision(command: argparse.ArgumentParser) -> None:
     """--matmul-precision, where only boundaries are asked of the models."""
     command.add_argument(
         "--matmul-precision",
-        choices=("fp32", "bf16"),
+        choices=("fp32", "bf16", "auto"),
         default="fp32",
-        help="of the models' products; bf16 is faster where the processor has it, and moves few boundaries",
+        help="of the models' products: fp32 (default) gives the same boundaries on every machine; bf16 is faster where "
+        "the processor has it, and moves few boundaries; auto: the faster one here",
     )
+
+
+def take_precision(args: argparse.Namespace) -> None:
+    """Put the precision that auto stands for into `args`, so that tables say what was taken, and tell it."""
+    if args.matmul_precision == "auto":
+        from kernels.linear.choice import choose
+
+        choice = choose(args.matmul_precision)
+        print(choice, file=sys.stderr)
+        args.matmul_precision = choice.name
 
 
 def add_common(command: argparse.ArgumentParser, out_required: bool = True, runs: bool = False) -> None:
@@ -142,7 +153,7 @@ def check_tables(outs: Sequence[str], inputs: Sequence[str], with_positions: Seq
 
 def read_sequences(paths: Sequence[str], kind: str, max_bytes: int) -> list[sources.Sequence]:
     """The sequences of all files. Texts of the same file name are told apart by their paths."""
-    read = [(path, sequence) for path in paths for sequence in _read(path, kind, max_bytes)]
+    read = [(path, sequence) for path in paths for sequence in read_file(path, kind, max_bytes=max_bytes)]
     counts = Counter(sequence.name for _, sequence in read)
     sequences, seen = [], {}
     for path, sequence in read:
@@ -157,16 +168,6 @@ def read_sequences(paths: Sequence[str], kind: str, max_bytes: int) -> list[sour
     return sequences
 
 
-def _read(path: str, kind: str, max_bytes: int) -> list[sources.Sequence]:
-    """One file: what read_input takes, the documents of a treebank, or the texts of JSON lines."""
-    if is_conllu(path):
-        return [text.sequence for text in read_conllu(path, max_bytes=max_bytes)]
-    suffixes = [s.lower() for s in Path(path).suffixes if s.lower() not in (".gz", ".xz")]
-    if suffixes[-1:] == [".jsonl"] and kind == "auto":
-        return read_json_lines(path, max_bytes=max_bytes)
-    return read_input(path, kind, max_bytes=max_bytes)
-
-
 def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[BoundaryModel]) -> None:
     texts = [(s, replace(s, warnings=tuple(f"{s.name}: {w}" for w in s.warnings))) for s in sequences]
     shown = [named if s.kind == "text" else s for s, named in texts]
@@ -175,6 +176,12 @@ def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[Bound
     for model in models:
         for warning in domain_warnings(sequences, model):
             print(f"warning: {warning}", file=sys.stderr)
+
+
+def print_run_warnings(saved: Mapping[str, "SavedModel"]) -> None:
+    """What must be known of saved runs, once a run."""
+    for warning in dict.fromkeys(text for model in saved.values() for text in model.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def progress_bar(sequences: Sequence[sources.Sequence], n_models: int) -> tqdm:

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     _check_call(args)
     sequences = command_inputs.read_sequences(args.input, args.type, args.max_mb)
     _check_kind(args, sequences)
+    command_inputs.take_precision(args)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision)
     strands = STRANDS if args.strand == "both" else (args.strand,)
     _check_stages(args, models, strands, sequences)

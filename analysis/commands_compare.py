@@ -14,6 +14,7 @@ from analysis.controls import MAX_WORD, beyond_pairs, periodic_like, random_like
 from analysis.export import write_table
 from analysis.extract import BoundaryModel
 from analysis.groups import KEYS, cluster_order, consensus, group_labels, group_table
+from analysis.p_values import is_least, shown
 from analysis.provenance import Provenance, provenance
 from analysis.saved_models import saved_models
 from analysis.segmentations import Segmentation, cut
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     sequences = command_inputs.read_sequences([args.input], args.type, args.max_mb)
     saved = saved_models(args.runs, sequences)
+    command_inputs.take_precision(args)
+    command_inputs.print_run_warnings(saved)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     if len(models) < 2:
         raise InputError("compare needs at least two models; give --model or --run once more")
@@ -208,7 +211,7 @@ def _print(table: pd.DataFrame, stages: Sequence[Segmentation]) -> None:
             f"{row.model_a} stage {row.stage_a}, {row.model_b} stage {row.stage_b}: F1 {row.f1:.3f} "
             f"(chance {row.f1_chance:.3f}, best {row.f1_max:.3f}), F1* {row.f1_star:.3f}, "
             f"kappa {row.kappa:.3f}, A in B {row.containment_ab:.3f}, B in A {row.containment_ba:.3f}, "
-            f"p {row.p_value:.2g}"
+            f"p {shown(row.p_value, is_least(row.p_value, row.shifts))}"
         )
     if table["rates_differ"].any():
         print(

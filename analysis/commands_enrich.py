@@ -9,12 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import command_inputs, sources
-from analysis.annotations import fit_features, read_features
-from analysis.enrichment import DRAWS, Cuts, Genome, annotate, enrichment_table
+from analysis.annotations import fit_features, laid_end_to_end, read_features
+from analysis.enrichment import DRAWS, ONE_SIDED, Cuts, Genome, annotate, enrichment_table
 from analysis.export import TRACK_SUFFIXES, write_table
 from analysis.extract import BoundaryModel, Progress, boundary_marks, check
 from analysis.features import UPSTREAM, sites
 from analysis.motifs import DEFAULT_MOTIFS, motif, motif_rows
+from analysis.p_values import is_least, shown
 from analysis.profiles import PROFILE_DRAWS, WINDOW, profile_table
 from analysis.provenance import file_hash, provenance
 from analysis.reverse_complement import consistency_row, reverse_complement
@@ -64,9 +65,11 @@ def run(args: argparse.Namespace) -> None:
     motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
     sequences = command_inputs.read_sequences([args.input], "dna", args.max_mb)
     saved = saved_models(args.runs, sequences, "+-" if args.reverse_complement else "+")
+    command_inputs.print_run_warnings(saved)
     features = read_features(annotation, max_bytes=args.max_mb)
     features, warnings = fit_features(features, sequences, Path(annotation).name)
     sequences = _annotated(sequences, features)
+    command_inputs.take_precision(args)
     models = command_inputs.load_models(args.model, args.models, args.matmul_precision, saved)
     for model in models.values():
         check(sequences, model)
@@ -123,9 +126,11 @@ def _tables(
         return enrichment_table(cuts, genome, draws=args.shifts, seed=args.seed, step=step, more=more)
 
     def profiles() -> pd.DataFrame:
-        where = [sites(features[features["sequence"] == each.name], len(each.data)) for each in sequences]
+        laid = laid_end_to_end(features, genome.names, genome.lengths)
         draws = PROFILE_DRAWS * args.shifts
-        return profile_table(cuts, where, window=args.window, draws=draws, seed=args.seed)
+        return profile_table(
+            cuts, sites(laid, genome.lengths), window=args.window, draws=draws, seed=args.seed
+        )
 
     with ThreadPoolExecutor(2) as pool:
         work = [pool.submit(each) for each in (enrichment, *([profiles] if args.profiles else []))]
@@ -150,9 +155,7 @@ def _annotated(sequences: Sequence[sources.Sequence], features: pd.DataFrame) ->
 
 
 def _codon_warnings(genome: Genome) -> tuple[str, ...]:
-    conflicts = sum(each.conflicts for each in genome.codons)
-    unphased = sum(each.unphased for each in genome.codons)
-    texts = []
+    conflicts, unphased, texts = genome.codons.conflicts, genome.codons.unphased, []
     if conflicts:
         texts.append(
             f"{conflicts} bases are coding in two frames or on both strands; they have no codon position"
@@ -184,9 +187,10 @@ def _cuts(
 
 
 def _print_summary(table: pd.DataFrame) -> None:
-    shown = table[(table["frame"] == 0) & ((table["strand"] == ".") | (table["analysis"] != "feature"))]
-    for row in shown[shown["measure"] != "chi_square"].itertuples():
+    rows = table[(table["frame"] == 0) & ((table["strand"] == ".") | (table["analysis"] != "feature"))]
+    for row in rows[rows["measure"] != "chi_square"].itertuples():
+        least = is_least(row.p_value, row.shifts, two_sided=row.measure not in ONE_SIDED)
         print(
             f"{row.model} stage {row.stage} {row.analysis} {row.feature} {row.strand} {row.measure}: "
-            f"{row.value:.4f}, by chance {row.expected:.4f}, z {row.z:.1f}, q {row.q_value:.2g}"
+            f"{row.value:.4f}, by chance {row.expected:.4f}, z {row.z:.1f}, q {shown(row.q_value, least)}"
         )

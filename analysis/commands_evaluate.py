@@ -9,6 +9,7 @@ import pandas as pd
 from analysis import command_inputs
 from analysis.export import OUT_SUFFIXES, write_table
 from analysis.gold import read_conllu
+from analysis.p_values import is_least, shown
 from analysis.provenance import provenance
 from analysis.segmentations import cut
 from analysis.word_agreement import word_table
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
         print(
             f"{row.gold}, {row.model} stage {row.stage}: F1 {row.f1:.3f} (chance {row.f1_chance:.3f}, "
             f"best {row.f1_max:.3f}), F1* {row.f1_star:.3f}, precision {row.precision:.3f}, recall {row.recall:.3f}, "
-            f"z {row.z:.1f}, p {row.p_value:.2g}"
+            f"z {row.z:.1f}, p {shown(row.p_value, is_least(row.p_value, row.shifts))}"
         )
     print(f"wrote {args.out}")
 

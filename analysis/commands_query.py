@@ -1,6 +1,7 @@
 """python -m analysis query: questions in SQL across saved runs."""
 
 import argparse
+import sys
 
 from analysis.export import TRACK_SUFFIXES, check_out, open_writer
 from analysis.query import answer
@@ -25,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
         check_out(args.out)
         if args.out.lower().endswith(TRACK_SUFFIXES):
             raise InputError(f"{args.out}: an answer is a table; write it to .csv or .parquet")
-    with answer(args.sql, args.runs) as tables:
+    parquet = bool(args.out) and args.out.lower().endswith(".parquet")
+    with answer(args.sql, args.runs, nested=parquet, left_out=_left_out) as tables:
         if args.out:
             about = {"command": "query", "sql": args.sql, "runs": str(args.runs)}
             with open_writer(args.out, about) as writer:
@@ -37,3 +39,7 @@ def run(args: argparse.Namespace) -> None:
         print(table.head(SHOWN).to_string(index=False))
         if len(table) > SHOWN:
             print(f"the first {SHOWN} rows; give --out FILE for all")
+
+
+def _left_out(sentence: str) -> None:
+    print(f"left out: {sentence}", file=sys.stderr)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from analysis import sources
+from analysis.null_models import ROUNDING
 from analysis.segmentations import Segmentation, segmentation_of
 from hnet_core.errors import InputError
 
@@ -40,17 +41,21 @@ def periodic_like(cuts: Segmentation) -> Segmentation:
 def beyond_pairs(a: Segmentation, b: Segmentation, sequences: Sequence[sources.Sequence]) -> float:
     """What of F1* is left when chance knows which two bytes stand at each place: the last one before, the first behind.
 
-    Chance is that a's boundaries are rearranged at random among the places with the same two bytes: of n such places,
-    a cutting x and b cutting y, x y / n are shared on average, whatever their number. F1* is the sum of this and of
-    what those pairs of bytes make; NaN where F1* is.
+    Chance is that a's boundaries are rearranged at random among the places of the same sequence with the same two
+    bytes: of n such places, a cutting x and b cutting y, x y / n are shared on average, whatever their number. F1* is
+    the sum of this and of what those pairs of bytes make; NaN where F1* is.
     """
-    values = [np.frombuffer(each.data, np.uint8).astype(np.int64) for each in sequences]
-    pairs = np.concatenate([each[:-1] * 256 + each[1:] for each in values])
-    n, in_a, in_b = (np.bincount(pairs[marks], minlength=2**16) for marks in (slice(None), a.marks, b.marks))
-    shared = int((a.marks & b.marks).sum()) - float((in_a * in_b / np.maximum(n, 1)).sum())
-    n_a, n_b, size = (np.array([len(each) for each in side]) for side in (a.starts, b.starts, values))
-    room = np.minimum(n_a, n_b).sum() - (n_a * n_b / np.maximum(size - 1, 1)).sum()
-    return float(shared / room) if room > 1e-12 else float("nan")
+    both, by_chance = int((a.marks & b.marks).sum()), 0.0
+    best = chance = 0.0
+    for each, low, high in zip(sequences, a.edges[:-1], a.edges[1:], strict=True):
+        values = np.frombuffer(each.data, np.uint8).astype(np.int64)
+        pairs, in_a, in_b = values[:-1] << 8 | values[1:], a.marks[low:high], b.marks[low:high]
+        n, of_a, of_b = (np.bincount(pairs[marks], minlength=2**16) for marks in (slice(None), in_a, in_b))
+        by_chance += float((of_a * of_b / np.maximum(n, 1)).sum())
+        n_a, n_b = int(of_a.sum()), int(of_b.sum())
+        best, chance = best + min(n_a, n_b), chance + n_a * n_b / max(high - low, 1)
+    room = best - chance
+    return float((both - by_chance) / room) if room > ROUNDING * best else float("nan")
 
 
 def shuffled(sequences: Sequence[sources.Sequence], word: int = 2, seed: int = 0) -> list[sources.Sequence]:

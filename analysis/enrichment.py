@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
 from analysis import schema
-from analysis.circular_shifts import against, draw_shifts, running_sum, shifted_sums
+from analysis.annotations import laid_end_to_end
+from analysis.circular_shifts import borders_of, owners, running_sum, sums_of_all
 from analysis.codon_phase import (
     CodonMap,
     PhaseCounts,
@@ -19,10 +21,13 @@ from analysis.codon_phase import (
     rayleigh,
     turned,
 )
-from analysis.features import Intervals, cds_ends, feature_classes
+from analysis.features import Intervals, coding_ends, feature_classes
+from analysis.null_models import against
 
 DRAWS = 1000
 """Draws of every null, unless the caller says otherwise."""
+ONE_SIDED = ("rayleigh_r", "chi_square", "jaccard")
+"""Measures that are 0 at best agreement with chance: their p is of at least as much, that of others two-sided."""
 
 
 @dataclass(frozen=True)
@@ -33,28 +38,36 @@ class Cuts:
     stage: int
     is_cut: tuple[np.ndarray, ...]
 
+    @cached_property
+    def laid(self) -> np.ndarray:
+        """is_cut of all sequences, laid end to end."""
+        return np.concatenate(self.is_cut)
+
 
 @dataclass(frozen=True)
 class Genome:
-    """What the annotation says of some sequences: bases of each class, codon positions, ends of coding sequences."""
+    """What the annotation says of some sequences, which are laid end to end: offsets count from the first one's start.
+
+    classes  as feature_classes returns them      codons  codon positions
+    ends     ("start" or "stop", strand) -> (N, 3) the bases of these codons
+    """
 
     names: tuple[str, ...]
     lengths: tuple[int, ...]
-    classes: tuple[dict[tuple[str, str], Intervals], ...]
-    codons: tuple[CodonMap, ...]
-    ends: tuple[dict[str, tuple[np.ndarray, np.ndarray]], ...]
+    classes: dict[tuple[str, str], Intervals]
+    codons: CodonMap
+    ends: dict[tuple[str, str], np.ndarray]
 
 
 def annotate(features: pd.DataFrame, names: Sequence[str], lengths: Sequence[int], upstream: int) -> Genome:
     """The annotation laid on its sequences; features are as analysis.annotations.fit_features returns them."""
-    own = [features[features["sequence"] == name] for name in names]
-    pairs = list(zip(own, lengths, strict=True))
+    laid, borders = laid_end_to_end(features, names, lengths), borders_of(lengths)
     return Genome(
         names=tuple(names),
         lengths=tuple(lengths),
-        classes=tuple(feature_classes(each, length, upstream) for each, length in pairs),
-        codons=tuple(codon_map(each, length) for each, length in pairs),
-        ends=tuple({strand: cds_ends(each, strand, length) for strand in "+-"} for each, length in pairs),
+        classes=feature_classes(laid, lengths, upstream),
+        codons=codon_map(laid, lengths),
+        ends=coding_ends(laid, borders),
     )
 
 
@@ -64,24 +77,18 @@ def feature_rows(cuts: Cuts, genome: Genome, draws: int, seed: int, step: int = 
     step 3 draws multiples of 3 only, which keep a rhythm of 3 in step with itself.
     A chunk counts for the class that its first base lies in.
     """
-    bases: dict[tuple[str, str], int] = {}
-    sums: dict[tuple[str, str], np.ndarray] = {}
-    rng = np.random.default_rng(seed)
-    for marks, classes in zip(cuts.is_cut, genome.classes, strict=True):
-        shifts = np.concatenate([[0], draw_shifts(len(marks), draws, rng, step)])
-        start = np.flatnonzero(marks)
-        size = np.zeros(len(marks), np.int64)
-        size[start] = np.diff(np.append(start, len(marks)))
-        totals = running_sum(marks), running_sum(size)
-        for key, intervals in classes.items():
-            here = np.stack([shifted_sums(total, intervals, shifts) for total in totals])
-            sums[key] = sums.get(key, 0) + here
-            bases[key] = bases.get(key, 0) + int((intervals[:, 1] - intervals[:, 0]).sum())
-    for (label, strand), (count, size) in sorted(sums.items()):
+    marks, borders = cuts.laid, borders_of(genome.lengths)
+    start = np.flatnonzero(marks)
+    size = np.zeros(len(marks), np.int64)
+    size[start] = np.minimum(np.append(start[1:], len(marks)), borders[owners(start, borders) + 1]) - start
+    totals = running_sum(marks), running_sum(size)
+    for (label, strand), intervals in sorted(genome.classes.items()):
+        count, size = (sums_of_all(total, intervals, borders, draws, seed, step) for total in totals)
+        n_bases = int((intervals[:, 1] - intervals[:, 0]).sum())
         about = {"analysis": "feature", "feature": label, "strand": strand}
-        about |= {"n_bases": bases[label, strand], "n_boundaries": int(count[0])}
+        about |= {"n_bases": n_bases, "n_boundaries": int(count[0])}
         with np.errstate(invalid="ignore"):
-            values = {"rate": count / bases[label, strand], "mean_chunk": size / count}
+            values = {"rate": count / n_bases, "mean_chunk": size / count}
         for measure, value in values.items():
             yield about | {"measure": measure, "value": value[0]} | against(value[0], value[1:])
 
@@ -117,9 +124,9 @@ def codon_at_rows(cuts: Cuts, genome: Genome, counts: PhaseCounts, draws: int, s
     per_gene = [each.sum((1, 2)) for each in (counts.cuts, counts.bases)]
     with np.errstate(invalid="ignore"):
         share = per_gene[0] / per_gene[1]  # (G, 3)
-    for which, name in enumerate(("start", "stop")):
+    for name in ("start", "stop"):
         for strand in "+-":
-            marks, genes = _codons_at(cuts, genome, which, strand)
+            marks, genes = _codons_at(cuts.laid, genome.codons, genome.ends[name, strand])
             if not len(marks):
                 continue
             rng = np.random.default_rng(seed)
@@ -132,22 +139,18 @@ def codon_at_rows(cuts: Cuts, genome: Genome, counts: PhaseCounts, draws: int, s
                 yield about | row | against(rate, null / len(marks))
 
 
-def _codons_at(cuts: Cuts, genome: Genome, which: int, strand: str) -> tuple[np.ndarray, np.ndarray]:
-    """Boundaries (N, 3) at the start (0) or stop (1) codons of a strand, and the gene (N,) of each."""
-    marks, genes, first = [np.zeros((0, 3), bool)], [np.zeros(0, np.int64)], 0
-    step = 1 if strand == "+" else -1
-    for is_cut, codons, ends in zip(cuts.is_cut, genome.codons, genome.ends, strict=True):
-        place = ends[strand][which][:, None] + step * np.arange(3)
-        place = place[(place >= 0).all(1) & (place < len(is_cut)).all(1)]
-        if len(codons.base) and len(place):
-            found = np.searchsorted(codons.base, place).clip(max=len(codons.base) - 1)
-            whole = (codons.base[found] == place) & (codons.position[found] == [0, 1, 2])
-            whole &= codons.gene[found] == codons.gene[found[:, :1]]
-            kept = whole.all(1)
-            marks.append(is_cut[place[kept]])
-            genes.append(codons.gene[found[kept, 0]] + first)
-        first += codons.n_genes
-    return np.concatenate(marks), np.concatenate(genes)
+def _codons_at(marks: np.ndarray, codons: CodonMap, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boundaries (N, 3) at the codons whose bases are place (M, 3), and the gene (N,) of each.
+
+    Codons are left out whose bases other genes read otherwise.
+    """
+    if not len(codons.base):
+        return np.zeros((0, 3), bool), np.zeros(0, np.int64)
+    found = np.searchsorted(codons.base, place).clip(max=len(codons.base) - 1)
+    whole = (codons.base[found] == place) & (codons.position[found] == [0, 1, 2])
+    whole &= codons.gene[found] == codons.gene[found[:, :1]]
+    kept = whole.all(1)
+    return marks[place[kept]], codons.gene[found[kept, 0]]
 
 
 def enrichment_table(
@@ -165,7 +168,7 @@ def enrichment_table(
     """
     rows = []
     for each in cuts:
-        counts = phase_counts(list(genome.codons), list(each.is_cut))
+        counts = phase_counts(genome.codons, each.laid)
         about = {"model": each.model, "stage": each.stage}
         for part in (
             feature_rows(each, genome, draws, seed, step),

@@ -25,6 +25,7 @@ from hnet_core.errors import InputError
 
 # A spreadsheet runs a cell that starts so (full-width signs count as well); see OWASP, CSV injection.
 # A sign alone is a strand and runs nothing.
+_STRUCTURAL = set(',"\r\n')
 _RUNS = r"^([=@\t\r\n＝＋－＠]|[+\-](?s:.))"
 
 
@@ -158,8 +159,13 @@ class _CsvWriter:
         for i, kind in enumerate(arrow.schema.types):
             if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
                 arrow = arrow.set_column(i, arrow.schema.names[i], _safe_text(arrow.column(i)))
+        # The header is cells too: a name may be an expression, with commas or a sign in front.
+        names = _safe_text(pa.chunked_array([arrow.column_names], pa.string())).to_pylist()
+        arrow = arrow.rename_columns(names)
         if self.inner is None:
-            options = pyarrow.csv.WriteOptions(quoting_header="none", batch_size=65536)
+            # "needed" quotes all names or none
+            quoted = "needed" if _STRUCTURAL & set("".join(names)) else "none"
+            options = pyarrow.csv.WriteOptions(quoting_header=quoted, batch_size=65536)
             self.inner = pyarrow.csv.CSVWriter(self.file, arrow.schema, write_options=options)
         self.inner.write_table(arrow)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from analysis import schema, sources
-from analysis.chunks import Track, boundary_table, chunk_table, summary_table
+from analysis.chunks import CompactTrack, Track, boundary_table, chunk_table, track_summary
 from analysis.inputs import collect_warnings
 from hnet_core.allocator import return_free_memory
 from hnet_core.errors import ConfigError, InputError
@@ -59,23 +60,62 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One model over some sequences. The tables are as analysis.schema declares them; treat them as read-only."""
+    """One model over some sequences, as tracks.
+
+    The tables, as analysis.schema declares them, are made when they are asked for: they take several times as much.
+    """
 
     sequences: tuple[sources.Sequence, ...]
     model: ModelInfo
-    boundaries: pd.DataFrame
-    chunks: pd.DataFrame
-    summary: pd.DataFrame
-    """Pooled over the sequences; analysis.chunks.summary_table(..., by_sequence=True) has one row each."""
+    tracks: tuple[tuple[CompactTrack, ...], ...]
+    """For each sequence one a stage, outermost first."""
     warnings: tuple[str, ...]
+
+    @property
+    def boundaries(self) -> pd.DataFrame:
+        """A row for each position each stage sees."""
+        names = [sequence.name for sequence in self.sequences]
+        return schema.check(boundary_table(names, self.tracks), schema.BOUNDARIES)
+
+    @property
+    def chunks(self) -> pd.DataFrame:
+        """A row a chunk."""
+        lengths = [len(sequence.data) for sequence in self.sequences]
+        return schema.check(chunk_table(self.boundaries, lengths), schema.CHUNKS)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """Pooled over the sequences; analysis.chunks.summary_table(..., by_sequence=True) has one row each."""
+        return track_summary(self.tracks, [len(sequence.data) for sequence in self.sequences])
+
+    def track(self, sequence: str, stage: int) -> CompactTrack:
+        """One stage of one sequence."""
+        return self.tracks[self._names.categories.get_loc(sequence)][stage]
 
     def boundaries_of(self, sequence: str, stage: int) -> pd.DataFrame:
         """Positions of one sequence at one stage."""
-        return _part(self.boundaries, sequence, stage)
+        track = self.track(sequence, stage)
+        columns = {"byte": track.byte, "prob": track.prob, "is_boundary": track.is_boundary}
+        return self._part(sequence, stage, columns)
 
     def chunks_of(self, sequence: str, stage: int) -> pd.DataFrame:
         """Chunks of one sequence at one stage."""
-        return _part(self.chunks, sequence, stage)
+        track = self.track(sequence, stage)
+        start = track.starts
+        length = len(self.sequences[self._names.categories.get_loc(sequence)].data)
+        end = np.append(start[1:], length)
+        prob = track.prob[track.is_boundary]
+        return self._part(sequence, stage, {"start": start, "end": end, "n_bytes": end - start, "prob": prob})
+
+    @cached_property
+    def _names(self) -> pd.CategoricalDtype:
+        return pd.CategoricalDtype([sequence.name for sequence in self.sequences])
+
+    def _part(self, sequence: str, stage: int, columns: dict[str, np.ndarray]) -> pd.DataFrame:
+        n = len(columns["prob"])
+        codes = np.full(n, self._names.categories.get_loc(sequence), np.int32)
+        names = pd.Categorical.from_codes(codes, dtype=self._names)
+        return pd.DataFrame({"sequence": names, "stage": np.full(n, stage, np.int16), **columns})
 
 
 def analyse(
@@ -87,16 +127,18 @@ def analyse(
     model      at least one routing stage, else ConfigError
     """
     check(sequences, model)
-    tracks = model.boundaries_many([sequence.data for sequence in sequences], progress=progress)
-    boundaries = boundary_table([sequence.name for sequence in sequences], tracks)
-    chunks = chunk_table(boundaries, [len(sequence.data) for sequence in sequences])
+    data = [sequence.data for sequence in sequences]
+    pieces: list[list[list[CompactTrack]]] = [[[] for _ in range(model.n_stages)] for _ in data]
+    for index, tracks in track_pieces(data, model, progress, MARKS_PIECE):
+        for stage, track in enumerate(tracks):
+            pieces[index][stage].append(CompactTrack.of(track, stage == 0, len(data[index])))
+    tracks = tuple(tuple(map(CompactTrack.joined, stages)) for stages in pieces)
+    del pieces
     return_free_memory()  # the page lives on: what this run needed and what was dropped since the last one
     return Analysis(
         sequences=tuple(sequences),
         model=model_info(model),
-        boundaries=schema.check(boundaries, schema.BOUNDARIES),
-        chunks=schema.check(chunks, schema.CHUNKS),
-        summary=summary_table(boundaries, chunks),
+        tracks=tracks,
         warnings=collect_warnings(sequences) + domain_warnings(sequences, model),
     )
 
@@ -187,12 +229,3 @@ def check(sequences: Sequence[sources.Sequence], model: BoundaryModel) -> None:
         if sequence.name in names:
             raise InputError(f"two sequences are named {sequence.name!r}; give each its own name")
         names.add(sequence.name)
-
-
-def _part(table: pd.DataFrame, sequence: str, stage: int) -> pd.DataFrame:
-    # Rows lie sequence by sequence and stage by stage, so that a part is found by bisection and copies nothing.
-    codes, stages = table["sequence"].cat.codes.to_numpy(), table["stage"].to_numpy()
-    code = table["sequence"].cat.categories.get_loc(sequence)
-    first, last = np.searchsorted(codes, [code, code + 1])
-    start, end = first + np.searchsorted(stages[first:last], [stage, stage + 1])
-    return table.iloc[start:end].reset_index(drop=True)

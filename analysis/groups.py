@@ -10,6 +10,8 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from analysis import schema
+from analysis.agreement import kappa
+from analysis.null_models import beyond_chance
 from analysis.segmentations import Segmentation
 from hnet_core.errors import InputError
 
@@ -27,29 +29,30 @@ MEASURES = (
     "vi_split",
     "vi_merge",
     "ari",
+    "f1_tolerant",
     "boundary_similarity",
 )
-"""Columns of schema.AGREEMENT whose means a group table gives."""
+"""Columns of schema.AGREEMENT whose means a group table gives: those that can be read from either side."""
 _MIRROR = {"containment_ab": "containment_ba", "vi_split": "vi_merge"}
 _MIRROR |= {b: a for a, b in _MIRROR.items()}
 
 
-def fleiss_kappa(marks: Sequence[np.ndarray]) -> float:
-    """Agreement of two or more raters on every slot, 0 at chance (Fleiss 1971); NaN where undefined.
+def fleiss_kappa(marks: Sequence[np.ndarray], edges: np.ndarray) -> float:
+    """Agreement of two or more raters on every slot (Fleiss 1971), its chance taken inside each sequence.
 
-    marks  for each rater (n,) bool
+    marks  for each rater (n,) bool   edges (S + 1,): the slots of sequence i are edges[i] .. edges[i + 1] - 1
+    0 at chance for raters that cut about as often; where their rates differ that difference makes it less. NaN where
+    undefined.
     """
     n, raters = len(marks[0]), len(marks)
     if raters < 2 or not n:
         return float("nan")
-    # Slots by the number of raters that cut there: all that the formula needs.
-    slots = np.bincount(np.sum(marks, axis=0, dtype=np.int64), minlength=raters + 1).astype(np.float64)
-    cut = np.arange(raters + 1)
-    agreeing = cut * (cut - 1) + (raters - cut) * (raters - cut - 1)
-    observed = float(slots @ agreeing) / (n * raters * (raters - 1))
-    rate = float(slots @ cut) / (n * raters)
-    by_chance = rate**2 + (1 - rate) ** 2
-    return (observed - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")
+    cut = np.sum(marks, axis=0, dtype=np.int64)
+    agreeing = int((cut * (cut - 1) + (raters - cut) * (raters - cut - 1)).sum())
+    slots = np.diff(edges)
+    rate = np.diff(np.concatenate([[0], np.cumsum(cut)])[edges]) / (np.maximum(slots, 1) * raters)
+    by_chance = float(slots @ (rate**2 + (1 - rate) ** 2)) / n
+    return beyond_chance(agreeing / (n * raters * (raters - 1)), by_chance)
 
 
 def group_labels(infos: Mapping[str, Mapping[str, Any]], by: Sequence[str]) -> dict[str, str]:
@@ -101,8 +104,8 @@ def group_table(
         for measure in MEASURES:
             rows.append(head | {"measure": measure} | _interval(part[measure].to_numpy(), weights))
         if a == b:
-            kappa = fleiss_kappa([cut.marks for cut in members[a]])
-            rows.append(head | {"measure": "fleiss_kappa", "mean": kappa, "low": np.nan, "high": np.nan})
+            fleiss = fleiss_kappa([cut.marks for cut in members[a]], members[a][0].edges)
+            rows.append(head | {"measure": "fleiss_kappa", "mean": fleiss, "low": np.nan, "high": np.nan})
     out = pd.DataFrame(rows, columns=list(schema.GROUPS)).astype(schema.GROUPS)
     return schema.check(out, schema.GROUPS)
 
@@ -133,8 +136,8 @@ def cluster_order(cuts: Sequence[Segmentation]) -> list[tuple[str, int]]:
         return names
     distance = np.zeros((len(cuts), len(cuts)))
     for i, j in combinations(range(len(cuts)), 2):
-        kappa = fleiss_kappa([cuts[i].marks, cuts[j].marks])  # of two raters; close to Cohen's
-        distance[i, j] = distance[j, i] = 1 - (0.0 if np.isnan(kappa) else kappa)
+        alike = kappa(cuts[i], cuts[j])
+        distance[i, j] = distance[j, i] = 1 - (0.0 if np.isnan(alike) else alike)
     tree = linkage(squareform(distance), method="average", optimal_ordering=True)
     return [names[i] for i in leaves_list(tree)]
 

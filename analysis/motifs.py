@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.circular_shifts import against, draw_shifts, running_sum, shifted_sums
+from analysis.circular_shifts import borders_of, running_sum, sums_of_all
 from analysis.enrichment import Cuts
+from analysis.null_models import against
 from analysis.reverse_complement import reverse_complement
 from hnet_core.errors import InputError
 
@@ -57,20 +58,19 @@ def motif_rows(
 
     Both strands; the reverse one where the motif is not its own reverse complement.
     """
+    borders, total = borders_of([len(each) for each in sequences]), running_sum(cuts.laid)
     for name, letters in motifs.items():
         for strand in "+-":
             read = letters if strand == "+" else reverse_complement(letters.encode()).decode()
             if strand == "-" and read == letters:
                 continue
-            n, inner, rng = 0, np.zeros(draws + 1, np.int64), np.random.default_rng(seed)
-            for data, marks in zip(sequences, cuts.is_cut, strict=True):
-                start = occurrences(data, read)
-                shifts = np.concatenate([[0], draw_shifts(len(data), draws, rng)])
-                within = np.column_stack([start + 1, start + len(letters)])
-                inner += shifted_sums(running_sum(marks), within, shifts)
-                n += len(start)
+            found = [occurrences(data, read) + at for data, at in zip(sequences, borders, strict=False)]
+            start = np.concatenate(found) if found else np.zeros(0, np.int64)
+            n = len(start)
             if not n:
                 continue
+            within = np.column_stack([start + 1, start + len(letters)])
+            inner = sums_of_all(total, within, borders, draws, seed)
             tokens = 1 + inner / n
             about = {"model": cuts.model, "stage": cuts.stage, "analysis": "motif", "feature": name}
             about |= {"strand": strand, "measure": "tokens_per_occurrence", "n_bases": n * (len(letters) - 1)}

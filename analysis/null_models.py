@@ -1,27 +1,89 @@
-"""What agreement would be by chance: boundaries turned against each other inside each sequence."""
+"""What a number would be by chance: boundaries shifted circularly inside each sequence, and what such a null says.
+
+One convention for all: p = (1 + draws at least as extreme) / (1 + draws), so that it is never 0; two-sided it is twice
+the smaller side, at most 1. Values that are equal but for rounding are equal.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+ROUNDING = 1e-9
+"""Values this close, as a share of their size, are equal: ratios of the same counts differ in their last bits."""
+
 
 @dataclass(frozen=True)
-class ShiftNull:
-    """A sum over sequences (of coincidences, of values at boundaries) when one side is shifted inside each of them."""
+class Null:
+    """A number (a sum over sequences, a rate) beside what it is when one side is shifted inside each sequence."""
 
     observed: float
-    """The sum without a shift."""
+    """Without a shift."""
     mean: float
-    """Its exact expectation over all shifts."""
+    """Expected over the shifts."""
     sd: float
-    """Its exact standard deviation over all shifts, the sequences shifted independently."""
+    """Standard deviation over the shifts; 0 where all give the same."""
     n_shifts: int
-    """Shifts other than none that the p-values rest on."""
-    p_value: float
-    """(1 + shifts with a sum at least as large) / (1 + n_shifts)."""
-    p_low: float
-    """The same for a sum at most as large."""
+    """Shifts that the p-values rest on."""
+    above: int
+    """Those that give at least as much."""
+    below: int
+    """Those that give at most as much."""
+
+    @property
+    def z(self) -> float:
+        """NaN where the shifts have no spread: then nothing can be told from chance."""
+        size = max(abs(self.observed), abs(self.mean))
+        return float((self.observed - self.mean) / self.sd) if self.sd > ROUNDING * size else float("nan")
+
+    @property
+    def p_value(self) -> float:
+        """How often chance gives at least as much."""
+        return (1 + self.above) / (1 + self.n_shifts)
+
+    @property
+    def p_two_sided(self) -> float:
+        """How often chance is as far out on either side."""
+        return min(1.0, 2 * (1 + min(self.above, self.below)) / (1 + self.n_shifts))
+
+
+def null_of(observed: float, drawn: np.ndarray, mean: float | None = None, sd: float | None = None) -> Null:
+    """The null that these draws make.
+
+    mean, sd  where they are known exactly; else those of the draws, of which there is one or more then
+    """
+    size = max(abs(observed), *(abs(float(end)) for end in (drawn.min(initial=0), drawn.max(initial=0))))
+    slack = ROUNDING * size + 1e-12  # the second for values that are 0 but for rounding
+    if mean is None or sd is None:
+        # The mean of equal draws and their spread would be off by a rounding error.
+        mean, sd = (drawn.mean(), drawn.std()) if np.ptp(drawn) > slack else (drawn[0], 0.0)
+    return Null(
+        observed=observed,
+        mean=float(mean),
+        sd=float(sd),
+        n_shifts=len(drawn),
+        above=int((drawn >= observed - slack).sum()),
+        below=int((drawn <= observed + slack).sum()),
+    )
+
+
+def against(observed: float, drawn: np.ndarray, upper: bool = False) -> dict[str, float]:
+    """A number against the draws of its null, as tables have it: expected, sd, z, shifts, p_value; NaN without a null.
+
+    upper  p of at least as much (for measures that are 0 at best agreement with chance), else two-sided
+    """
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn) or not np.isfinite(observed):
+        return {"expected": np.nan, "sd": np.nan, "z": np.nan, "shifts": 0, "p_value": np.nan}
+    null = null_of(observed, drawn)
+    p_value = null.p_value if upper else null.p_two_sided
+    return {"expected": null.mean, "sd": null.sd, "z": null.z, "shifts": null.n_shifts, "p_value": p_value}
+
+
+def beyond_chance(observed: float, chance: float, best: float = 1.0) -> float:
+    """(observed - chance) / (best - chance): 0 at chance, 1 at best. NaN where chance leaves no room below the best."""
+    room = best - chance
+    return float((observed - chance) / room) if abs(room) > ROUNDING * abs(best) else float("nan")
 
 
 def circular_overlaps(a: np.ndarray, b: np.ndarray, length: int) -> np.ndarray:
@@ -62,7 +124,7 @@ def shift_null(
     lengths: Sequence[int],
     shifts: int = 1000,
     seed: int = 0,
-) -> ShiftNull:
+) -> Null:
     """The circular-shift null of |A and B|, pooled over sequences.
 
     a, b     positions of each sequence, in [0, length)
@@ -75,7 +137,7 @@ def shift_null(
     return replace(null, observed=int(null.observed))
 
 
-def pooled_null(sums: Sequence[np.ndarray], shifts: int = 1000, seed: int = 0) -> ShiftNull:
+def pooled_null(sums: Sequence[np.ndarray], shifts: int = 1000, seed: int = 0) -> Null:
     """The null of a sum over sequences, from what each contributes at every shift of its own.
 
     sums  for each sequence (length,): entry s is its part at shift s
@@ -89,15 +151,11 @@ def pooled_null(sums: Sequence[np.ndarray], shifts: int = 1000, seed: int = 0) -
         drawn = np.zeros(shifts)
         for each in sums:
             drawn += each[rng.integers(0, len(each), shifts)]
-    observed = float(sum(each[0] for each in sums))
-    slack = 1e-9 * max(abs(observed), 1)  # equal up to the rounding of a transform is equal
-    return ShiftNull(
-        observed=observed,
+    return null_of(
+        float(sum(each[0] for each in sums)),
+        drawn,
         mean=float(sum(each.mean() for each in sums)),
         sd=float(sum(each.var() for each in sums)) ** 0.5,
-        n_shifts=len(drawn),
-        p_value=(1 + int((drawn >= observed - slack).sum())) / (1 + len(drawn)),
-        p_low=(1 + int((drawn <= observed + slack).sum())) / (1 + len(drawn)),
     )
 
 

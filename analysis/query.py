@@ -2,32 +2,60 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+from duckdb.sqltypes import DuckDBPyType
 
 from analysis.runs import TABLES, saved_runs
 from hnet_core.errors import InputError
 
 ROWS = 100_000
 """Rows of an answer at a time."""
+_NUMBERS = {
+    "boolean",
+    "tinyint",
+    "smallint",
+    "integer",
+    "bigint",
+    "utinyint",
+    "usmallint",
+    "uinteger",
+    "ubigint",
+}
+_NUMBERS |= {"float", "double", "decimal"}
+_IN_PARQUET = {"varchar", "date", "time", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "blob"}
+_IN_PARQUET |= {"timestamp with time zone"}
+_CONTAINERS = {"list", "array", "struct", "map", "union", "tuple", "variant"}
 VIEWS = {"bytes": "boundaries", "chunks": "chunks"}
 
 
 @contextmanager
-def answer(sql: str, runs: str | Path) -> Iterator[Iterator[pd.DataFrame]]:
+def answer(
+    sql: str,
+    runs: str | Path,
+    nested: bool = False,
+    left_out: Callable[[str], None] | None = None,
+) -> Iterator[Iterator[pd.DataFrame]]:
     """The answer to one SELECT, some rows at a time; at least one table, which may be empty.
+
+    Numbers, truth values and text are columns of their type, all else is text: lists, maps and other containers
+    JSON, the rest (dates, intervals ...) as DuckDB writes it. Of columns of one name the second gets _1 behind it.
+
+    nested    dates, bytes and containers keep their types as far as Parquet has them
+    left_out  told a sentence on each folder in `runs` that is no whole run and takes no part
 
     Views
     boundaries, chunks  the tables of all runs, with the column run
-    runs                a row a run: run, date, command, code_version, input_sha256, n_sequences, n_bytes, and
-                        models and options as JSON
+    runs                a row a run: run, date, command, code_version, code_sha256, input_sha256, n_sequences,
+                        n_bytes, and models and options as JSON
     Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
     """
-    found = saved_runs(runs)
+    found = saved_runs(runs, left_out)
     with tempfile.TemporaryDirectory(prefix="hnet-query-") as spill:
         connection = duckdb.connect(":memory:")
         try:
@@ -36,7 +64,7 @@ def answer(sql: str, runs: str | Path) -> Iterator[Iterator[pd.DataFrame]]:
                 connection, [str(folder / f"{kind}.parquet") for folder, _ in found for kind in TABLES], spill
             )
             _refuse_other_than_select(sql)
-            yield _rows(connection, sql)
+            yield _rows(connection, sql, nested)
         except duckdb.Error as err:
             raise InputError(f"the query cannot be answered: {_one_line(err)}") from err
         finally:
@@ -65,6 +93,7 @@ def _row(folder: Path, about: dict) -> dict:
         "date": about.get("date", ""),
         "command": about.get("command", ""),
         "code_version": about.get("code_version", ""),
+        "code_sha256": about.get("code_sha256", ""),
         "input_sha256": given.get("sha256", ""),
         "n_sequences": given.get("sequences", 0),
         "n_bytes": given.get("bytes", 0),
@@ -90,14 +119,50 @@ def _refuse_other_than_select(sql: str) -> None:
         raise InputError("a query is one SELECT over the views boundaries, chunks and runs")
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pd.DataFrame]:
-    batches = connection.sql(sql).to_arrow_reader(ROWS)
+def _rows(connection: duckdb.DuckDBPyConnection, sql: str, nested: bool) -> Iterator[pd.DataFrame]:
+    found = connection.sql(sql)
+    columns = zip(_different(found.columns), found.types, strict=True)
+    # By number: a name may be there twice.
+    chosen = [f"{_cell(i, kind, nested)} AS {_quoted(name)}" for i, (name, kind) in enumerate(columns, 1)]
+    batches = found.project(", ".join(chosen)).to_arrow_reader(ROWS)
     empty = True
     for batch in batches:
         empty = False
-        yield batch.to_pandas()
+        yield batch.to_pandas(types_mapper=pd.ArrowDtype)
     if empty:
-        yield batches.schema.empty_table().to_pandas()
+        yield batches.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _cell(number: int, kind: DuckDBPyType, nested: bool) -> str:
+    """The expression for a column that a table can hold."""
+    if kind.id in ("hugeint", "uhugeint"):
+        return f"CAST(#{number} AS DECIMAL(38, 0))"  # what a sum of whole numbers is
+    if kind.id in _NUMBERS or (nested and _is_kept(kind)):
+        return f"#{number}"
+    return f"CAST(to_json(#{number}) AS VARCHAR)" if kind.id in _CONTAINERS else f"CAST(#{number} AS VARCHAR)"
+
+
+def _is_kept(kind: DuckDBPyType) -> bool:
+    """Whether Parquet has the type, and the types inside it."""
+    if kind.id not in _CONTAINERS:
+        return kind.id in _NUMBERS or kind.id in _IN_PARQUET
+    inside = [child for _, child in kind.children if isinstance(child, DuckDBPyType)]
+    return kind.id in ("list", "array", "struct", "map") and bool(inside) and all(map(_is_kept, inside))
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names, those that were there before with the first free number behind them."""
+    taken, found = set(names), []
+    for name in names:
+        if name in found:
+            name = next(new for n in count(1) if (new := f"{name}_{n}") not in taken)
+        taken.add(name)
+        found.append(name)
+    return found
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _one_line(err: Exception) -> str:

@@ -56,7 +56,7 @@ def consistency_row(
         "expected": mean / (both - mean) if both else np.nan,
         # The Jaccard index of x shared of `both`, to first order around the mean.
         "sd": sd * both / (both - mean) ** 2 if both else np.nan,
-        "z": (null.observed - mean) / sd if sd > 0 else np.nan,
+        "z": null.z,
         "shifts": null.n_shifts,
         "p_value": null.p_value,
     }

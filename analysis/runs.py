@@ -10,20 +10,22 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow import ArrowException, parquet
 
+from analysis import schema
 from analysis.export import Writer, open_writer
 from analysis.provenance import Provenance, file_hash
 from hnet_core.errors import InputError
 
 MANIFEST = "manifest.json"
-TABLES = ("bytes", "chunks")
+TABLES = {"bytes": schema.BOUNDARIES, "chunks": schema.CHUNKS}
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,45 @@ def open_run(runs: str | Path, about: Provenance) -> Iterator[OpenRun]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def saved_runs(runs: str | Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Folder and manifest of every run in a folder, by name; InputError where there are none or one is damaged."""
+@dataclass(frozen=True)
+class Found:
+    """What a folder for runs holds: folder and manifest of every whole run, by name; a sentence on each other one."""
+
+    whole: list[tuple[Path, dict[str, Any]]]
+    left_out: list[str]
+
+
+def find_runs(runs: str | Path) -> Found:
+    """Look through a folder for runs; one that is damaged hides no other. InputError where the folder is none."""
     runs = Path(runs)
     if not runs.is_dir():
         raise InputError(f"{runs}: there is no such folder; save a run with boundaries --save-run {runs}")
-    found = []
+    found = Found([], [])
     for manifest in sorted(runs.glob(f"*/{MANIFEST}")):
-        if not manifest.parent.name.startswith("."):
-            found.append((manifest.parent, _manifest(manifest)))
-    if not found:
-        raise InputError(f"{runs}: holds no run; save one with boundaries --save-run {runs}")
+        if manifest.parent.name.startswith("."):
+            continue
+        try:
+            found.whole.append((manifest.parent, _manifest(manifest)))
+        except InputError as err:
+            if manifest.parent.exists():  # else it was deleted meanwhile
+                found.left_out.append(str(err))
     return found
+
+
+def saved_runs(
+    runs: str | Path, left_out: Callable[[str], None] | None = None
+) -> list[tuple[Path, dict[str, Any]]]:
+    """Folder and manifest of every whole run in a folder, by name; InputError where there is none.
+
+    left_out  told a sentence on each folder that is no whole run
+    """
+    found = find_runs(runs)
+    if not found.whole:
+        nothing = f"{runs}: holds no run; save one with boundaries --save-run {runs}"
+        raise InputError(found.left_out[0] if found.left_out else nothing)
+    for sentence in found.left_out if left_out else ():
+        left_out(sentence)
+    return found.whole
 
 
 def read_run(folder: str | Path) -> dict[str, Any]:
@@ -113,11 +142,33 @@ def read_run(folder: str | Path) -> dict[str, Any]:
 
 
 def _manifest(path: Path) -> dict[str, Any]:
+    """A manifest whose files are all there and can be read."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name in about["files"] if not (path.parent / name).is_file()]
-    except (OSError, ValueError, KeyError, TypeError) as err:
+        parts = [about["files"], about.get("models", {}), about.get("input", {}), *about["files"].values()]
+        parts += about.get("models", {}).values()
+        if not all(isinstance(part, dict) for part in parts):
+            raise ValueError("its parts are of other kinds")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         raise InputError(f"{path}: is no manifest of a run ({err}); move the folder away") from err
-    if missing:
-        raise InputError(f"{path.parent}: {missing[0]} is missing; move the folder away")
+    for name in dict.fromkeys([*about["files"], *(f"{kind}.parquet" for kind in TABLES)]):
+        file = path.parent / Path(name).name
+        try:
+            if file.suffix == ".parquet":
+                columns = parquet.read_schema(file).names  # from its last bytes alone
+                lacks = [each for each in TABLES.get(file.stem, ()) if each not in columns]
+                if lacks:
+                    raise InputError(f"{file}: has no column {lacks[0]}; move the folder away")
+        except (OSError, ArrowException) as err:
+            if file.is_file():
+                raise InputError(f"{file}: is cut off or no Parquet file; move the folder away") from err
+        if not file.is_file():
+            raise InputError(f"{path.parent}: {file.name} is missing; move the folder away")
     return about
+
+
+def check_files(folder: Path, about: dict[str, Any]) -> None:
+    """InputError where a file of a run is not what was saved."""
+    for name, facts in about["files"].items():
+        if file_hash(folder / Path(name).name) != facts.get("sha256"):
+            raise InputError(f"{folder / name}: is not what was saved; save the run anew")

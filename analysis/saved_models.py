@@ -11,7 +11,7 @@ import pyarrow.dataset
 from pyarrow import ArrowInvalid
 
 from analysis import sources
-from analysis.provenance import code_version, file_hash, input_hash
+from analysis.provenance import code_version, file_hash, input_hash, other_code
 from analysis.reverse_complement import reverse_complement
 from analysis.runs import MANIFEST, read_run
 from hnet_core.errors import InputError
@@ -32,12 +32,14 @@ class SavedTrack:
 class SavedModel:
     """One model of a run, as analysis.extract.BoundaryModel: it knows the run's own input and no other.
 
-    info    what the run's manifest says of it
-    tracks  sequence, or its reverse complement where that was saved -> one track a stage
+    info      what the run's manifest says of it
+    tracks    sequence, or its reverse complement where that was saved -> one track a stage
+    warnings  what must be known of the run, each a sentence
     """
 
     info: dict[str, Any]
     tracks: Mapping[bytes, tuple[SavedTrack, ...]]
+    warnings: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -70,7 +72,8 @@ def saved_models(
     """RUN, or RUN:MODEL where a run has several -> its model.
 
     strands  "+", or "+-" with the reverse complement
-    Raises InputError where a run is not whole, of another version or input, or lacks a strand.
+    Raises InputError where a run is not whole, of another version or input, or lacks a strand. A run of other code of
+    the same version has a warning.
     """
     found: dict[str, SavedModel] = {}
     for given in folders:
@@ -83,7 +86,9 @@ def saved_models(
             tracks: dict[bytes, tuple[SavedTrack, ...]] = {}
             for strand in strands:
                 tracks |= _tracks(folder, label, facts["n_stages"], sequences, strand)
-            found[key] = SavedModel(facts | {"run": folder.name}, tracks)
+            run = {"run": folder.name, "run_code_sha256": about.get("code_sha256", "")}
+            warnings = tuple(f"run {folder}: {text}" for text in (other_code(about),) if text)
+            found[key] = SavedModel(facts | run, tracks, warnings)
     return found
 
 

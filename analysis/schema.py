@@ -46,9 +46,10 @@ AGREEMENT = {
     "f1_max": "float64",
     "f1_star": "float64",  # (f1 - f1_chance) / (f1_max - f1_chance)
     "f1_matched": "float64",  # of the k likeliest positions on either side, k = min(n_a, n_b)
-    "spearman": "float64",  # of the probabilities, over the positions both stages see
+    "f1_matched_chance": "float64",
+    "spearman": "float64",  # of the probabilities, over the positions both stages see, inside each sequence
     "jaccard": "float64",
-    "kappa": "float64",
+    "kappa": "float64",  # 0 at chance, which is that of each sequence, as everywhere in this table
     "containment_ab": "float64",  # n_both / n_a
     "containment_ba": "float64",  # n_both / n_b
     "containment_ab_chance": "float64",
@@ -62,7 +63,7 @@ AGREEMENT = {
     "vi_split_chance": "float64",  # this and every *_chance below: mean over random circular shifts
     "vi_merge": "float64",  # H(b|a): how far a merges them
     "vi_merge_chance": "float64",
-    "ari": "float64",  # adjusted Rand index of the chunks; that they are contiguous puts chance far above 0
+    "ari": "float64",  # adjusted Rand index of the chunks, in each sequence; contiguous chunks put chance far above 0
     "ari_chance": "float64",
     "pk": "float64",  # b is the reference; an error rate, 0 is best
     "pk_chance": "float64",
@@ -121,7 +122,7 @@ STABILITY = {
     "n_bytes": "int64",  # behind the edits, over which boundaries are compared
     "rate": "float64",  # of boundaries before the edit
     "jaccard": "float64",  # of the boundaries with and without the edit
-    "jaccard_chance": "float64",  # of independent boundaries at these rates
+    "jaccard_chance": "float64",  # of boundaries that are independent behind each edit, at their rates there
     "unchanged": "float64",  # share of edits that change no boundary
     "distance_median": "float64",  # bytes from the edit to behind the last boundary that differs; 0 when none does
     "distance_90": "float64",
@@ -196,8 +197,9 @@ DENSITY = {
     "k": "int64",  # positions taken on either side
     "rate": "float64",  # k / n_positions
     "f1": "float64",  # share of them in common
-    "f1_chance": "float64",
-    "f1_star": "float64",  # (f1 - f1_chance) / (1 - f1_chance)
+    "f1_chance": "float64",  # of rankings that are independent inside each sequence
+    "f1_max": "float64",  # at so many of them in each sequence
+    "f1_star": "float64",  # (f1 - f1_chance) / (f1_max - f1_chance)
 }
 DIFFERENCES = {"sequence": "category", "byte": "int64", "in_a": "bool", "in_b": "bool"}
 FEATURES = {
@@ -208,8 +210,12 @@ FEATURES = {
     "end": "int64",
     "strand": "category",  # "+", "-" or "."
     "phase": "int8",  # of a CDS part: bases to skip before its first whole codon; -1 where there is none
-    "parent": "str",  # what the parts of one feature share: its transcript or gene; several between commas
-    "circular": "bool",  # the file says that this sequence is a ring
+    "parent": "str",  # its transcript or gene; several between commas
+    "group": "str",  # what the parts of one feature share, all CDS parts of a protein; several between commas
+    "rank": "int64",  # rises through the parts of a group in the order of transcription
+    "open_start": "bool",  # its first base, as transcribed, is not the feature's own: that is missing or unknown
+    "open_end": "bool",  # the same of its last base
+    "pseudo": "bool",  # of a pseudogene
     "line": "int64",  # of the file, from 1; 0 in GenBank records
     "tag": "str",  # locus tag, gene_id or ID: a second name; "" where the file gives none
 }

@@ -6,6 +6,8 @@ edges   (S + 1,): the slots of sequence i are edges[i] .. edges[i + 1] - 1; chun
 
 import numpy as np
 
+from analysis.null_models import beyond_chance
+
 
 def chunk_sizes(marks: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Bytes of every chunk, in order."""
@@ -21,16 +23,17 @@ def partition_measures(a: np.ndarray, b: np.ndarray, edges: np.ndarray) -> dict[
 
     vi_split  H(a|b) in bits a byte: how far a splits the chunks of b (variation of information, Meila 2007)
     vi_merge  H(b|a): how far a merges them; their sum is the variation of information, 0 when the same
-    ari       adjusted Rand index over pairs of bytes, 1 when the same (Hubert and Arabie 1985). It is 0 for random
-              labels, not for random boundaries: chunks that are contiguous share pairs anyhow
+    ari       adjusted Rand index over pairs of bytes of one sequence, 1 when the same (Hubert and Arabie 1985). It is 0
+              for random labels, not for random boundaries: chunks that are contiguous share pairs anyhow
     """
     # An overlap of a chunk of a with one of b is a chunk between the boundaries of either.
     both, of_a, of_b = (chunk_sizes(marks, edges).astype(np.float64) for marks in (a | b, a, b))
     together = _entropy(both)
+    sides = ((both, a | b), (of_a, a), (of_b, b))
     return {
         "vi_split": together - _entropy(of_b),
         "vi_merge": together - _entropy(of_a),
-        "ari": _adjusted(_pairs(both), _pairs(of_a), _pairs(of_b), _pairs(both.sum(keepdims=True))),
+        "ari": _adjusted(*(_pairs(sizes, marks, edges) for sizes, marks in sides), edges),
     }
 
 
@@ -97,14 +100,16 @@ def _entropy(sizes: np.ndarray) -> float:
     return float(np.log2(n) - (sizes * np.log2(sizes)).sum() / n) if n else 0.0
 
 
-def _pairs(sizes: np.ndarray) -> float:
-    return float((sizes * (sizes - 1)).sum() / 2)
+def _pairs(sizes: np.ndarray, marks: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(S,) pairs of bytes of every sequence that lie in one chunk."""
+    first = np.searchsorted(np.flatnonzero(marks), edges[:-1]) + np.arange(len(edges) - 1)
+    return np.add.reduceat(sizes * (sizes - 1) / 2, first) if len(first) else np.empty(0)
 
 
-def _adjusted(both: float, in_a: float, in_b: float, possible: float) -> float:
-    by_chance = in_a * in_b / possible if possible else 0.0
-    room = (in_a + in_b) / 2 - by_chance
-    return (both - by_chance) / room if room > 0 else float("nan")
+def _adjusted(both: np.ndarray, in_a: np.ndarray, in_b: np.ndarray, edges: np.ndarray) -> float:
+    n = np.diff(edges) + 1.0
+    possible = np.maximum(n * (n - 1) / 2, 1)
+    return beyond_chance(both.sum(), (in_a * in_b / possible).sum(), (in_a + in_b).sum() / 2)
 
 
 def _in_windows(marks: np.ndarray, window: int) -> np.ndarray:

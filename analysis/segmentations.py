@@ -7,7 +7,6 @@ always does), the sequences laid end to end.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -59,12 +58,18 @@ class Segmentation:
     def n_seen(self) -> int:
         return sum(map(len, self.seen))
 
+    @property
+    def records(self) -> np.ndarray:
+        """(K,) the sequence of each position the stage sees."""
+        return np.repeat(np.arange(len(self.seen)), [len(at) for at in self.seen])
+
     @cached_property
-    def ranking(self) -> tuple[np.ndarray, np.ndarray]:
-        """Order and ranks of p, from one sort.
+    def ranking(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Order, ranks and levels of p, from one sort.
 
         order  (n_slots,) int32: 0 at the likeliest slot, 1 at the next, equals from the left; n_slots where unseen
-        ranks  (K,) float64: rank of p among the slots seen, equals sharing theirs, minus the mean of all
+        ranks  (K,) float64: rank of p among the slots seen of its sequence, equals sharing theirs, minus their mean
+        levels (K,) float32: -p from the likeliest slot to the least likely
         """
         prob = np.concatenate(self.prob).astype(np.float32) + np.float32(0)  # -0 -> 0
         # Bits of non-negative floats rise with them. With the index below them one sort settles both, fast.
@@ -74,11 +79,19 @@ class Segmentation:
         likeliest, bits = (keys & 0xFFFFFFFF).astype(np.int64), (keys >> 32).astype(np.uint32)
         order = np.full(self.n_slots, self.n_slots, np.int32)
         order[self.seen_slots[likeliest]] = np.arange(len(prob), dtype=np.int32)
-        first = np.flatnonzero(np.concatenate([[True], bits[1:] != bits[:-1]])[: len(bits)])
+        levels = -prob[likeliest]
+        if len(self.seen) > 1:
+            by_record = np.argsort(self.records[likeliest], kind="stable")
+            likeliest, bits = likeliest[by_record], bits[by_record]
+        ends = np.cumsum([0, *(len(at) for at in self.seen)])
+        starts = np.concatenate([[True], bits[1:] != bits[:-1]])[: len(bits)]
+        starts[ends[:-1][np.diff(ends) > 0]] = True
+        first = np.flatnonzero(starts)
         last = np.append(first[1:], len(bits))[: len(first)]
+        place = np.searchsorted(ends, first, side="right")
         ranks = np.empty(len(prob))
-        ranks[likeliest] = np.repeat((len(prob) - first - last) / 2, last - first)
-        return order, ranks
+        ranks[likeliest] = np.repeat((ends[place] + ends[place - 1] - first - last) / 2, last - first)
+        return order, ranks, levels
 
     def _slots(self, positions: tuple[np.ndarray, ...]) -> np.ndarray:
         offsets = self.edges[:-1] - 1
@@ -131,16 +144,12 @@ def positions(analysis: Analysis, stage: int) -> Segmentation:
         raise InputError(
             f"model {analysis.model.name} has no stage {stage}; it has stages 0 to {analysis.model.n_stages - 1}"
         )
-    table = analysis.boundaries[analysis.boundaries["stage"].to_numpy() == stage]
-    byte, is_boundary = table["byte"].to_numpy(), table["is_boundary"].to_numpy()
-    edges = np.searchsorted(table["sequence"].cat.codes.to_numpy(), np.arange(len(analysis.sequences) + 1))
-    parts = [slice(low + 1, high) for low, high in pairwise(edges)]
-    prob = table["prob"].to_numpy()
+    tracks = [stages[stage] for stages in analysis.tracks]
     return Segmentation(
         name=analysis.model.name,
         stage=stage,
         lengths=tuple(len(sequence.data) for sequence in analysis.sequences),
-        starts=tuple(byte[part][is_boundary[part]] for part in parts),
-        seen=tuple(byte[part] for part in parts),
-        prob=tuple(prob[part] for part in parts),
+        starts=tuple(track.starts[1:] for track in tracks),
+        seen=tuple(track.byte[1:] for track in tracks),
+        prob=tuple(track.prob[1:] for track in tracks),
     )

@@ -1,8 +1,10 @@
 """Reference segmenters: rules and other models' units, wherever a model can be named, as "ref:KIND[:ARGUMENT...]"."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,13 +116,22 @@ def _fixed(width: str) -> Cut:
     return lambda data: np.arange(0, len(data), n)
 
 
-def _codons(frame: str = "0", genome: str = "") -> Cut:
-    if not frame.isdigit():
+def _codons(frame: str = "0", *files: str) -> Cut:
+    if files or not frame.isdigit():
         from analysis.codon_units import annotated_codons
 
-        return annotated_codons(frame, genome)
+        return annotated_codons(*_two_files([frame, *files]))
     first = _whole(frame, 0, 2)
     return lambda data: np.arange(first, len(data), 3)
+
+
+def _two_files(parts: list[str]) -> tuple[str, ...]:
+    """A:B as files A and B, or one; where names hold colons themselves, as those that are there."""
+    whole = ":".join(parts)
+    splits = [(":".join(parts[:i]), ":".join(parts[i:])) for i in range(1, len(parts))]
+    if not splits or Path(whole).is_file():
+        return (whole,)
+    return next((two for two in splits if all(map(os.path.exists, two))), splits[-1])
 
 
 def _kmers(size: str) -> Cut:
@@ -143,25 +154,43 @@ def _random(rate: str, seed: str = "0") -> Cut:
     return lambda data: np.flatnonzero(np.random.default_rng([number, len(data)]).random(len(data)) < share)
 
 
-def _bpe(size: str, path: str) -> Cut:
+def _bpe(size: str, *path: str) -> Cut:
     from analysis.byte_pairs import byte_pair_units
 
-    return byte_pair_units(_whole(size, 257), path)
+    return byte_pair_units(_whole(size, 257), _named(path))
 
 
-def _gold(path: str) -> Cut:
+def _gold(*path: str) -> Cut:
     from analysis.gold import gold_units
 
-    return gold_units(path)
+    return gold_units(_named(path))
+
+
+def _named(parts: tuple[str, ...]) -> str:
+    """The name that was taken apart at its colons."""
+    if not any(parts):
+        raise ValueError
+    return ":".join(parts)
 
 
 def _spikes(kind: str) -> Callable[..., Cut]:
-    def make(model: str, rate: str = "") -> Cut:
+    def make(*argument: str) -> Cut:
         from analysis.surprisal import spike_units
 
-        return spike_units(model, kind, float(rate) if rate else None)
+        model, last = _named(argument), argument[-1]
+        if len(argument) > 1 and not Path(model).is_dir() and _is_number(last):
+            return spike_units(_named(argument[:-1]), kind, float(last))
+        return spike_units(model, kind, None)
 
     return make
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _whole(text: str, low: int, high: int = 2**31) -> int:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,18 @@ Source = bytes | str | Path
 _PIECE = 2**20
 _XZ_MEMORY = 256 * 2**20  # xz -9 needs 65 MB to unpack; a forged header may ask for 4 GB
 _XZ_MAGIC = b"\xfd7zXZ\x00"
+_NOT_UNPACKED = {
+    "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
+    "zstd": re.compile(rb"[\x50-\x5f]\x2a\x4d\x18|\x28\xb5\x2f\xfd"),
+    "zip": re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08)"),
+    "7z": re.compile(rb"7z\xbc\xaf\x27\x1c"),
+    "rar": re.compile(rb"Rar!\x1a\x07"),
+    "lz4": re.compile(rb"\x04\x22\x4d\x18"),
+    "lzip": re.compile(rb"LZIP[\x00\x01]"),
+    "compress": re.compile(rb"\x1f\x9d"),
+}
+"""Packed in ways that are not read -> how such data begins."""
+_MAGIC = 10
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,11 @@ def source_name(source: Source, name: str | None, default: str) -> str:
 
 
 def read_bytes(source: Source, name: str, max_bytes: int = MAX_BYTES) -> bytes:
-    """The content, decompressed when it is gzip or xz (by its first bytes, whatever the suffix).
+    """The content, decompressed when it is gzip or xz (by its first bytes, whatever the suffix). A pipe is read too.
 
     Decompression goes piece by piece and stops at `max_bytes`: no input makes it use more memory than that.
-    Raises InputError for what is missing, empty, too large, cut off or damaged; the message starts with
-    `name`, or with the path where nothing could be read from it.
+    Raises InputError for what is missing, empty, too large, cut off, damaged or packed otherwise; the message starts
+    with `name`, or with the path where nothing could be read from it.
     """
     if isinstance(source, bytes):
         return _take(io.BytesIO(source), name, max_bytes)
@@ -58,12 +71,28 @@ def read_bytes(source: Source, name: str, max_bytes: int = MAX_BYTES) -> bytes:
         raise InputError(f"{source}: cannot be read ({reason}); check the path") from err
 
 
+class _Rewound:
+    """A file whose first bytes have been looked at and are read again. A pipe cannot go back by itself."""
+
+    def __init__(self, file: BinaryIO, start: bytes) -> None:
+        self._file, self._start, self.is_pipe = file, start, not file.seekable()
+
+    def read(self, size: int) -> bytes:
+        start, self._start = self._start[:size], self._start[size:]
+        return start or self._file.read(size)
+
+
 def _take(file: BinaryIO, name: str, max_bytes: int) -> bytes:
-    magic = file.read(len(_XZ_MAGIC))
-    file.seek(0)
-    if magic.startswith(b"\x1f\x8b"):
+    start = file.read(_MAGIC)
+    for kind, pattern in _NOT_UNPACKED.items():
+        if pattern.match(start):
+            raise InputError(
+                f"{name}: is packed by {kind}, which is not read; unpack it, or pack it by gzip or xz"
+            )
+    file = _Rewound(file, start)
+    if start.startswith(b"\x1f\x8b"):
         pieces, packed = _gzip_pieces(file, name), True
-    elif magic == _XZ_MAGIC:
+    elif start.startswith(_XZ_MAGIC):
         pieces, packed = _xz_pieces(file, name), True
     else:
         pieces, packed = iter(lambda: file.read(_PIECE), b""), False
@@ -74,7 +103,10 @@ def _take(file: BinaryIO, name: str, max_bytes: int) -> bytes:
             what = "decompresses to" if packed else "is"
             raise InputError(f"{name}: {what} more than the limit of {_size(max_bytes)}; give a smaller part")
     if not data:
-        raise InputError(f"{name}: the input is empty; it needs at least one byte")
+        again = (
+            "; a pipe gives its bytes once: where a call reads it twice, give a file" if file.is_pipe else ""
+        )
+        raise InputError(f"{name}: the input is empty; it needs at least one byte{again}")
     return bytes(data)
 
 
@@ -82,7 +114,7 @@ def _size(n_bytes: int) -> str:
     return f"{n_bytes / 2**20:g} MiB" if n_bytes >= 2**20 else f"{n_bytes} bytes"
 
 
-def _gzip_pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _gzip_pieces(file: _Rewound, name: str) -> Iterator[bytes]:
     """Pieces of all members, one after the other."""
     try:
         with gzip.GzipFile(fileobj=file) as members:
@@ -94,7 +126,7 @@ def _gzip_pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
         raise InputError(f"{name}: the gzip data is damaged ({err}); fetch the file again") from err
 
 
-def _xz_pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _xz_pieces(file: _Rewound, name: str) -> Iterator[bytes]:
     """Pieces of all streams, one after the other. lzma.LZMAFile has no memory limit, hence by hand."""
     rest = file.read(_PIECE)
     try:

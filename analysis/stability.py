@@ -127,16 +127,15 @@ def _behind(edit: Edit, before, after) -> tuple[np.ndarray, np.ndarray]:
 def _summary(pairs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     both = sum(int((a & b).sum()) for a, b in pairs)
     either = sum(int((a | b).sum()) for a, b in pairs)
-    n = sum(len(a) for a, _ in pairs)
-    rates = [sum(int(side[k].sum()) for side in pairs) / max(n, 1) for k in (0, 1)]
-    by_chance = rates[0] * rates[1]
+    n, cut = sum(len(a) for a, _ in pairs), sum(int(a.sum()) for a, _ in pairs)
+    by_chance = sum(int(a.sum()) * int(b.sum()) / len(a) for a, b in pairs if len(a))
     distance = np.array([int(np.flatnonzero(a != b)[-1]) + 1 if (a != b).any() else 0 for a, b in pairs])
     return {
         "n_edits": len(pairs),
         "n_bytes": n,
-        "rate": rates[0],
+        "rate": cut / max(n, 1),
         "jaccard": both / either if either else np.nan,
-        "jaccard_chance": by_chance / (sum(rates) - by_chance) if sum(rates) else np.nan,
+        "jaccard_chance": by_chance / (both + either - by_chance) if either else np.nan,
         "unchanged": float((distance == 0).mean()),
         "distance_median": float(np.median(distance)),
         "distance_90": float(np.quantile(distance, 0.9)),

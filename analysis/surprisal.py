@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from analysis import schema
 from analysis.null_models import circular_sums, pooled_null
+from analysis.ranks import centred_ranks, correlation
 from analysis.segmentations import Segmentation
 from hnet_core.errors import InputError
 
@@ -45,16 +45,20 @@ def surprisals(
 
     loaded   a model with whole weights (hnet_core.checkpoint.load_model)
     context  bytes of a row (default: as trained); every byte is predicted from at least half of it, where there is
+    A model that reads no start marker (`bos` in model.json) says nothing of the first byte, which counts 8 bits then.
     """
     import torch
 
-    context = max(2, context or loaded.info.get("row_bytes", DEFAULT_CONTEXT))
+    context, bos = (
+        max(2, context or loaded.info.get("row_bytes", DEFAULT_CONTEXT)),
+        bool(loaded.info.get("bos", True)),
+    )
     total, done, out = sum(map(len, data)), 0, []
     for each in data:
-        bits, entropy = np.zeros(len(each), np.float32), np.zeros(len(each), np.float32)
-        for pack in _packs(_windows(len(each), context)):
+        bits, entropy = np.full((2, len(each)), 8, np.float32)
+        for pack in _packs(_windows(len(each), context, bos)):
             with torch.inference_mode():
-                parts = _predict(loaded, each, pack)
+                parts = _predict(loaded, each, pack, bos)
             for (_, new, end), part_bits, part_entropy in zip(pack, *parts, strict=True):
                 bits[new:end], entropy[new:end] = part_bits, part_entropy
             if progress:
@@ -75,8 +79,9 @@ def surprisal_table(
     """Boundary probability against surprisal, stage by stage and lag by lag; schema.SURPRISAL.
 
     cuts  stages of a model   found  over the same sequences, by the same model or another
-    The AUROC is the chance that a boundary has more surprisal than another position its stage sees; its null shifts
-    the boundaries circularly over the positions of each sequence.
+    The AUROC is the chance that a boundary has more surprisal than another position that its stage sees in the same
+    sequence; its null shifts the boundaries circularly over the positions of each sequence. Spearman's correlation is
+    the mean of that in each sequence, by their positions.
     """
     rows = []
     for cut in cuts:
@@ -111,10 +116,10 @@ def spike_units(model: str, kind: str, rate: float | None) -> Callable[[bytes], 
     return cut
 
 
-def _windows(n: int, context: int) -> Iterator[tuple[int, int, int]]:
-    """(from, first new, end) of rows that move on by half a context; the start marker stands before byte 0."""
-    end = min(n, context - 1)
-    yield 0, 0, end
+def _windows(n: int, context: int, bos: bool) -> Iterator[tuple[int, int, int]]:
+    """(from, first new, end) of rows that move on by half a context; the start marker, if any, stands before byte 0."""
+    end = min(n, context - bos)
+    yield 0, int(not bos), end
     while end < n:
         new, end = end, min(end + max(1, context // 2), n)
         yield max(0, end - context), new, end
@@ -131,13 +136,13 @@ def _packs(windows: Iterator[tuple[int, int, int]]) -> Iterator[list[tuple[int, 
     yield pack
 
 
-def _predict(loaded: "LoadedModel", data: bytes, pack: list[tuple[int, int, int]]):
+def _predict(loaded: "LoadedModel", data: bytes, pack: list[tuple[int, int, int]], bos: bool):
     """(bits, entropy) of the new bytes of each window: two lists of arrays."""
     import torch
 
     from hnet_core.encoding import encode
 
-    rows = [encode(data[low:end], bos=low == 0).astype(np.int64) for low, _, end in pack]
+    rows = [encode(data[low:end], bos=bos and low == 0).astype(np.int64) for low, _, end in pack]
     limits = np.cumsum([0, *map(len, rows)])
     ids = torch.from_numpy(np.concatenate(rows))
     logits = loaded.model(ids, cu_seqlens=torch.from_numpy(limits)).logits
@@ -166,23 +171,26 @@ def _row(parts: list[tuple[np.ndarray, ...]], shifts: int, seed: int) -> dict[st
     bits, prob, is_boundary = (
         (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (np.empty(0),) * 3
     )
-    n, k = len(bits), int(is_boundary.sum())
-    row = {"n_positions": n, "n_boundaries": k}
-    if not 0 < k < n:
+    size = np.array([len(each) for each, _, _ in parts], np.int64)
+    cuts = np.array([int(marks.sum()) for _, _, marks in parts], np.int64)
+    row = {"n_positions": len(bits), "n_boundaries": int(cuts.sum())}
+    pairs = int((cuts * (size - cuts)).sum())  # of a boundary and another position of the same sequence
+    if not pairs:
         nan = dict.fromkeys(
             ("bits_at_boundary", "bits_elsewhere", "spearman", "auroc", "z", "p_value"), np.nan
         )
         return row | nan
-    ranks, other = rankdata(bits), rankdata(prob)
-    ends = np.cumsum([len(each) for each, _, _ in parts])[:-1]
-    sides = zip(np.split(is_boundary.astype(np.float64), ends), np.split(ranks, ends), strict=True)
-    null = pooled_null([circular_sums(marks, values) for marks, values in sides], shifts, seed)
+    record = np.repeat(np.arange(len(parts)), size)
+    ranks, ends = centred_ranks(bits, record), np.cumsum(size)[:-1]
+    # From 1, not centred: beside sums of their size a rounding error of the transform is known for one.
+    sides = np.split(is_boundary.astype(np.float64), ends), np.split(ranks + (size[record] + 1) / 2, ends)
+    null = pooled_null([circular_sums(*each) for each in zip(*sides, strict=True)], shifts, seed)
     return row | {
         "bits_at_boundary": float(bits[is_boundary].mean()),
         "bits_elsewhere": float(bits[~is_boundary].mean()),
-        "spearman": float(np.corrcoef(ranks, other)[0, 1]) if np.ptp(other) and np.ptp(ranks) else np.nan,
-        # Mann and Whitney: the AUROC is the sum of ranks, shifted and scaled.
-        "auroc": (null.observed - k * (k + 1) / 2) / (k * (n - k)),
-        "z": (null.observed - null.mean) / null.sd if null.sd > 1e-9 * null.observed else np.nan,
-        "p_value": min(1.0, 2 * min(null.p_value, null.p_low)),
+        "spearman": correlation(ranks, centred_ranks(prob, record), record),
+        # Mann and Whitney: sums of ranks count the pairs that a boundary wins; of centred ranks, beyond half of them.
+        "auroc": 0.5 + float(ranks[is_boundary].sum()) / pairs,
+        "z": null.z,
+        "p_value": null.p_two_sided,
     }

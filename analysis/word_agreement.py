@@ -16,7 +16,7 @@ from scipy.stats import false_discovery_control
 
 from analysis import schema
 from analysis.gold import GoldText, gold_segmentation
-from analysis.null_models import turns
+from analysis.null_models import against, beyond_chance, null_of, turns
 from analysis.segmentations import Segmentation
 
 PLACES = ("gap", "letter", "space")
@@ -43,7 +43,7 @@ def word_table(
         counts = _counts(cut, list(targets.values()), shifts, seed)
         for (units, place), target, found in zip(targets, targets.values(), counts, strict=True):
             head = {"gold": gold, "units": units, "place": place, "model": cut.name, "stage": cut.stage}
-            rows.append(head | _row(target, *found) | _inside(cut, texts))
+            rows.append(head | _row(target, found) | _inside(cut, texts))
     table = pd.DataFrame(rows)
     table["q_value"] = false_discovery_control(table["p_value"], method="bh")
     return schema.check(table[list(schema.EVALUATION)].astype(schema.EVALUATION), schema.EVALUATION)
@@ -55,44 +55,69 @@ class _Target:
 
     place (n,)  number of the place that each slot (analysis.segmentations) belongs to
     wanted (m,) bool: a word starts there
+    edges (S + 1,)  the places of text i are edges[i] .. edges[i + 1] - 1
     """
 
     place: np.ndarray
     wanted: np.ndarray
+    edges: np.ndarray
+
+    def by_text(self, places: np.ndarray) -> np.ndarray:
+        """(S,) how many of these places, rising, lie in each text."""
+        return np.diff(np.searchsorted(places, self.edges))
 
 
 def _target(words: np.ndarray, data: Sequence[bytes], place: str) -> _Target:
+    edges = np.cumsum([0, *(max(len(each) - 1, 0) for each in data)])
     if place != "gap":
-        return _Target(np.arange(len(words)), _at_spaces(words, data) if place == "space" else words)
+        return _Target(np.arange(len(words)), _at_spaces(words, data) if place == "space" else words, edges)
     first = np.concatenate([_opens(each)[1:] for each in data])
-    return _Target(np.cumsum(first) - 1, np.logical_or.reduceat(words, np.flatnonzero(first)))
+    number = np.cumsum(first)  # of places up to each slot
+    wanted = np.logical_or.reduceat(words, np.flatnonzero(first))
+    return _Target(number - 1, wanted, np.concatenate([[0], number])[edges])
 
 
-def _counts(
-    cut: Segmentation, targets: Sequence[_Target], shifts: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each target (1 + shifts,) twice: places with a boundary, and gold ones of them; the first without shift."""
+@dataclass
+class _Found:
+    """Places with a boundary.
+
+    n_cut, both (1 + shifts,)  how many, and gold ones of them; the first without shift
+    most  how many gold ones could be among those without shift, as many in every text as there are
+    """
+
+    n_cut: np.ndarray
+    both: np.ndarray
+    most: int = 0
+
+
+def _counts(cut: Segmentation, targets: Sequence[_Target], shifts: int, seed: int) -> list[_Found]:
+    """What is found at the places of each target."""
     moved = turns(cut.marks, cut.edges, np.random.default_rng(seed))
-    out = [(np.empty(1 + shifts, np.int64), np.empty(1 + shifts, np.int64)) for _ in targets]
+    out = [_Found(np.empty(1 + shifts, np.int64), np.empty(1 + shifts, np.int64)) for _ in targets]
     for i, at in enumerate(chain([np.flatnonzero(cut.marks)], islice(moved, shifts))):
         merged: dict[int, np.ndarray] = {}
-        for target, (n_cut, both) in zip(targets, out, strict=True):
+        for target, found in zip(targets, out, strict=True):
             n_places = len(target.wanted)
             if n_places not in merged:
                 hit = np.zeros(n_places, bool)
                 hit[target.place[at]] = True
                 merged[n_places] = np.flatnonzero(hit) if n_places < len(cut.marks) else at
-            n_cut[i], both[i] = len(merged[n_places]), target.wanted[merged[n_places]].sum()
+            places = merged[n_places]
+            found.n_cut[i], found.both[i] = len(places), target.wanted[places].sum()
+            if i == 0:
+                gold = np.flatnonzero(target.wanted)
+                found.most = int(np.minimum(target.by_text(places), target.by_text(gold)).sum())
     return out
 
 
-def _row(target: _Target, n_cut: np.ndarray, both: np.ndarray) -> dict[str, float]:
+def _row(target: _Target, found: _Found) -> dict[str, float]:
     """Agreement with the gold, and beside it what the shifts reach."""
-    n, n_gold, shifts = np.float64(len(target.wanted)), target.wanted.sum(), len(both) - 1
+    n_cut, both = found.n_cut, found.both
+    n, n_gold = np.float64(len(target.wanted)), target.wanted.sum()
     with np.errstate(invalid="ignore", divide="ignore"):
         f1 = np.where(n_cut + n_gold > 0, 2 * both / (n_cut + n_gold), 0.0)
         same = (n - n_cut - n_gold + 2 * both) / n
-        chance, best = f1[1:].mean(), 2 * np.minimum(n_cut[0], n_gold) / (n_cut[0] + n_gold)
+        null, best = against(f1[0], f1[1:], upper=True), 2 * found.most / (n_cut[0] + n_gold)
         return {
             "n_places": int(n),
             "n_model": int(n_cut[0]),
@@ -101,17 +126,17 @@ def _row(target: _Target, n_cut: np.ndarray, both: np.ndarray) -> dict[str, floa
             "rate_model": n_cut[0] / n,
             "rate_gold": n_gold / n,
             "f1": f1[0],
-            "f1_chance": chance,
+            "f1_chance": null["expected"],
             "f1_max": best,
-            "f1_star": (f1[0] - chance) / (best - chance) if best > chance else np.nan,
+            "f1_star": beyond_chance(f1[0], null["expected"], best),
             "precision": both[0] / n_cut[0],
             "precision_chance": np.mean(both[1:] / np.maximum(n_cut[1:], 1)),
             "recall": both[0] / n_gold,
             "recall_chance": np.mean(both[1:]) / n_gold,
-            "kappa": (same[0] - same[1:].mean()) / (1 - same[1:].mean()),
-            "shifts": shifts,
-            "z": (f1[0] - chance) / f1[1:].std() if f1[1:].std() > 0 else np.nan,
-            "p_value": (1 + int((f1[1:] >= f1[0]).sum())) / (1 + shifts),
+            "kappa": beyond_chance(same[0], null_of(same[0], same[1:]).mean),
+            "shifts": null["shifts"],
+            "z": null["z"],
+            "p_value": null["p_value"],
         }
 
 

@@ -1,6 +1,7 @@
 """python -m app: start the page, or with --check see that it could start."""
 
 import argparse
+import math
 import os
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
+from app.kept import BYTES, SECONDS, Kept
 from app.session import Session
 from app.ui import build, launch_options
 from hnet_core.allocator import keep_free_memory
@@ -29,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     keep_free_memory()
     try:
         options = launch_options(users(args.auth), _mcp(args.mcp))
-        session = Session(args.models, args.device, args.runs)
+        session = Session(args.models, args.device, args.runs, _kept(args.keep_minutes, args.keep_gb))
         with _private_files():
             page = build(session)
             if args.check:
@@ -46,6 +48,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {err}", file=sys.stderr)
         return 2
     return 0
+
+
+def _kept(minutes: float, gigabytes: float) -> Kept:
+    """InputError for what is no time and no room."""
+    for option, value in (("--keep-minutes", minutes), ("--keep-gb", gigabytes)):
+        if not 0 < value < math.inf:
+            raise InputError(f"{option} {value:g}: a number above 0, such as 0.5 or 60")
+    return Kept(int(gigabytes * 1e9), minutes * 60)
 
 
 def _check(session: Session) -> int:
@@ -122,6 +132,20 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--mcp", action="store_true", help="serve the functions of the API as MCP tools as well"
+    )
+    parser.add_argument(
+        "--keep-minutes",
+        type=float,
+        default=SECONDS / 60,
+        metavar="N",
+        help="how long a result stays that nobody uses (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--keep-gb",
+        type=float,
+        default=BYTES / 1e9,
+        metavar="N",
+        help="gigabytes of all visitors' results together; beyond, the ones used longest ago go (default: %(default)g)",
     )
     parser.add_argument("--check", action="store_true", help="build the page, load a model, say so and end")
     return parser.parse_args(argv)

@@ -7,15 +7,19 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from pandas.io.formats.style import Styler
 from scipy.stats import false_discovery_control
 
 from analysis import groups, schema
 from analysis.agreement import compare_segmentations
+from analysis.p_values import is_least
 from analysis.segmentations import Segmentation, positions
 from app.compare import Comparison, label
-from app.handlers import PROGRESS, told
+from app.handlers import PROGRESS
 from app.job import Job
 from app.references import infos
+from app.styled import styled
+from app.told import told
 from hnet_core.errors import InputError
 
 SHOWN = {
@@ -37,7 +41,7 @@ MEASURES = {
     "kappa": ("Cohen's kappa", "kappa", None),
     "jaccard": ("Jaccard", "jaccard", None),
     "containment_ab": ("share of the row's cuts in the column", "containment_ba", "containment_ab_chance"),
-    "f1_matched": ("F1 at equal rates", "f1_matched", None),
+    "f1_matched": ("F1 at equal rates", "f1_matched", "f1_matched_chance"),
     "spearman": ("Spearman's correlation of p", "spearman", None),
     "f1_tolerant": ("F1 with one byte of tolerance", "f1_tolerant", "f1_tolerant_chance"),
     "boundary_similarity": ("boundary similarity B", "boundary_similarity", "boundary_similarity_chance"),
@@ -47,19 +51,24 @@ MEASURES = {
     "window_diff": ("WindowDiff, an error rate; the column is the reference", None, "window_diff_chance"),
 }
 """Column of the agreement table -> (words, the same measure read from the other side or None, its level at chance)."""
+TESTED = {"f1", "f1_star", "kappa", "jaccard", "containment_ab", "containment_ba"}
+"""Measures that say how many cuts are shared, at these numbers of cuts: that is what p and q test."""
 
 HELP = {
     "f1": "F1 counts the cuts that both make: 1 where they cut alike, 0 where they share none.",
     "f1_star": "F1* is F1 set to 0 at chance and to 1 at the best that the two rates allow.",
-    "kappa": "Cohen's kappa is the agreement on cut or no cut at every byte, beyond chance: 0 at chance, 1 at most.",
+    "kappa": "Cohen's kappa is the agreement on cut or no cut at every byte, beyond the chance of each record: 0 at "
+    "chance, 1 at most.",
     "jaccard": "Jaccard is the number of cuts that both make, over the number that at least one makes.",
     "containment_ab": "Of the cuts of the model in the row, the share that the one in the column makes too: the fair "
     "measure between a deeper and a shallower stage.",
     "f1_matched": "F1 between the surest positions of both: as many of each as the one that cuts less has cuts.",
-    "spearman": "Whether both rank the positions alike by p, whatever their thresholds: 1 alike, 0 unrelated.",
+    "spearman": "Whether both rank the positions of a record alike by p, whatever their thresholds: 1 alike, 0 "
+    "unrelated.",
     "f1_tolerant": "F1 where a cut one byte away counts as shared.",
     "boundary_similarity": "B gives part of the credit for near misses: 1 where all cuts are alike, 0 where none is.",
-    "ari": "The adjusted Rand index asks whether the same pairs of bytes lie in one chunk: 0 at chance, 1 alike.",
+    "ari": "The adjusted Rand index asks whether the same pairs of bytes lie in one chunk: 1 alike. Neighbours lie in "
+    "one chunk anyhow, so chance is far above 0: read it against the number in brackets.",
     "vi_split": "How many bits it still takes to say in which of the row's chunks a byte lies, once the column's is "
     "known: 0 where the row never cuts inside the column's chunks.",
     "pk": "Pk is how often two bytes a fixed distance apart share a chunk for one and not for the other: 0 alike.",
@@ -77,6 +86,10 @@ GROUPS = {
 """What the page groups models by -> keys of analysis.groups.KEYS."""
 SURE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 """q below -> the mark of it in the matrix."""
+NO_MARKS = " No stars here: q is of the cuts that are shared, not of this."
+NO_MEANS = (
+    "{} has no means of groups: it takes one side for the reference. Pick another measure, such as F1*."
+)
 
 
 @dataclass(frozen=True)
@@ -110,20 +123,29 @@ def on_agreement(job: Job, comparison: Comparison, progress: gr.Progress = PROGR
     table = schema.check(table.astype(schema.AGREEMENT), schema.AGREEMENT)
     names = {(cut.name, cut.stage): side for side, cut in cuts.items()}
     order = tuple(names[each] for each in groups.cluster_order(list(cuts.values())))
-    shown = table[list(SHOWN)].rename(columns=SHOWN).round(4)
+    return Agreement(table, order), shown_table(comparison, table), order
+
+
+def shown_table(comparison: Comparison, table: pd.DataFrame) -> Styler:
+    """The rows of schema.AGREEMENT as the page shows them."""
+    shown, every = table[list(SHOWN)].rename(columns=SHOWN), pairs(comparison)
     shown.insert(0, "1st", [label(*first) for first, _ in every])
     shown.insert(1, "2nd", [label(*second) for _, second in every])
-    return Agreement(table, order), shown, order
+    least = is_least(table["p_value"], table["shifts"])
+    return styled(shown, {"p": least, "q": least})
 
 
 def on_measure(measure: str) -> str:
     """What a measure means."""
-    return HELP.get(measure, "")
+    return HELP.get(measure, "") + ("" if measure in TESTED else NO_MARKS)
 
 
 @told
 def on_matrix(comparison: Comparison | None, agreement: Agreement | None, measure: str):
-    """The matrix of a measure: "value (chance) mark" for the row against the column, alike beside alike."""
+    """The matrix of a measure: "value (chance) mark" for the row against the column, alike beside alike.
+
+    The mark is there where q is of this measure (TESTED).
+    """
     if comparison is None or agreement is None or measure not in MEASURES:
         return gr.skip()
     return matrix(comparison, agreement, measure)
@@ -145,20 +167,21 @@ def matrix(comparison: Comparison, agreement: Agreement, measure: str) -> pd.Dat
 def _cell(row: dict[str, Any], measure: str, chance: str | None) -> str:
     if pd.isna(row[measure]):
         return "–"
-    mark = next((mark for below, mark in SURE if row["q_value"] < below), "")
+    mark = next((mark for below, mark in SURE if row["q_value"] < below), "") if measure in TESTED else ""
     by_chance = f" ({row[chance]:.3f})" if chance and not pd.isna(row[chance]) else ""
     return f"{row[measure]:.3f}{by_chance} {mark}".rstrip()
 
 
 @told
 def on_groups(comparison: Comparison | None, agreement: Agreement | None, measure: str, by: str):
-    """Means of a measure inside and between groups of models, with 95 % intervals over training runs."""
+    """Means of a measure inside and between groups of models, with 95 % intervals over training runs.
+
+    Of a measure that has none the table says so: the matrix, which was asked for, has it all the same.
+    """
     if comparison is None or agreement is None:
         return gr.skip()
     if measure not in groups.MEASURES:
-        raise InputError(
-            f"{MEASURES[measure][0]} has no means of groups; pick another measure, such as F1* or Cohen's kappa"
-        )
+        return pd.DataFrame({"groups": [NO_MEANS.format(MEASURES[measure][0].partition(",")[0])]})
     table = group_table(comparison, agreement, by)
     table = table[table["measure"].isin([measure, "fleiss_kappa"])]
     shown = pd.DataFrame(

@@ -20,7 +20,8 @@ from hnet_core.errors import HNetError
 from hnet_core.generate import MAX_SEED
 from hnet_core.generate import generate as write
 
-_ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
+_UNDER_WAY = {"concurrency_id": "program", "concurrency_limit": 4}
+"""Requests of programs that are under way at once; those with a model take turns with the runs of the page."""
 
 
 def answered(function: Callable) -> Callable:
@@ -138,18 +139,21 @@ class Functions:
             "seed": arguments.whole("seed", seed, 0, MAX_SEED),
         }
         loaded = self.session.whole_model(model)
-        with self.session.turn():
-            steps = write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options)
-            return view.exact(bytes(each.byte for each in steps))
+        written = bytearray()
+        with self.session.turn() as share:
+            for each in write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options):
+                written.append(each.byte)
+                share(len(written), options["max_bytes"])
+        return view.exact(bytes(written))
 
 
 def build(session: Session) -> None:
     """Adds the endpoints to the page that is being built."""
     functions = Functions(session)
     gr.api(functions.models, api_name="models")
-    gr.api(functions.boundaries, api_name="boundaries", **_ONE_AT_A_TIME)
-    gr.api(functions.agreement, api_name="agreement", **_ONE_AT_A_TIME)
-    gr.api(functions.generate, api_name="generate", **_ONE_AT_A_TIME)
+    gr.api(functions.boundaries, api_name="boundaries", **_UNDER_WAY)
+    gr.api(functions.agreement, api_name="agreement", **_UNDER_WAY)
+    gr.api(functions.generate, api_name="generate", **_UNDER_WAY)
 
 
 def _read(text: str):

@@ -14,9 +14,10 @@ from analysis.provenance import Provenance
 from analysis.segmentations import positions
 from analysis.segmenters import is_reference
 from app import files, references, view
-from app.handlers import PROGRESS, read_source, told
+from app.handlers import PROGRESS, read_source
 from app.job import Job
 from app.session import Session
+from app.told import told
 from app.viewer import Group, viewer_value
 from app.wording import counted, isolated
 from hnet_core.errors import InputError
@@ -80,6 +81,7 @@ def on_compare(
         raise InputError(
             f"{len(sequences):,} records, at most {MOST_RECORDS} are compared at once; use python -m analysis compare"
         )
+    session.check_size(sum(len(each.data) for each in sequences), models)
     analyses = []
     for letter, name in zip(ascii_uppercase, models, strict=False):
         job.check()

@@ -10,10 +10,10 @@ import pandas as pd
 from app import files
 from app.agreement import MEASURES, Agreement, consensus_table, group_table, pairs
 from app.compare import Comparison, about, value_of
-from app.handlers import told
 from app.job import Wish
 from app.session import Session
 from app.standalone import standalone
+from app.told import told
 from hnet_core.errors import InputError
 
 _ANY = [

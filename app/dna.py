@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from analysis.annotations import fit_features, read_features
+from analysis.annotations import NOTES, fit_features, read_features
 from analysis.extract import Analysis
 from analysis.genbank import is_genbank
 from analysis.inputs import Sequence, read_input
@@ -19,9 +19,10 @@ from app import files, view
 from app import session as limits
 from app.bases import as_fields, as_words, check_region, known_region, region_value, shown_part
 from app.genome import Opened, Records, TrackFolder, named_features, write_tracks
-from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices, told
+from app.handlers import AUTO, PROGRESS, download, read_source, stage_choices
 from app.job import Job, Wish
 from app.session import Session
+from app.told import told
 from app.wording import counted, isolated
 from hnet_core.errors import HNetError, InputError
 
@@ -117,7 +118,8 @@ def _read(
 def _fitted(source: Source, name: str, sequences: list[Sequence], own: bool = False):
     """Features of the sequences, and what was left out; (None, ()) of a file that brings none of its own."""
     features = read_features(source, name, limits.MAX_DNA_BYTES)
-    return (None, ()) if own and features.empty else fit_features(features, sequences, name)
+    brings_none = own and features.empty and not features.attrs[NOTES]
+    return (None, ()) if brings_none else fit_features(features, sequences, name)
 
 
 def _origin(
@@ -276,6 +278,7 @@ def _analyses(
             f"{counted(len(models or []), 'model')} picked: the DNA tab takes one to {MOST_MODELS}"
         )
     names = dict.fromkeys(session.model_for("dna") if name == AUTO else name for name in models)
+    session.check_size(len(sequence.data), [*names])
     out = []
     for letter, name in zip(ascii_uppercase, names, strict=False):
         words = (

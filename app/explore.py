@@ -8,9 +8,10 @@ from analysis.extract import Analysis
 from analysis.inputs import Sequence
 from app import view
 from app.domain import kind_of
-from app.handlers import AUTO, PROGRESS, read_source, stage_choices, told
+from app.handlers import AUTO, PROGRESS, read_source, stage_choices
 from app.job import Job
 from app.session import Session
+from app.told import told
 from app.wording import isolated
 from hnet_core.errors import InputError
 
@@ -73,7 +74,7 @@ def _shown(
     name, words = _pick(session, model, domain, sequence)
     job.check()
     progress(0, desc="loading the model")
-    session.model(name)
+    session.check_size(len(sequence.data), [name])
     done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
     progress(1, desc="drawing")
     link = {"tab": "explore", "model": name, **link}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from string import ascii_uppercase
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,10 @@ def named(done: Analysis, table: pd.DataFrame) -> pd.DataFrame:
 
 def about(command: str, *analyses: Analysis, **options: Any) -> Provenance:
     """Where a file of these analyses of one input comes from."""
-    models = {each.model.name: each.model for each in analyses}
+    names = [each.model.name for each in analyses]
+    if len(set(names)) < len(names):  # saved runs of one model
+        names = [f"{letter}: {name}" for letter, name in zip(ascii_uppercase, names, strict=False)]
+    models = {key: each.model for key, each in zip(names, analyses, strict=True)}
     return provenance(command, analyses[0].sequences, models, options)
 
 

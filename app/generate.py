@@ -9,9 +9,10 @@ import numpy as np
 
 from analysis.inputs import Sequence
 from app import arguments, files, view
-from app.handlers import stage_choices, told
+from app.handlers import stage_choices
 from app.job import Job, Stopped
 from app.session import Session
+from app.told import told
 from app.viewer import Group, Track, viewer_value
 from app.wording import counted
 from hnet_core.errors import InputError

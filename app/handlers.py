@@ -1,11 +1,6 @@
 """What the page calls: values of components in, values of components out. What a person can cause is one sentence."""
 
 import functools
-import html
-import inspect
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +9,18 @@ import pandas as pd
 
 from analysis.export import csv_bytes
 from analysis.extract import Analysis
+from analysis.input_files import read_file
 from analysis.inputs import Sequence, read_input
-from analysis.json_lines import read_json_lines
 from app import dictionary, files, view
 from app import session as limits
 from app.bases import known_region
 from app.domain import DOMAINS
-from app.job import Job, Wish
+from app.job import STOPPED_BEFORE, Jobs, Wish
 from app.plots import figures
 from app.session import Session
+from app.told import told
 from hnet_core.checkpoint import model_folder
-from hnet_core.errors import HNetError, InputError
+from hnet_core.errors import InputError
 
 PROGRESS = gr.Progress()
 AUTO = "auto"
@@ -32,45 +28,6 @@ _CURVE_POINTS = 120
 _CURVES = {"bpb": "bits per byte, training", "valid_bpb": "bits per byte, held out"}
 NO_FILES = [("other files", "")]
 """The list of files before one is picked."""
-
-
-def told(handler: Callable) -> Callable:
-    """The handler with every failure as one sentence on the page; it may also be a generator of results."""
-    if inspect.isgeneratorfunction(handler):
-
-        @functools.wraps(handler)
-        def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with _as_sentences(args):
-                yield from handler(*args, **kwargs)
-
-    else:
-
-        @functools.wraps(handler)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with _as_sentences(args):
-                return handler(*args, **kwargs)
-
-    return call
-
-
-@contextmanager
-def _as_sentences(args: tuple[Any, ...]) -> Iterator[None]:
-    """Failures inside as gr.Error, and told to the job among the arguments, which shows them beside its button."""
-    try:
-        yield
-    except gr.Error:
-        raise
-    except Exception as err:
-        if isinstance(err, HNetError):
-            sentence = str(err)
-        else:
-            logging.getLogger(__name__).exception("a request failed")
-            sentence = f"The software failed on this request ({type(err).__name__}); its terminal shows why."
-        jobs = [each for each in args if isinstance(each, Job)]
-        for job in jobs:
-            job.failure = sentence
-        # Gradio reads messages as HTML; one pops up only where no other place would say it.
-        raise gr.Error(html.escape(sentence), visible=not jobs, print_exception=False) from err
 
 
 def read_source(
@@ -102,26 +59,27 @@ def read_source(
 
 
 def _read_file(path: Path, kind: str, max_bytes: int) -> list[Sequence]:
-    """An uploaded file; one of JSON lines holds a text a line."""
-    if [suffix for suffix in path.suffixes if suffix not in (".gz", ".xz")][-1:] == [".jsonl"]:
-        return read_json_lines(path, path.name, max_bytes)
-    return read_input(path, kind, path.name, max_bytes)
+    """An uploaded file."""
+    return read_file(path, kind, path.name, max_bytes)
 
 
-def on_begin(job: Job) -> tuple[dict[str, Any], str]:
-    """A run was asked for: it can be stopped from now on, and what the last one said no longer counts."""
-    job.begin()
-    return gr.update(interactive=True), ""
+def on_begin(jobs: Jobs) -> tuple[dict[str, Any], str, int]:
+    """A run was asked for: Stop works from now on, what the last one said no longer counts; the number of this one."""
+    number = jobs.begin()
+    return gr.update(interactive=True), "", number
 
 
-def on_failure(job: Job) -> tuple[dict[str, Any], str]:
-    """The run ended without a result: nothing to stop; why it did, beside its button."""
-    return on_end(), job.failure
+def on_failure(jobs: Jobs) -> tuple[dict[str, Any], Any]:
+    """A run ended without a result. If it is the last one: nothing to stop; why it ended, beside its button."""
+    failure = jobs.current.failure
+    return (on_end(), failure) if failure else (gr.skip(), gr.skip())
 
 
-def on_stop(job: Job) -> None:
-    """Stop the run at its next window of bytes, or before it begins."""
+def on_stop(jobs: Jobs) -> Any:
+    """Stop the run at its next window of bytes; one whose work has not begun is over at once, and says so."""
+    job = jobs.current
     job.stop()
+    return gr.skip() if job.begun else STOPPED_BEFORE
 
 
 def on_end() -> dict[str, Any]:
@@ -154,18 +112,38 @@ def on_page(
 
 
 @told
-def on_everything(session: Session, done: Analysis):
-    """The CSV of all chunks at all stages, and the three figures."""
-    return (download(session, view.all_chunks(done), "chunks_all.csv"), *figures(done))
+def on_figures(done: Analysis):
+    """All chunks may be saved now; the three figures."""
+    return (gr.update(interactive=True), *figures(done))
 
 
 @told
-def on_dictionary(session: Session, done: Analysis | None, stage: int):
-    """The chunk dictionary of a stage: its first rows, a line about it, its whole CSV."""
+def on_everything(session: Session, done: Analysis | None) -> str:
+    """The CSV of all chunks at all stages."""
+    if done is None:
+        raise InputError("there is nothing to save yet; press Analyse first")
+    return session.keep_file(csv_bytes(view.all_chunks(done)), "chunks_all.csv")
+
+
+@told
+def on_dictionary(done: Analysis | None, stage: int):
+    """The chunk dictionary of a stage: its first rows, a line about it; it may be saved now."""
     if done is None:
         return gr.skip(), gr.skip(), gr.skip()
-    table = dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
-    return dictionary.shown(table, done), dictionary.line(table), download(session, table, "dictionary.csv")
+    table = _dictionary(done, stage)
+    return dictionary.shown(table, done), dictionary.line(table), gr.update(interactive=True)
+
+
+@told
+def on_whole_dictionary(session: Session, done: Analysis | None, stage: int) -> str:
+    """The CSV of a whole dictionary."""
+    if done is None:
+        raise InputError("there is nothing to save yet; press Analyse first")
+    return session.keep_file(csv_bytes(_dictionary(done, stage)), "dictionary.csv")
+
+
+def _dictionary(done: Analysis, stage: int) -> pd.DataFrame:
+    return dictionary.dictionary(done, min(int(stage or 0), done.model.n_stages - 1))
 
 
 def file_choices(done: Analysis | None) -> tuple[dict[str, Any], dict[str, Any]]:

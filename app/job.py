@@ -12,6 +12,8 @@ from hnet_core.errors import HNetError
 _EVERY = 0.25
 """Seconds between two updates on the page; each of them travels to the browser and is drawn there."""
 WAITING = "waiting for the run before this one"
+STOPPED = "Stopped; what was shown before stays, and the next request starts afresh."
+STOPPED_BEFORE = "Stopped before it began; what was shown before stays, and the next request starts afresh."
 
 
 class Stopped(HNetError):
@@ -48,23 +50,15 @@ class Wish:
 
 
 class Job:
-    """Kept in a gr.State, one a visitor and tab. `stop` ends the work at its next report, a window of bytes away.
+    """One run. `stop` ends it at its next report, a window of bytes away.
 
-    failure: the sentence that the last run ended with, if it failed
+    begun    its work has been taken up
+    failure  the sentence that it ended with, if it failed
     """
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self.failure = ""
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Job":
-        """Gradio copies the first value of a state for every visitor."""
-        return Job()
-
-    def begin(self) -> None:
-        """New work: an earlier stop no longer counts."""
-        self._stop.clear()
-        self.failure = ""
+        self.begun, self.failure = False, ""
 
     def stop(self) -> None:
         self._stop.set()
@@ -76,7 +70,7 @@ class Job:
     def check(self) -> None:
         """Raises Stopped after `stop`."""
         if self.stopped:
-            raise Stopped("Stopped; what was shown before stays, and the next request starts afresh.")
+            raise Stopped(STOPPED if self.begun else STOPPED_BEFORE)
 
     def report(self, progress: gr.Progress, words: str) -> Callable[[int, int], None]:
         """A progress callback for the models, which names the stage of the work and is where a stop takes effect.
@@ -96,3 +90,33 @@ class Job:
                     progress(0, desc=words if total else WAITING)
 
         return tell
+
+
+class Jobs:
+    """The runs that one person asked for with one button, of which the last one counts. Kept in a gr.State."""
+
+    def __init__(self) -> None:
+        self.number, self.current = 0, Job()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Jobs":
+        """Gradio copies the first value of a state for every visitor."""
+        return Jobs()
+
+    def begin(self) -> int:
+        """A run was asked for: the ones before it stop and never show. Its number, which travels with the request."""
+        self.current.stop()
+        self.number, self.current = self.number + 1, Job()
+        return self.number
+
+    def take(self, number: int) -> Job:
+        """The run of that number, whose work is taken up now. Raises Stopped where it was stopped or another counts."""
+        job = self.current
+        self.check(job, number)
+        job.check()
+        job.begun = True
+        return job
+
+    def check(self, job: Job, number: int) -> None:
+        """Raises Stopped once another run counts than this one."""
+        if job is not self.current or number != self.number:
+            raise Stopped("Another run was asked for since, so this one shows nothing.")

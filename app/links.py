@@ -10,9 +10,9 @@ import gradio as gr
 from app import references
 from app.agreement import GROUPS, MEASURES
 from app.generate import MAX_BYTES, MAX_SEED
-from app.handlers import told
 from app.session import Session
 from app.tabs.quiet import QUIET
+from app.told import told
 from app.viewer import goto
 from hnet_core.errors import InputError
 

@@ -1,32 +1,38 @@
 """What the cuts of an open record have to do with its genes, its other strand and its motifs: tables and figures."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from pandas.io.formats.style import Styler
 
 from analysis.circular_shifts import running_sum
 from analysis.enrichment import Cuts, annotate, enrichment_table
 from analysis.features import UPSTREAM, sites
 from analysis.motifs import motif, motif_rows, occurrences
-from analysis.profiles import profile_table
+from analysis.p_values import is_least, shown
+from analysis.profiles import PROFILE_DRAWS, profile_table
 from analysis.reverse_complement import consistency_row, reverse_complement
 from analysis.sources import Sequence as Record
 from app import files
 from app.dna import beside
 from app.genome import Opened
-from app.handlers import PROGRESS, download, told
+from app.handlers import PROGRESS, download
 from app.job import Job
 from app.plots import legend_below, quiet_figure, with_origin
 from app.session import Session
+from app.styled import styled
+from app.told import told
 from app.view import shown_places
-from app.wording import counted, p_value
+from app.wording import counted
 from hnet_core.errors import InputError
 
-DRAWS = 200
-"""Shifts behind every level of chance on the page; python -m analysis enrich takes 1000."""
+DRAWS = 1000
+"""Shifts behind every level of chance on the page, as many as python -m analysis enrich takes."""
+_SITES = ("start", "stop")
 WINDOW = 50
 """Bases either side of a start or stop codon."""
 MOST_HITS = 500
@@ -66,6 +72,11 @@ def shown_names(opened: Opened) -> dict[str, str]:
     }
 
 
+def _on_page(rows: pd.DataFrame, names: Mapping[str, str], least: pd.Series, tested: str) -> Styler:
+    """A table of files as the page shows it: models as the page calls them, p- or q-values written out."""
+    return styled(rows.assign(model=rows["model"].map(names)), {tested: least})
+
+
 def _need(opened: Opened | None, annotated: bool = False) -> Opened:
     if opened is None:
         raise InputError("there is no record with boundaries yet; press Analyse first")
@@ -86,37 +97,38 @@ def on_genes(session: Session, job: Job, opened: Opened | None, progress: gr.Pro
     table = enrichment_table(cuts, genome, draws=DRAWS)
     job.check()
     progress(0.7, desc="profiles at starts and stops")
-    profiles = profile_table(cuts, [sites(opened.features, opened.length)], window=WINDOW, draws=20 * DRAWS)
-    profiles = profiles[profiles["site"].isin(["start", "stop"])]
-    rows, letters = class_rows(table), dict(zip(shown_names(opened), opened.letters, strict=True))
+    where = {key: at for key, at in sites(opened.features, opened.length).items() if key[0] in _SITES}
+    profiles = profile_table(cuts, where, window=WINDOW, draws=PROFILE_DRAWS * DRAWS)
+    classes, least = class_rows(table)
+    names = shown_names(opened)
+    letters = dict(zip(names, opened.letters, strict=True))
     figures = (
         codon_figure(table, letters),
-        *(profile_figure(profiles, site, letters) for site in ("start", "stop")),
+        *(profile_figure(profiles, site, letters) for site in _SITES),
     )
     with_origin(files.about("page: genes and codons", *opened.analyses, draws=DRAWS, window=WINDOW), *figures)
-    tables = ((rows, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
-    return shown_classes(rows, opened), *figures, *(download(session, each, file) for each, file in tables)
+    tables = ((classes, "classes_shown.csv"), (table, "classes_all.csv"), (profiles, "profiles.csv"))
+    return (
+        _on_page(classes, names, least, "q"),
+        *figures,
+        *(download(session, each, file) for each, file in tables),
+    )
 
 
-def class_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as its file has it."""
+def class_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Of schema.ENRICHMENT the boundary rate in every feature class on both strands, as the page shows it.
+
+    returns  the rows, and which of them have the least p that their shifts can give
+    """
     rows = table[(table["analysis"] == "feature") & (table["measure"] == "rate") & (table["strand"] == ".")]
     rows = rows.assign(ratio=rows["value"] / rows["expected"])
-    return rows[["model", "stage", *_CLASSES, "p_value", "shifts"]].reset_index(drop=True)
+    rows = rows.reset_index(drop=True)
+    out = rows[["model", "stage", *_CLASSES]].rename(columns=_CLASSES)
+    least = is_least(rows["p_value"], rows["shifts"], two_sided=True)
+    return out.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1}), least
 
 
-def shown_classes(rows: pd.DataFrame, opened: Opened) -> pd.DataFrame:
-    """Rows of `class_rows` as the page shows them; "≤" where no shift did as well, so that q can only be as small."""
-    least = [p <= 2 / (1 + n) for p, n in zip(rows["p_value"], rows["shifts"], strict=True)]
-    q = [p_value(q, q if floor else 0) for q, floor in zip(rows["q_value"], least, strict=True)]
-    shown = rows[["model", "stage", *_CLASSES]].assign(
-        model=rows["model"].map(shown_names(opened)), q_value=q
-    )
-    shown = shown.rename(columns=_CLASSES)
-    return shown.round({"cuts a base": 4, "by chance": 4, "ratio": 3, "z": 1})
-
-
-def codon_figure(table: pd.DataFrame, letters: dict[str, str]) -> go.Figure:
+def codon_figure(table: pd.DataFrame, letters: Mapping[str, str]) -> go.Figure:
     """Cuts a base at the three codon positions, genes of both strands; R's p-value comes from shifts inside genes."""
     rows = table[(table["analysis"] == "codon_phase") & (table["frame"] == 0) & (table["strand"] != ".")]
     figure = quiet_figure(
@@ -125,20 +137,19 @@ def codon_figure(table: pd.DataFrame, letters: dict[str, str]) -> go.Figure:
     for (model, stage, strand), part in rows.groupby(["model", "stage", "strand"], sort=False):
         rates = part[part["measure"].isin(["rate_1", "rate_2", "rate_3"])]
         rayleigh = part[part["measure"] == "rayleigh_r"].iloc[0]
-        p = p_value(rayleigh["p_value"], 1 / (1 + rayleigh["shifts"]))
-        name = f"{letters[model]}{stage} {strand}  R {rayleigh['value']:.3f}, p {p}"
-        words = [f"{letters[model]}{stage} {strand}, codon position {i}" for i in (1, 2, 3)]
+        p_value = shown(rayleigh["p_value"], is_least(rayleigh["p_value"], rayleigh["shifts"]))
+        name = f"{letters[model]}{stage} {strand}  R {rayleigh['value']:.3f}, p {p_value}"
         figure.add_bar(
             x=["1", "2", "3"],
             y=rates["value"],
             name=name,
-            customdata=words,
+            customdata=[f"{letters[model]}{stage} {strand}, codon position {i}" for i in (1, 2, 3)],
             hovertemplate="%{customdata}: %{y:.4f} cuts a base<extra></extra>",
         )
     return legend_below(figure, 1)
 
 
-def profile_figure(profiles: pd.DataFrame, site: str, letters: dict[str, str]) -> go.Figure:
+def profile_figure(profiles: pd.DataFrame, site: str, letters: Mapping[str, str]) -> go.Figure:
     """Cuts a site base by base around one kind of site; a trace for each outermost stage and strand."""
     figure = quiet_figure(
         f"Around {site} codons", "bases from the codon's first, as transcribed", "cuts a site"
@@ -146,10 +157,13 @@ def profile_figure(profiles: pd.DataFrame, site: str, letters: dict[str, str]) -
     rows = profiles[(profiles["site"] == site) & (profiles["stage"] == 0)]
     for (model, strand), part in rows.groupby(["model", "strand"], sort=False):
         line = {"width": 1.3, "dash": "solid" if strand == "+" else "dot"}
-        name = f"{letters[model]} {strand}"
-        told = "%{fullData.name}, base %{x:+d}: %{y:.4f} cuts a site<extra></extra>"
         figure.add_scatter(
-            x=part["offset"], y=part["rate"], name=name, mode="lines", line=line, hovertemplate=told
+            x=part["offset"],
+            y=part["rate"],
+            name=f"{letters[model]} {strand}",
+            mode="lines",
+            line=line,
+            hovertemplate="%{fullData.name}, base %{x:+d}: %{y:.4f} cuts a site<extra></extra>",
         )
     return legend_below(figure, 4)
 
@@ -169,15 +183,11 @@ def on_strands(session: Session, job: Job, opened: Opened | None, progress: gr.P
             marks[mirrored.chunks_of(record.name, stage)["start"].to_numpy()] = True
             marks[:1] = False
             name = analysis.model.name
-            rows.append(consistency_row(name, stage, cuts[name, stage], [marks], 5 * DRAWS, 0))
+            rows.append(consistency_row(name, stage, cuts[name, stage], [marks], DRAWS, 0))
     table = pd.DataFrame(rows).rename(columns={"value": "shared"})
-    least = 1 / (1 + table["shifts"])
-    p = [p_value(*each) for each in zip(table["p_value"], least, strict=True)]
-    shown = table[["model", "stage", *_STRANDS]].assign(
-        model=table["model"].map(shown_names(opened)), p_value=p
-    )
-    shown = shown.rename(columns=_STRANDS).round({"Jaccard": 4, "by chance": 4, "z": 1})
-    return shown, download(session, table, "strands.csv")
+    rows = table[["model", "stage", *_STRANDS]].rename(columns=_STRANDS)
+    least = is_least(table["p_value"], table["shifts"])
+    return _on_page(rows, shown_names(opened), least, "p"), download(session, table, "strands.csv")
 
 
 @beside(5)
@@ -194,23 +204,24 @@ def on_motif(session: Session, opened: Opened | None, text: str):
         raise InputError(
             f"{letters} does not occur on either strand of {opened.record.name}; try another motif"
         )
-    few = hits.head(MOST_HITS)
+    first_hits = hits.head(MOST_HITS)
     line = f"{counted(len(hits), 'place')} of {letters}" + (
-        f", the first {MOST_HITS} below. " if len(few) < len(hits) else ". "
+        f", the first {MOST_HITS} below. " if len(first_hits) < len(hits) else ". "
     )
     data = [opened.record.data]
     for row in motif_rows(first, data, {name: letters}, DRAWS, 0):
+        least = is_least(row["p_value"], row["shifts"], two_sided=True)
         line += (
             f"Strand {row['strand']}: a place lies in {row['value']:.3f} chunks, by chance {row['expected']:.3f} "
-            f"(z {row['z']:.1f}, p {p_value(row['p_value'], 2 / (1 + row['shifts']))}). "
+            f"(z {row['z']:.1f}, p {shown(row['p_value'], least)}). "
         )
     places = hits.head(MOST_MARKED)[["start", "end", "strand"]].values.tolist()
     origin = {"record": opened.record.name, "model": first.model, "stage": first.stage}
     files = [
         download(session, pd.DataFrame(origin, index=each.index).join(each), f"motif_{name}.csv")
-        for each, name in ((few, "shown"), (hits, "all"))
+        for each, name in ((first_hits, "shown"), (hits, "all"))
     ]
-    return shown_places(few, "dna"), line.strip(), {"hits": places}, *files, ""
+    return shown_places(first_hits, "dna"), line.strip(), {"hits": places}, *files, ""
 
 
 def motif_hits(data: bytes, letters: str, is_cut: np.ndarray) -> pd.DataFrame:

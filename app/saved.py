@@ -6,32 +6,39 @@ folder is given when the app is started; the page names runs, never paths.
 
 import functools
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
-from analysis import schema
 from analysis.agreement import compare as agreement
-from analysis.chunks import summary_table
+from analysis.chunks import CompactTrack
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
-from analysis.provenance import provenance
-from analysis.runs import MANIFEST, open_run, saved_runs
-from analysis.sources import Sequence
+from analysis.p_values import is_least, shown
+from analysis.provenance import other_code, provenance
+from analysis.runs import Found, check_files, find_runs, open_run, read_run
+from analysis.saved_models import SavedTrack
+from analysis.sources import Sequence as Record
 from app import view
 from app.compare import Comparison, value_of
-from app.handlers import stage_choices, told
+from app.handlers import stage_choices
 from app.session import Session
-from app.wording import counted, isolated, p_value
+from app.told import told
+from app.wording import counted, isolated
 from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"
 MOST_RUNS = 1_000
+MOST_TOLD = 5
+"""Folders that are named when they are left out."""
 COLUMNS = ["date", "model", "input", "bytes", "run"]
 NO_FOLDER = (
     "No folder for runs was given. Start the app with `python -m app --runs DIR`, where DIR is a folder of yours: "
@@ -62,21 +69,28 @@ def save(session: Session, done: Analysis) -> str:
 
 def listed(session: Session) -> pd.DataFrame:
     """A row a run, newest first: date, model, input, bytes, run. Empty without a folder, or with an empty one."""
+    return _listed(_found(session).whole)
+
+
+def _listed(whole: list[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
     rows = []
-    try:
-        found = saved_runs(_folder(session))
-    except InputError:
-        found = []
-    for folder, about in reversed(found[-MOST_RUNS:]):
+    for folder, about in reversed(whole[-MOST_RUNS:]):
         models = about.get("models", {})
         titles = [str(each.get("title", name)) for name, each in models.items()]
         given = about.get("input", {})
+        try:
+            name = _input_name(folder)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+        ):  # somebody has deleted it meanwhile, or it is of another make
+            continue
         rows.append(
             [
                 str(about.get("date", ""))[:19].replace("T", " "),
                 ", ".join(titles),
-                _input_name(folder)
-                or f"{counted(given.get('sequences', 0), 'sequence')}, saved by a command",
+                name or f"{counted(given.get('sequences', 0), 'sequence')}, saved by a command",
                 given.get("bytes", 0),
                 folder.name,
             ]
@@ -84,28 +98,36 @@ def listed(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def made_elsewhere(session: Session, name: str) -> str:
+    """A sentence that says so where other code than this saved a run; empty where it was this."""
+    text = other_code(read_run(_run(session, name)))
+    return f" Run {name} {text}." if text else ""
+
+
 def reopen(session: Session, name: str) -> Analysis:
     """The analysis of a run, as it was saved."""
     folder = _run(session, name)
+    try:
+        return _reopened(folder, name)
+    except InputError as err:
+        raise InputError(_by_name(session, str(err))) from err
+    except (OSError, ValueError, LookupError, TypeError) as err:
+        kind = type(err).__name__
+        raise InputError(f"run {name} cannot be read ({kind}); it was deleted or is of another make") from err
+
+
+def _reopened(folder: Path, name: str) -> Analysis:
     if not (folder / SEQUENCES).is_file():
         raise InputError(
             f"run {name} was saved by a command and holds no text to show; its tables are in the runs folder"
         )
-    about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    about = read_run(folder)
+    check_files(folder, about)
     model, facts = next(iter(about["models"].items()))
     kept = pd.read_parquet(folder / SEQUENCES)
     sequences = tuple(
-        Sequence(row.sequence, row.data, tuple(json.loads(row.warnings)), row.kind)
-        for row in kept.itertuples()
+        Record(row.sequence, row.data, tuple(json.loads(row.warnings)), row.kind) for row in kept.itertuples()
     )
-    names = pd.CategoricalDtype([each.name for each in sequences])
-    tables = []
-    for kind, columns in (("bytes", schema.BOUNDARIES), ("chunks", schema.CHUNKS)):
-        table = pd.read_parquet(folder / f"{kind}.parquet").drop(columns="model")
-        table = table.astype(columns)
-        table["sequence"] = table["sequence"].astype(names)
-        tables.append(schema.check(table, columns))
-    boundaries, chunks = tables
     info = ModelInfo(
         model,
         facts.get("title", model),
@@ -113,8 +135,26 @@ def reopen(session: Session, name: str) -> Analysis:
         facts["n_stages"],
         {"name": model, "weights_sha256": facts.get("weights_sha256", ""), "seed": facts.get("seed")},
     )
-    summary = summary_table(boundaries, chunks)
-    return Analysis(sequences, info, boundaries, chunks, summary, collect_warnings(sequences))
+    tracks = _tracks(pd.read_parquet(folder / "bytes.parquet"), sequences, info.n_stages)
+    return Analysis(sequences, info, tracks, collect_warnings(sequences))
+
+
+def _tracks(
+    table: pd.DataFrame, sequences: Sequence[Record], n_stages: int
+) -> tuple[tuple[CompactTrack, ...], ...]:
+    """The tracks of a saved table, whose rows lie sequence by sequence, then stage by stage."""
+    names = pd.Categorical(table["sequence"], [each.name for each in sequences])
+    keys = names.codes.astype(np.int64) * n_stages + table["stage"].to_numpy()
+    edges = np.searchsorted(keys, np.arange(len(sequences) * n_stages + 1))
+    columns = [table[name].to_numpy() for name in ("byte", "prob", "is_boundary")]
+    tracks = []
+    for i, each in enumerate(sequences):
+        ends = pairwise(edges[i * n_stages : (i + 1) * n_stages + 1])
+        parts = [SavedTrack(*(column[first:last].copy() for column in columns)) for first, last in ends]
+        tracks.append(
+            tuple(CompactTrack.of(part, stage == 0, len(each.data)) for stage, part in enumerate(parts))
+        )
+    return tuple(tracks)
 
 
 def remove(session: Session, name: str) -> None:
@@ -158,10 +198,19 @@ def on_save(session: Session, done: Analysis | None):
 
 @told
 def on_list(session: Session):
-    """The table of runs, and the two lists to choose from."""
-    table = listed(session)
+    """The table of runs, the two lists to choose from, and which folders are left out because they are no whole run."""
+    found = _found(session)
+    table = _listed(found.whole)
     choices = [(title(row), row.run) for row in table.itertuples()]
-    return table, gr.update(choices=choices), gr.update(choices=choices)
+    told = "\n".join(f"Left out: {_by_name(session, sentence)}" for sentence in found.left_out[:MOST_TOLD])
+    more = len(found.left_out) - MOST_TOLD
+    told += f"\nand {more:,} more" if more > 0 else ""
+    return (
+        table,
+        gr.update(choices=choices),
+        gr.update(choices=choices),
+        gr.update(value=told, visible=bool(told)),
+    )
 
 
 def title(row: Any) -> str:
@@ -183,7 +232,7 @@ def on_open(session: Session, name: str | None):
         view.text_value(done, words, link),
         stage_choices(done),
         1,
-        f"Run {name}, as it was saved; nothing was computed again.",
+        f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(session, name)}",
     )
 
 
@@ -198,11 +247,13 @@ def on_compare(session: Session, name: str | None, other: str | None):
             "these two runs are of different inputs; only runs of the same input can be compared"
         )
     if [each.name for each in first.sequences] != [each.name for each in second.sequences]:
-        second = replace(second, **_renamed(second, first))
+        second = replace(second, sequences=first.sequences)  # the same texts under other names
     found = agreement(first, second, 0, 0)
+    p_value = shown(found["p_value"], is_least(found["p_value"], found["shifts"]))
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
-        f"kappa {found['kappa']:.3f}; p-value {p_value(found['p_value'])} by circular shifts."
+        f"kappa {found['kappa']:.3f}; p {p_value} by circular shifts."
+        + "".join(made_elsewhere(session, each) for each in (name, other))
     )
     link = {"tab": "runs", "run": name, "with": other}
     return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words
@@ -247,11 +298,27 @@ def _folder(session: Session) -> Path:
     return Path(session.runs_dir)
 
 
+def _found(session: Session) -> Found:
+    """What lies in the folder for runs, which the first run makes."""
+    if session.runs_dir is None or not Path(session.runs_dir).is_dir():
+        return Found([], [])
+    return find_runs(session.runs_dir)
+
+
+def _by_name(session: Session, sentence: str) -> str:
+    """Without where the folder for runs lies, which is nobody's business on the page."""
+    return sentence.replace(f"{_folder(session)}{os.sep}", "")
+
+
 def _run(session: Session, name: str) -> Path:
     """The folder of a run by its name; only names that are in the list, never paths."""
-    for folder, _ in saved_runs(_folder(session)):
-        if folder.name == name:
-            return folder
+    folders = _folder(session)
+    if folders.is_dir() and not name.startswith(".") and name in os.listdir(folders):
+        try:
+            read_run(folders / name)
+        except InputError as err:
+            raise InputError(_by_name(session, str(err))) from err
+        return folders / name
     raise InputError("this run is not there any more; the list has been read again, pick another")
 
 
@@ -260,13 +327,3 @@ def _input_name(folder: Path) -> str:
         return ""
     names = pd.read_parquet(folder / SEQUENCES, columns=["sequence"])["sequence"]
     return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
-
-
-def _renamed(second: Analysis, first: Analysis) -> dict[str, Any]:
-    """Sequences and tables of `second` under the names that `first` has for the same texts."""
-    names = [each.name for each in first.sequences]
-    tables = {}
-    for part in ("boundaries", "chunks"):
-        table = getattr(second, part)
-        tables[part] = table.assign(sequence=table["sequence"].cat.rename_categories(names))
-    return {"sequences": first.sequences, **tables}

@@ -6,8 +6,8 @@ import tempfile
 import threading
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ from analysis import inputs
 from analysis.extract import Analysis, Progress, analyse
 from analysis.provenance import file_hash
 from analysis.runs import check_runs
+from analysis.segmenters import is_reference
 from app.domain import DOMAINS, saw
+from app.kept import Kept
 from app.languages import NEAREST
+from app.turns import Turns
 from hnet_core.boundaries import BoundaryModel, load_boundary_model
 from hnet_core.checkpoint import (
     WEIGHTS,
@@ -44,13 +47,15 @@ MAX_DNA_BYTES = 256_000_000
 """A FASTA or GenBank file after decompression; one record at a time is analysed."""
 MAX_RECORD = 16_000_000
 """Bases of one record."""
+MAX_POSITIONS = 64_000_000
+"""Bytes times stages of all models of a request: an analysis keeps up to 9 bytes a position."""
+_LARGE = 8_000_000
+"""Positions of a run that is large."""
 MAX_WAITING = 16
 """Requests in the queue."""
 _KEPT_MODELS = 12
 _KEPT_WHOLE = 2
 _KEPT_FILES = 64
-_WAIT = 0.2
-"""Seconds between two looks whether a waiting run was stopped."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,9 @@ class Session:
         models_dir: str | Path | None = None,
         device: str = "auto",
         runs_dir: str | Path | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        """runs_dir: where the page saves runs; None: nowhere."""
+        """runs_dir: where the page saves runs; None: nowhere. kept: how much of its results it keeps, and how long."""
         if device == "cuda" and not torch.cuda.is_available():
             raise ConfigError(
                 "--device cuda: this machine has no CUDA device that torch can use; say auto or cpu"
@@ -81,10 +87,12 @@ class Session:
         if runs_dir is not None:
             check_runs(runs_dir)
         self.models_dir, self.runs_dir = models_dir, runs_dir
+        self.kept = kept or Kept()
         self.device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self._models: OrderedDict[str, BoundaryModel] = OrderedDict()
         self._whole: OrderedDict[str, LoadedModel] = OrderedDict()
-        self._loading, self._running = threading.Lock(), threading.Lock()
+        self._is_whole: dict[tuple[Path, int, int], bool] = {}
+        self._loading, self._turns, self._large = threading.Lock(), Turns(), Turns()
         self._files = tempfile.TemporaryDirectory(prefix="hnet-page-")
         self._folders, self._filing = deque[Path](), threading.Lock()
 
@@ -108,16 +116,22 @@ class Session:
             (card.get("title", card["name"]), card["name"])
             for card in usable
             if (dna is None or (card.get("domain") == "dna") is dna)
-            and (not whole or self._is_whole(card["name"]))
+            and (not whole or self._has_all_weights(card["name"]))
         ]
 
-    def _is_whole(self, name: str) -> bool:
-        """Whether a model has routers, and decoders beside them."""
+    def _has_all_weights(self, name: str) -> bool:
+        """Whether a model has routers, and decoders beside them; read again when its file has changed."""
+        path = model_folder(name, self.models_dir) / WEIGHTS
         try:
-            stored = stored_names(model_folder(name, self.models_dir) / WEIGHTS)
-        except CheckpointError:
+            now = path.stat()
+            key = path, now.st_mtime_ns, now.st_size
+            if key not in self._is_whole:
+                stored = stored_names(path)
+                parts = ("routing_module.", "decoder.")
+                self._is_whole[key] = all(any(part in each for each in stored) for part in parts)
+            return self._is_whole[key]
+        except (CheckpointError, OSError):
             return False
-        return all(any(part in each for each in stored) for part in ("routing_module.", "decoder."))
 
     def whole_model(self, name: str) -> LoadedModel:
         """The named model with all its weights, loaded at its first use; only names that `choices` offers."""
@@ -131,6 +145,7 @@ class Session:
                     self._whole[name] = load_model(name, self.device, self.models_dir)
                 while len(self._whole) > _KEPT_WHOLE:
                     self._whole.popitem(last=False)
+            self._whole.move_to_end(name)
             return self._whole[name]
 
     def model_for(self, domain: str, language: str = "") -> str:
@@ -177,6 +192,8 @@ class Session:
                     raise CheckpointError(f"no model named {name!r}; there are {known}")
                 with _of_model(name):
                     model = load_boundary_model(name, self.device, self.models_dir)
+                # Its folder is its name: of a copy, model.json still says what the first one was called.
+                model.info["name"] = model.name = name
                 model.info["weights_sha256"] = file_hash(model_folder(name, self.models_dir) / WEIGHTS)
                 self._models[name] = model
                 while len(self._models) > _KEPT_MODELS:
@@ -187,13 +204,25 @@ class Session:
     def analyse(
         self, sequences: list[inputs.Sequence], name: str, progress: Progress | None = None
     ) -> Analysis:
-        """One model over the sequences; one run at a time, so that two people do not halve each other's speed.
+        """One model over the sequences, in turn with other people's runs.
 
         progress is called while the run waits, too: what it raises ends the run and frees its place.
         """
         model = self.model(name)
-        with self.turn(progress):
-            return analyse(sequences, model, progress)
+        positions = sum(len(each.data) for each in sequences) * model.n_stages
+        with ExitStack() as stack:
+            if positions > _LARGE:  # one of these at a time: short runs are let in beside it, not its like
+                stack.enter_context(self._large.take(progress))
+            return analyse(sequences, model, stack.enter_context(self.turn(progress)))
+
+    def check_size(self, n_bytes: int, names: Sequence[str]) -> None:
+        """InputError where some models or references over so many bytes are more than one request may be."""
+        stages = sum(1 if is_reference(name) else self.model(name).n_stages for name in names)
+        if n_bytes * stages > MAX_POSITIONS:
+            raise InputError(
+                f"{n_bytes:,} bytes under {stages} stages of {len(names)} models: {n_bytes * stages:,} positions, the "
+                f"page takes {MAX_POSITIONS:,} at once; take fewer models or a shorter input, or use python -m analysis"
+            )
 
     def warm_up(self) -> None:
         """Load the models that people begin with, one a domain and the pair to compare, and run each once."""
@@ -203,18 +232,9 @@ class Session:
                 with suppress(HNetError):
                     self.analyse([inputs.Sequence("warm-up", b"The first words. ")], name)
 
-    @contextmanager
-    def turn(self, progress: Progress | None = None) -> Iterator[None]:
-        """The one place for work with a model; progress(0, 0) says that it is waited for."""
-        while not self._running.acquire(timeout=_WAIT):
-            if progress:
-                progress(0, 0)
-        try:
-            if progress:
-                progress(0, 1)
-            yield
-        finally:
-            self._running.release()
+    def turn(self, progress: Progress | None = None) -> AbstractContextManager[Progress]:
+        """The one place for work with a model, as Turns.take gives it: it is shared by calling what this yields."""
+        return self._turns.take(progress)
 
     def samples(self) -> list[Sample]:
         """The samples, in the order of samples.json."""

@@ -5,14 +5,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from analysis.p_values import shown
 from analysis.segmentations import positions
 from analysis.surprisal import Surprisal, surprisal_table, surprisals
 from app import plots, view
-from app.handlers import PROGRESS, told
+from app.handlers import PROGRESS
 from app.job import Job
 from app.session import Session
+from app.told import told
 from app.viewer import encoded
-from app.wording import p_value
 from hnet_core.errors import InputError
 
 AUTOMATIC = 12_000
@@ -58,8 +59,8 @@ def on_surprisal(session: Session, job: Job, done: Any, progress: gr.Progress = 
         raise InputError(reason or f"{len(data):,} bytes, surprisal is computed for at most {LARGEST:,}")
     loaded = session.whole_model(done.model.name)
     report = job.report(progress, "surprisal")
-    with session.turn(report):
-        found = surprisals(loaded, [data], report)[0]
+    with session.turn(report) as shared:
+        found = surprisals(loaded, [data], shared)[0]
     bits = np.clip(np.rint(found.bits * _STEPS), 0, 65535).astype("<u2")
     value = {"key": view.key(done), "bits": encoded(bits), "steps": _STEPS}
     return value, plots.surprisal(done, found.bits), line(done, found), gr.update(interactive=True)
@@ -77,6 +78,6 @@ def line(done: Any, found: Surprisal) -> str:
         parts.append(
             f"Stage {row.stage}: a byte that starts a chunk has {row.bits_at_boundary:.2f} bits, another one "
             f"{row.bits_elsewhere:.2f}; Spearman's rank correlation of p and bits {row.spearman:.2f}, "
-            f"AUROC {row.auroc:.2f} (0.5 is chance; p-value {p_value(row.p_value)} by circular shifts)."
+            f"AUROC {row.auroc:.2f} (0.5 is chance; p {shown(row.p_value)} by circular shifts)."
         )
     return " ".join(parts)

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import api
+from app import api, kept
 from app.policy import Policy
 from app.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
 from app.tabs import compare, dna, explore, generate, models, runs
@@ -45,6 +45,7 @@ def build(session: Session) -> gr.Blocks:
                 with gr.Tab(name, id=name.lower(), render_children=True):
                     tab.build(session)
         api.build(session)
+    kept.connect(page, session.kept)
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
 
 
@@ -88,7 +89,7 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
     return {
         "theme": theme,
         "css_paths": [str(STATIC / f"{name}.css") for name in ("page", "viewer", "genome")],
-        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js",))}',
+        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js", "downloads.js", "former.js"))}',
         "footer_links": [],
         "run_history": False,
         "share": False,

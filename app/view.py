@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.chunks import CompactTrack
 from analysis.edits import Moves, moves, shared_bytes
 from analysis.extract import Analysis
 from analysis.provenance import input_hash, provenance
@@ -26,16 +27,17 @@ _RUNS = "=+-@＝＋－＠"
 def tracks(analysis: Analysis, sequence: str, start: int, end: int) -> tuple[Track, ...]:
     """Every stage of one sequence, cut to bytes [start, end)."""
     return tuple(
-        _track(analysis.boundaries_of(sequence, stage), start, end, _length(analysis, sequence))
+        _track(analysis.track(sequence, stage), start, end, _length(analysis, sequence))
         for stage in range(analysis.model.n_stages)
     )
 
 
-def _track(table: pd.DataFrame, start: int, end: int, length: int) -> Track:
-    byte, prob = table["byte"].to_numpy(), table["prob"].to_numpy()
-    is_boundary = table["is_boundary"].to_numpy()
-    starts, sure = byte[is_boundary], prob[is_boundary]
-    inside = slice(*np.searchsorted(byte, (start, end)))
+def _track(track: CompactTrack, start: int, end: int, length: int) -> Track:
+    prob, is_boundary = track.prob, track.is_boundary
+    starts, sure = track.starts, prob[is_boundary]
+    inside = slice(
+        *(np.searchsorted(track.offsets, (start, end)) if track.offsets is not None else (start, end))
+    )
     lead = max(0, int(np.searchsorted(starts, start, side="right")) - 1)
     after = int(np.searchsorted(starts, end))
     return Track(

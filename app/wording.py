@@ -1,12 +1,10 @@
-"""How the page writes counts, p-values, what somebody gave, and text inside a sentence."""
+"""How the page writes counts, numbers, what somebody gave, and text inside a sentence."""
 
 import json
 import math
 import unicodedata
 from typing import Any
 
-P_SHOWN = 0.0001
-"""A p-value below is shown as less than this; files have all digits."""
 _LONGEST = 60
 """Characters of what somebody gave that a message repeats."""
 
@@ -14,19 +12,6 @@ _LONGEST = 60
 def counted(n: int, noun: str) -> str:
     """1 chunk, 1,278 chunks."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def p_value(p: float, least: float = 0.0) -> str:
-    """Three significant digits, "< 0.0001" below that, "–" for none.
-
-    least: the smallest p that the draws can give; at it the p-value is only known to be as small, which "≤" says
-    """
-    if p is None or math.isnan(p):
-        return "–"
-    if p < P_SHOWN:
-        return f"< {P_SHOWN:.4f}"
-    at_most = "≤ " if p <= least * (1 + 1e-9) else ""
-    return f"{at_most}{p:#.3g}"
 
 
 def number(value: float | None) -> str:

@@ -241,11 +241,15 @@ def load_boundary_model(
     device: str | torch.device = "cpu",
     models_dir: str | Path | None = None,
     matmul_precision: str = "fp32",
+    dtype: torch.dtype = torch.float32,
 ) -> BoundaryModel:
-    """Read the encoders and routers of a model folder, whole or boundary-only; nothing else is read."""
+    """Read the encoders and routers of a model folder, whole or boundary-only; nothing else is read.
+
+    dtype  of weights and activations, as in `load_model`
+    """
     folder = model_folder(name_or_path, models_dir)
     config = HNetConfig.from_file(folder / CONFIG)
     model = empty_model(config)
     if config.n_stages:
-        fill(model, read_tensors(folder / WEIGHTS, boundary_tensor_names(model), model), device)
+        fill(model, read_tensors(folder / WEIGHTS, boundary_tensor_names(model), model), device, dtype)
     return BoundaryModel(model.eval(), read_info(folder), matmul_precision)

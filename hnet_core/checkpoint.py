@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,13 +17,17 @@ from torch import Tensor
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
 from hnet_core.model import HNetForCausalLM, RoutedStage
+from hnet_core.model_info import INFO, read_info
 
 BUNDLED_MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 MODELS_ENVIRONMENT = "HNET_MODELS"
-CONFIG, WEIGHTS, INFO = "config.json", "model.safetensors", "model.json"
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENIZER = "tokenizer.json"
 """Beside them in the folder of a model that reads tokens, not bytes."""
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""What a model can be loaded to run in, by the name that commands take."""
 OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"
+_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -61,29 +65,22 @@ def model_folder(name_or_path: str | Path, models_dir: str | Path | None = None)
     )
 
 
-def read_info(folder: Path) -> dict[str, Any]:
-    """The content of model.json; a folder without one gives just its name."""
-    path = folder / INFO
-    if not path.exists():
-        return {"name": folder.name}
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise CheckpointError(f"{path}: cannot be read as JSON ({err})") from err
-    if not isinstance(info, dict):
-        raise CheckpointError(f"{path}: holds a {type(info).__name__}, must hold an object")
-    return {"name": folder.name, **info}
-
-
 def load_model(
     name_or_path: str | Path,
     device: str | torch.device = "cpu",
     models_dir: str | Path | None = None,
     *,
     tokens: bool = False,
+    dtype: torch.dtype = torch.float32,
 ) -> LoadedModel:
-    """Read a whole model in float32. Raises CheckpointError for a folder that holds boundary weights only, and for
-    one that reads tokens unless the caller can give them (`tokens`)."""
+    """Read a whole model, to run in `dtype`. Raises CheckpointError for a folder that holds boundary weights only, and
+    for one that reads tokens unless the caller can give them (`tokens`).
+
+    dtype  float32 or bfloat16, whatever the file holds: bfloat16 takes half the memory, and is what a GPU is fast in;
+           D and residual_proj are float32 all the same, and so is p
+    """
+    if dtype not in DTYPES.values():
+        raise ValueError(f"dtype must be one of {', '.join(map(str, DTYPES.values()))}, got {dtype}")
     folder = model_folder(name_or_path, models_dir)
     if not tokens and (folder / TOKENIZER).exists():
         raise CheckpointError(
@@ -100,7 +97,7 @@ def load_model(
             f"{folder}: holds the boundary weights only (encoders and routers), which cannot give logits; "
             "use a model with whole weights"
         )
-    fill(model, read_tensors(weights, needed, model), device)
+    fill(model, read_tensors(weights, needed, model), device, dtype)
     return LoadedModel(model.eval(), config, read_info(folder), folder, folder.name)
 
 
@@ -133,6 +130,7 @@ def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> di
 
     Nothing is allocated before every shape is checked, so a file and a configuration that contradict each
     other, or a configuration that asks for billions of parameters, end in CheckpointError at no cost.
+    Numbers that are none (NaN, infinity) are refused: their model would answer, with one chunk.
     """
     shapes = {n: tuple(t.shape) for n, t in model.state_dict().items()}
     with _opened(path) as file:
@@ -150,12 +148,29 @@ def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> di
         unknown = stored - set(shapes)
         if unknown:
             raise CheckpointError(f"{path}: holds {min(unknown)}, which {CONFIG} has no place for")
-        return {name: file.get_tensor(name) for name in names}
+        tensors = {name: file.get_tensor(name) for name in names}
+    for name, tensor in tensors.items():
+        check_finite(path, name, tensor.to(torch.float32))
+    return tensors
 
 
-def fill(model: HNetForCausalLM, tensors: dict[str, Tensor], device: str | torch.device = "cpu") -> None:
-    """Put tensors, as float32, in the place of a model's empty parameters."""
-    tensors = {name: tensor.to(device, torch.float32) for name, tensor in tensors.items()}
+def check_finite(where: str | Path, name: str, tensor: Tensor) -> None:
+    """CheckpointError where a number of the tensor is none."""
+    if not bool(tensor.isfinite().all()):
+        raise CheckpointError(
+            f"{where}: {name} holds NaN or infinity: the weights are damaged, or their training diverged; use an "
+            "earlier checkpoint"
+        )
+
+
+def fill(
+    model: HNetForCausalLM,
+    tensors: dict[str, Tensor],
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Put tensors, in `dtype` but for those that stay float32, in the place of a model's empty parameters."""
+    tensors = {name: tensor.to(device, stored_dtype(name, dtype)) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False, assign=True)
     if model.config.tie_embeddings:
         model.lm_head.weight = model.embeddings.weight
@@ -174,41 +189,88 @@ def save_model(
 def write_folder(
     folder: str | Path,
     config: HNetConfig,
-    tensors: dict[str, Tensor],
+    tensors: Mapping[str, Tensor],
     info: dict[str, Any],
     dtype: torch.dtype,
+    beside: Mapping[str, Path | None] | None = None,
 ) -> None:
-    """Write config.json, model.safetensors and model.json beside each other, then put them in place by rename.
+    """Write config.json, model.safetensors and model.json into a new folder, which then takes the place of `folder`.
 
-    Other files that an existing folder holds (training.csv) are kept.
+    beside  name -> a file to copy there, None for one that must not be there
+    Other files that an existing folder holds (training.csv) are kept. Until the new folder is complete the old one
+    stays as it is.
     """
-    folder = Path(folder)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+    folder, beside = Path(folder).resolve(), beside or {}
+    made = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    shutil.rmtree(made, ignore_errors=True)
     try:
-        stored = {n: t.to("cpu", stored_dtype(n, dtype)).contiguous() for n, t in tensors.items()}
+        if folder.exists():
+            anew = {CONFIG, WEIGHTS, INFO, *beside}
+            shutil.copytree(
+                folder, made, symlinks=True, ignore=lambda at, _: anew if Path(at) == folder else set()
+            )
+        else:
+            made.mkdir()
         try:
-            save_file(stored, temporary / WEIGHTS, metadata={"format": "pt"})
+            _save_tensors(tensors, dtype, made / WEIGHTS)
         except SafetensorError as err:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({err})") from err
-        # safetensors makes files that only their owner may read.
-        (temporary / WEIGHTS).chmod(0o644)
-        (temporary / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
-        (temporary / INFO).write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        if folder.exists():
-            for name in (WEIGHTS, CONFIG, INFO):
-                os.replace(temporary / name, folder / name)
-        else:
-            os.replace(temporary, folder)
+        (made / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
+        (made / INFO).write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for name, source in beside.items():
+            if source:
+                shutil.copyfile(source, made / name)
+        _put_in_place(made, folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _save_tensors(tensors: Mapping[str, Tensor], dtype: torch.dtype, path: Path) -> None:
+    stored, seen = {}, set()
+    for name, tensor in tensors.items():
+        tensor = tensor.to("cpu", stored_dtype(name, dtype)).contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        # The format stores no tensor twice: what shares memory with another (a head tied by hand) gets its own.
+        stored[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    save_file(stored, path, metadata={"format": "pt"})
+    # safetensors makes files that only their owner may read.
+    path.chmod(0o644)
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Rename `made` to `folder`; an old folder steps aside, and back where that fails."""
+    if not folder.exists():
+        os.replace(made, folder)
+        return
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    os.replace(folder, old)
+    try:
+        os.replace(made, folder)
+    except BaseException:
+        os.replace(old, folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def stored_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
     """D and residual_proj stay in float32 whatever the others are, as in the published checkpoints."""
     return torch.float32 if name.endswith("mixer.D") or "residual_proj" in name else dtype
+
+
+def refuse_pointer(path: Path) -> None:
+    """CheckpointError for what Git puts in the place of a large file that was not fetched."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_POINTER))
+    except OSError:
+        return
+    if start == _POINTER:
+        raise CheckpointError(
+            f"{path}: is a Git LFS pointer, not the weights; fetch them (git lfs pull), or download the file itself"
+        )
 
 
 class _opened:
@@ -222,6 +284,7 @@ class _opened:
             self.file = safe_open(self.path, framework="pt", device="cpu")
             return self.file.__enter__()
         except (OSError, SafetensorError) as err:
+            refuse_pointer(self.path)
             raise CheckpointError(f"{self.path}: cannot be read as safetensors ({err})") from err
 
     def __exit__(self, *exc) -> None:

@@ -14,7 +14,14 @@ MAMBA_HEAD_DIM = 64
 """Head width of every Mamba-2 layer in the published models."""
 MAX_BLOCKS = 512
 MAX_LEVELS = 16
-MAX_WIDTH = 32768
+MAX_WIDTH = 16384
+"""Channels that the norms' CUDA kernel takes; a Mamba-2 layer norms expand times the width."""
+CONV_WIDTH = 4
+"""The one width of the convolution kernels."""
+MAX_STATE = 128
+"""State width that the scan's CUDA kernel takes: what trains on a CPU must run on a GPU as well."""
+HEAD_MULTIPLE = 8
+"""Attention heads are a multiple of this wide: the fused attention of GPUs takes no others."""
 ROUTER_NAMES = ("cosine", "cosine_random", "linear", "dense_linear", "fixed_stride", "space_like")
 """What may decide where chunks start; the classes are hnet_core.routing.ROUTERS."""
 UNTRAINED_ROUTERS = ("fixed_stride", "space_like")
@@ -34,7 +41,7 @@ class SSMConfig:
 
     def __post_init__(self) -> None:
         for name in ("d_state", "d_conv", "expand", "chunk_size"):
-            _check_size("ssm_cfg." + name, getattr(self, name), low=2 if name == "d_conv" else 1)
+            _check_size("ssm_cfg." + name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +174,7 @@ class HNetConfig:
     def from_file(cls, path: str | Path) -> "HNetConfig":
         """Read a config.json."""
         try:
-            raw = json.loads(Path(path).read_text(encoding="utf-8"))
+            raw = json.loads(Path(path).read_bytes())  # bytes may begin with a byte order mark
         except OSError as err:
             raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
         except (ValueError, RecursionError) as err:
@@ -200,10 +207,8 @@ class HNetConfig:
                 "widths may only stay or grow inwards"
             )
         kinds = {kind for text in self.layouts[stage] for kind, _ in parse_layout(text)}
-        if kinds & set("mM") and (self.ssm_cfg.expand * width) % MAMBA_HEAD_DIM:
-            raise ConfigError(
-                f"d_model[{stage}]={width} times expand={self.ssm_cfg.expand} must be a multiple of {MAMBA_HEAD_DIM}"
-            )
+        if kinds & set("mM"):
+            _check_mamba(stage, width, self.ssm_cfg)
         if kinds & set("MT") and not self.d_intermediate[stage]:
             raise ConfigError(f"stage {stage} has M or T blocks, so d_intermediate[{stage}] must not be 0")
         if kinds & set("tT"):
@@ -226,9 +231,33 @@ def parse_layout(text: str) -> tuple[tuple[str, int], ...]:
     return runs
 
 
+def _check_mamba(stage: int, width: int, ssm: SSMConfig) -> None:
+    inner = ssm.expand * width
+    if inner % MAMBA_HEAD_DIM or inner > MAX_WIDTH:
+        raise ConfigError(
+            f"d_model[{stage}]={width} times expand={ssm.expand} must be a multiple of {MAMBA_HEAD_DIM}, at most "
+            f"{MAX_WIDTH}"
+        )
+    if ssm.d_conv != CONV_WIDTH:
+        raise ConfigError(
+            f"ssm_cfg.d_conv={ssm.d_conv} must be {CONV_WIDTH}, the width of the convolution kernels"
+        )
+    if ssm.d_state > MAX_STATE:
+        raise ConfigError(
+            f"ssm_cfg.d_state={ssm.d_state} must be from 1 to {MAX_STATE}: a wider state has no kernel on a GPU"
+        )
+
+
 def _check_attention(stage: int, width: int, heads: int, rotary: int) -> None:
     if heads < 1 or width % heads:
         raise ConfigError(f"attn_cfg.num_heads[{stage}]={heads} must divide d_model[{stage}]={width}")
+    if (width // heads) % HEAD_MULTIPLE:
+        fitting = [str(n) for n in range(1, width + 1) if width % (n * HEAD_MULTIPLE) == 0]
+        allowed = f"num_heads may be {', '.join(fitting)}" if fitting else "d_model must be one, too"
+        raise ConfigError(
+            f"attn_cfg.num_heads[{stage}]={heads} makes heads {width // heads} wide at d_model[{stage}]={width}; heads "
+            f"must be a multiple of {HEAD_MULTIPLE} wide, so {allowed}"
+        )
     if rotary < 0 or rotary % 2 or rotary > width // heads:
         raise ConfigError(
             f"attn_cfg.rotary_emb_dim[{stage}]={rotary} must be even and at most the head width {width // heads}"

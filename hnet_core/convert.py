@@ -1,14 +1,12 @@
 """python -m hnet_core.convert CHECKPOINT CONFIG.json OUT_DIR: a published checkpoint becomes a model folder.
 
-CHECKPOINT is a .pt or .safetensors file, one of our own model folders, or a hub id such as
-cartesia-ai/hnet_2stage_L. CONFIG is a config.json or the name of a published configuration; model folders and
-published hub ids bring their own.
+CHECKPOINT is a .pt or .safetensors file (told apart by content), the index of one in pieces, a folder with either,
+one of our own model folders, or a hub id such as cartesia-ai/hnet_2stage_L. CONFIG is a config.json or the name of a
+published configuration; model folders and published hub ids bring their own.
 """
 
 import argparse
-import os
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from hnet_core.checkpoint import (
     CONFIG,
+    TOKENIZER,
     WEIGHTS,
     empty_model,
     model_folder,
@@ -34,11 +32,12 @@ from hnet_core.commands import Parser, run
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError, ConfigError, InputError
 from hnet_core.model import HNetForCausalLM
-from hnet_core.published import SUFFIXES, read_state_dict, select
+from hnet_core.published import INDEX, SUFFIXES, read_state_dict, select, weights_in
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
-CURVES = "training.csv"
+BESIDE = ("training.csv", TOKENIZER)
+"""What a model folder may hold besides: its curves, the tokens it reads."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -50,7 +49,7 @@ class Source:
     origin: str
     config: Path | None = None
     info: dict[str, Any] = field(default_factory=dict)
-    curves: Path | None = None
+    beside: dict[str, Path] = field(default_factory=dict)
 
 
 def convert(
@@ -63,7 +62,7 @@ def convert(
     name: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a model folder from a checkpoint; it appears complete or not at all.
+    """Write a model folder from a checkpoint; it appears complete or not at all, and never with damaged weights.
 
     boundary_only  keep only what boundaries depend on: embeddings, encoders, routers
     dtype          None keeps the checkpoint's, bf16 with boundary_only; D and residual_proj stay float32
@@ -86,8 +85,15 @@ def convert(
     tensors = select(tensors, model, source.origin, path, boundary_only)
     if dtype is None:
         dtype = torch.bfloat16 if boundary_only else _own_dtype(tensors)
+    for n, tensor in tensors.items():
+        if not bool(tensor.to(stored_dtype(n, dtype)).isfinite().all()):
+            raise CheckpointError(
+                f"{source.origin}: {n} holds numbers too large for {dtype}; choose another --dtype"
+            )
     info = _info(source, model, name or out.name, path.stem, boundary_only)
-    _write(out, settings, tensors, info, dtype, source.curves)
+    # What an older model in OUT_DIR had of these is not of this one.
+    beside = {file: source.beside.get(file) for file in BESIDE}
+    write_folder(out, settings, tensors, info, dtype, beside)
     return out
 
 
@@ -98,14 +104,10 @@ def locate(checkpoint: str) -> Source:
         return Source(path, path.name)
     if (path / CONFIG).is_file() or checkpoint in model_names():
         folder = model_folder(checkpoint)
-        curves = folder / CURVES
-        return Source(
-            folder / WEIGHTS,
-            folder.name,
-            folder / CONFIG,
-            read_info(folder),
-            curves if curves.is_file() else None,
-        )
+        beside = {file: folder / file for file in BESIDE if (folder / file).is_file()}
+        return Source(weights_in(folder), folder.name, folder / CONFIG, read_info(folder), beside)
+    if path.is_dir() and any(path.iterdir()):
+        return Source(weights_in(path), path.resolve().name)
     if not path.exists() and _HUB_ID.fullmatch(checkpoint) and path.suffix not in SUFFIXES:
         return _from_hub(checkpoint)
     raise CheckpointError(
@@ -149,7 +151,9 @@ def _from_hub(repo: str) -> Source:
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
     try:
-        folder = Path(snapshot_download(repo, allow_patterns=["*.safetensors", "*.pt", CONFIG]))
+        folder = Path(
+            snapshot_download(repo, allow_patterns=["*.safetensors", "*.safetensors" + INDEX, "*.pt", CONFIG])
+        )
     except (RepositoryNotFoundError, HFValidationError) as err:
         raise CheckpointError(f"{repo}: is no file here and no public model on the hub") from err
     except OSError as err:
@@ -157,14 +161,8 @@ def _from_hub(repo: str) -> Source:
             f"{repo}: is not in the local cache and cannot be fetched from the hub ({type(err).__name__}); "
             "connect to the network, or give the path of a downloaded file"
         ) from err
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.pt"))
-    if len(files) != 1:
-        listed = ", ".join(file.name for file in files) or "none"
-        raise CheckpointError(
-            f"{repo}: must hold one checkpoint file, holds {listed}; download one and give its path"
-        )
     published, own = CONFIGS / f"{repo.split('/')[1]}.json", folder / CONFIG
-    return Source(files[0], repo, next((path for path in (published, own) if path.is_file()), None))
+    return Source(weights_in(folder), repo, next((path for path in (published, own) if path.is_file()), None))
 
 
 def _info(
@@ -185,31 +183,6 @@ def _info(
     }
     weights = "boundary" if boundary_only else "whole"
     return known | source.info | {"name": name, "weights": weights}
-
-
-def _write(
-    out: Path,
-    config: HNetConfig,
-    tensors: dict[str, Tensor],
-    info: dict[str, Any],
-    dtype: torch.dtype,
-    curves: Path | None,
-) -> None:
-    """Make the whole folder under another name, then put it in place by rename."""
-    staged = out.with_name(f".{out.name}.new.{os.getpid()}")
-    try:
-        write_folder(staged, config, tensors, info, dtype)
-        if curves:
-            shutil.copyfile(curves, staged / CURVES)
-        if not out.exists():
-            os.replace(staged, out)
-        else:
-            for path in staged.iterdir():
-                os.replace(path, out / path.name)
-    except SafetensorError as err:
-        raise OSError(f"{out}: cannot be written ({err})") from err
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import log
 from pathlib import Path
@@ -14,12 +14,13 @@ import torch
 from tqdm import tqdm
 
 from hnet_core.allocator import keep_free_memory
-from hnet_core.checkpoint import INFO, load_model
+from hnet_core.checkpoint import DTYPES, INFO, load_model
 from hnet_core.commands import Parser, run
 from hnet_core.encoding import encode
 from hnet_core.errors import InputError
 from hnet_core.model import HNetForCausalLM, HNetOutput
 from hnet_core.perturbations import PERTURBATIONS, perturb
+from hnet_core.products import products
 from hnet_core.shape_caches import bound_shape_caches
 from hnet_core.training.documents import (
     FASTA_SUFFIXES,
@@ -28,13 +29,10 @@ from hnet_core.training.documents import (
     read_documents,
     suffix_of,
 )
-from hnet_core.training.landmarks import (
-    CodingPart,
-    in_words,
-    landmarks,
-    read_coding_parts,
-)
+from hnet_core.training.landmarks import CodingPart, in_words, landmarks, read_coding_parts
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes, tokenizer_of
+from hnet_core.windows import packs, windows
+from kernels.linear.choice import AUTO, NAMES, choose
 
 PACK_LOGITS = 32_768 * 256  # most logits of one forward: 32 kB for a model of bytes
 DEFAULT_CONTEXT = 4_096
@@ -74,14 +72,6 @@ class Evaluation:
         if not self.shares:
             return {"learned": "early", "note": "It has no router and so no boundaries."}
         return dict(zip(("learned", "note"), in_words(self.shares, domain), strict=True))
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A row to run: the last `scored` of its bytes are new, those before them are context."""
-
-    ids: np.ndarray
-    scored: int
 
 
 def evaluate(
@@ -163,7 +153,7 @@ def score(
     nll, parts = 0.0, []
     row = tokenizer.encode(encode(data).tobytes())
     context = max(2, round(context * len(row) / (len(data) + 1)))
-    for pack in _packs(_windows(row, context), PACK_LOGITS // model.config.vocab_size):
+    for pack in packs(windows(row, context), PACK_LOGITS // model.config.vocab_size):
         ends = np.cumsum([len(window.ids) for window in pack])
         ids = torch.from_numpy(np.concatenate([window.ids for window in pack])).long()
         ids = ids.to(model.lm_head.weight.device)
@@ -187,29 +177,6 @@ def boundaries_by_byte(output: HNetOutput, n: int) -> np.ndarray:
     return out
 
 
-def _windows(ids: np.ndarray, context: int) -> Iterator[_Window]:
-    """Rows of at most `context` that move on by half of it; the first scores all but its start marker."""
-    done = min(len(ids), context)
-    yield _Window(ids[:done], done - 1)
-    while done < len(ids):
-        end = min(done + max(1, context // 2), len(ids))
-        yield _Window(ids[max(0, end - context) : end], end - done)
-        done = end
-
-
-def _packs(windows: Iterable[_Window], limit: int) -> Iterator[list[_Window]]:
-    """Windows that run together: at most `limit` positions, or a single window."""
-    pending, size = [], 0
-    for window in windows:
-        if pending and size + len(window.ids) > limit:
-            yield pending
-            pending, size = [], 0
-        pending.append(window)
-        size += len(window.ids)
-    if pending:
-        yield pending
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     return run(_main, argv)
@@ -220,7 +187,9 @@ def _main(argv: Sequence[str] | None) -> None:
     bound_shape_caches()
     keep_free_memory()
     torch.set_num_threads(args.threads)
-    loaded = load_model(args.model, device=args.device, tokens=True)
+    if args.save and args.matmul_precision != "fp32":
+        raise InputError("--save keeps figures of float32 products; leave --matmul-precision out")
+    loaded = load_model(args.model, device=args.device, tokens=True, dtype=DTYPES[args.dtype])
     dna = suffix_of(Path(args.data[0])) in FASTA_SUFFIXES
     domain = "dna" if dna else loaded.info.get("domain", "text")
     if args.robustness and domain == "dna":
@@ -233,9 +202,13 @@ def _main(argv: Sequence[str] | None) -> None:
         "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
         "progress": not args.json,
     }
-    genes = _annotation(args.annotation, domain)
-    result = evaluate(loaded.model, documents, annotation=genes, domain=domain, **how)
-    disturbed = robustness(loaded.model, documents, seed=args.seed, **how) if args.robustness else {}
+    genes = _annotation(args.annotation, domain, documents)
+    taken = choose(args.matmul_precision, args.device)
+    if args.matmul_precision == AUTO:
+        print(taken, file=sys.stderr)
+    with products(taken.name, args.device):
+        result = evaluate(loaded.model, documents, annotation=genes, domain=domain, **how)
+        disturbed = robustness(loaded.model, documents, seed=args.seed, **how) if args.robustness else {}
     more = {"robustness": disturbed} if disturbed else {}
     if args.save:
         rounded = {name: {k: round(v, 4) for k, v in values.items()} for name, values in more.items()}
@@ -257,12 +230,14 @@ def describe(result: Evaluation, disturbed: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _annotation(path: str | None, domain: str) -> Mapping[str, list[CodingPart]] | None:
+def _annotation(
+    path: str | None, domain: str, documents: Sequence[Document]
+) -> Mapping[str, list[CodingPart]] | None:
     if domain != "dna":
         if path:
             raise InputError(f"--annotation {path}: only FASTA data can be compared with genes")
         return None
-    return read_coding_parts(path) if path else {}
+    return read_coding_parts(path, [document.name for document in documents]) if path else {}
 
 
 def _save(path: Path, info: Mapping) -> None:
@@ -278,7 +253,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, nargs="+", help="text, .jsonl or FASTA files, or directories"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--annotation", help="GFF3 of the FASTA data: boundaries by codon position")
+    parser.add_argument(
+        "--annotation", help="GFF3, GTF or BED of the FASTA data: boundaries by codon position"
+    )
     parser.add_argument("--include", nargs="*", default=[], help="FASTA records or NAME:START-END to score")
     parser.add_argument(
         "--exclude", nargs="*", default=[], help="FASTA records or NAME:START-END to leave out"
@@ -290,7 +267,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the disturbances (default 0)")
     parser.add_argument("--save", action="store_true", help="write the figures into the model's model.json")
+    parser.add_argument(
+        "--matmul-precision",
+        choices=NAMES,
+        default="fp32",
+        help="of the products: fp32 (default) gives the same figures on every machine, bf16 is faster where the "
+        "processor has it, auto takes the faster one here",
+    )
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="bfloat16 takes half the memory")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 

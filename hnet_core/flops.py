@@ -171,7 +171,7 @@ def _of_model(args: argparse.Namespace) -> tuple:
 def _of_recipe(args: argparse.Namespace) -> tuple:
     """Configuration of a recipe, with the chunk rates it aims at; or of a bare configuration file."""
     try:
-        raw = json.loads(Path(args.config).read_text(encoding="utf-8"))
+        raw = json.loads(Path(args.config).read_bytes())
     except OSError as err:
         raise ConfigError(f"{args.config}: cannot be read ({err.strerror})") from err
     except ValueError as err:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_core.checkpoint import load_model
+from hnet_core.checkpoint import DTYPES, load_model
 from hnet_core.commands import Parser, run
 from hnet_core.encoding import EOS, VOCAB_SIZE, encode
 from hnet_core.errors import CheckpointError, InputError
@@ -166,13 +166,19 @@ def _parser() -> argparse.ArgumentParser:
         "--models", metavar="DIR", help="folder of models (default: HNET_MODELS, the bundled)"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="float32",
+        help="of weights and activations: bfloat16 takes half the memory (default float32)",
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     _check(args.bytes, args.temperature, args.top_p, args.seed)
-    loaded = load_model(args.model, _device(args.device), args.models)
+    loaded = load_model(args.model, _device(args.device), args.models, dtype=DTYPES[args.dtype])
     written = generate(
         loaded.model,
         os.fsencode(args.prompt),

@@ -12,7 +12,8 @@ def next_bytes(input_ids: Tensor, cu_seqlens: Tensor) -> Tensor:
     input_ids (T,) integer   cu_seqlens (R + 1,)   returns (T,) int64
     """
     wanted = torch.roll(input_ids, -1).to(torch.int64)
-    wanted[cu_seqlens[1:].long() - 1] = IGNORED
+    if len(wanted):  # of an empty stream no row has an end
+        wanted[cu_seqlens[1:].long() - 1] = IGNORED
     return wanted
 
 

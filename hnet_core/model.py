@@ -1,6 +1,7 @@
 """The H-Net: encoder, router, inner network on the chunks, smoothing, decoder; nested any number of times."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,11 +10,12 @@ from torch import Tensor, nn
 from hnet_core.chunking import dechunk, widen
 from hnet_core.config import HNetConfig
 from hnet_core.mamba2 import Mamba2
-from hnet_core.projection import Projection
+from hnet_core.projection import Projection, WideLinear
 from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
 from hnet_core.stack import Stack
 from hnet_core.state import SmoothedState, StageState, advance, zeros
+from kernels.arguments import remember
 from kernels.chunking import keep
 from kernels.routing import THRESHOLD
 from kernels.smoothing import smoothing
@@ -76,7 +78,7 @@ class RoutedStage(Stage):
         self.encoder = Stack(encoder, config, stage)
         self.chunking = config.chunking
         self.routing_module = ROUTERS[self.chunking.router](self.width, self.chunking)
-        self.residual_proj = nn.Linear(self.width, self.width, dtype=torch.float32)
+        self.residual_proj = WideLinear(self.width, self.width, dtype=torch.float32)
         self.main_network = build_stage(config, stage + 1)
         self.decoder = Stack(decoder, config, stage)
 
@@ -106,6 +108,7 @@ class RoutedStage(Stage):
         before = router
         prob, router = self.routing_module(encoded, rows, before.router if before else None)
         everywhere = torch.ones_like(prob, dtype=torch.bool)
+        remember(everywhere, len(encoded))  # so that a GPU need not count them
         chosen_from, average = smoothing(
             encoded, prob, everywhere, rows.cu_seqlens, state=before.average if before else None
         )
@@ -124,7 +127,7 @@ class RoutedStage(Stage):
             prob,
             is_boundary,
             rows,
-            residual=self.residual_proj(encoded.to(self.residual_proj.weight.dtype)),
+            residual=self.residual_proj(encoded),
             config=self.chunking,
             state=state.smoothed if state else None,
         )
@@ -185,24 +188,33 @@ class HNetForCausalLM(nn.Module):
         cu_seqlens: Tensor | None = None,
         mask: Tensor | None = None,
         state: StageState | None = None,
+        bounds: Sequence[int] | None = None,
     ) -> HNetOutput:
         """One answer by three ways in.
 
-        input_ids  (T,) with cu_seqlens (R + 1,): rows end to end; or (B, L) with mask (B, L), right-padded
-        state      from `new_state`, one entry a row: continue where it stands. It is consumed: use the
-                   returned one. Rows may bring any number of bytes, none included.
+        input_ids  whole numbers of any dtype: (T,) with cu_seqlens (R + 1,), rows end to end; or (B, L) with
+                   mask (B, L), right-padded
+        state      from `new_state`, one entry a row: continue where it stands. It is consumed, and refused if it is
+                   given again (StateError): use the returned one, or `state.clone()` before the call. Rows may bring
+                   any number of bytes, none included.
+        bounds     the numbers of cu_seqlens, where they are on a GPU and the host knows them: it then checks them, and
+                   need not wait for the device to tell
         """
         if cu_seqlens is None:
             return self._forward_masked(input_ids, mask, state)
-        rows = Rows(cu_seqlens.to(torch.int64), state.seen if state else None, input_ids)
-        x, decisions, state = self.backbone(self.embeddings(input_ids), rows, state)
+        rows = Rows.entering(input_ids, cu_seqlens, bounds, state.seen if state else None)
+        if state:
+            state = state.consumed(rows.n_rows)
+        x, decisions, state = self.backbone(self.embeddings(rows.ids), rows, state)
         logits = self.lm_head(x.to(self.lm_head.weight.dtype))
         return HNetOutput(logits, tuple(decisions), state)
 
-    def decide(self, input_ids: Tensor, cu_seqlens: Tensor) -> tuple[StageBoundaries, ...]:
+    def decide(
+        self, input_ids: Tensor, cu_seqlens: Tensor, bounds: Sequence[int] | None = None
+    ) -> tuple[StageBoundaries, ...]:
         """The decisions of `forward` on packed rows, from encoders and routers alone: no inner network, no decoder."""
-        x, stage, found = self.embeddings(input_ids), self.backbone, []
-        rows = Rows(cu_seqlens.to(torch.int64), ids=input_ids)
+        rows = Rows.entering(input_ids, cu_seqlens, bounds)
+        x, stage, found = self.embeddings(rows.ids), self.backbone, []
         while isinstance(stage, RoutedStage):
             encoded, prob, is_boundary, _, _ = stage.encode(x, rows)
             found.append(StageBoundaries(prob, is_boundary, cu_seqlens=rows.cu_seqlens))

@@ -2,8 +2,9 @@
 
 A .pt file is a pickle, and a pickle may name any function to call. It is read by torch's weights-only reader,
 which knows tensors and plain containers and refuses every other name. The published files may also hold
-configuration objects of the package omegaconf; for their names an inert class stands in, so that nothing of
-that package is needed or run.
+configuration objects of the package omegaconf, and training programs put numbers of numpy, options, paths and
+dates beside the weights; for their names an inert class stands in, so that nothing of those packages is needed
+or run.
 """
 
 import re
@@ -39,6 +40,20 @@ _TYPES = {
     "builtins": ("bool", "bytes", "dict", "float", "int", "list", "object", "str", "tuple"),
 }
 """Types that omegaconf's metadata names without using them."""
+_PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+_BESIDE_WEIGHTS = {
+    "numpy": ("dtype", "ndarray"),
+    "numpy.core.multiarray": ("_reconstruct", "scalar"),
+    "numpy._core.multiarray": ("_reconstruct", "scalar"),
+    "numpy._core.numeric": ("_frombuffer",),
+    "argparse": ("Namespace",),
+    "types": ("SimpleNamespace",),
+    "pathlib": _PATHS,
+    "pathlib._local": _PATHS,
+    "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
+    "builtins": ("complex", "frozenset", "range", "set", "slice"),
+}
+"""What training programs keep beside the weights: the best loss so far, options, folders, dates."""
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
 
@@ -64,7 +79,7 @@ def stand_ins() -> list[tuple[Any, str]]:
     """(what stands in, the name in the pickle) of everything allowed besides tensors and plain containers."""
     named = [
         f"{module}.{name}"
-        for table in (_OMEGACONF, _TYPES)
+        for table in (_OMEGACONF, _TYPES, _BESIDE_WEIGHTS)
         for module, names in table.items()
         for name in names
     ]
@@ -92,10 +107,14 @@ def read_pickle(path: Path) -> Mapping[Any, Any]:
 
 
 def _load(path: Path) -> Any:
-    # Files older than torch 1.6 are no zip archives and cannot be mapped.
+    # Files older than torch 1.6 are no zip archives and cannot be mapped; a file that is mapped is given by its name,
+    # and torch takes one named .safetensors for that.
     with path.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        if zipped and path.suffix.lower() != ".safetensors":
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        file.seek(0)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _refusal(path: Path, err: Exception) -> str:
@@ -103,10 +122,15 @@ def _refusal(path: Path, err: Exception) -> str:
     if name:
         return (
             f"{path}: refused, nothing was run: besides tensors it asks for {name[1]}; only tensors, plain "
-            "containers and omegaconf objects are read; save its state dict alone, or as .safetensors"
+            "containers and settings are read; save its state dict alone, or as .safetensors"
         )
-    reason = (str(err).strip() or type(err).__name__).splitlines()[0][:200]
-    return f"{path}: cannot be read as a .pt file of tensors ({reason})"
+    if "DTensor" in str(err):
+        return f"{path}: holds the pieces of a distributed training (DTensor); save its full state dict"
+    # torch's own words advise to load without protection: they are not passed on.
+    return (
+        f"{path}: cannot be read as a .pt file of tensors ({type(err).__name__}): it is damaged, cut off, or no such "
+        "file; fetch it again, or save its state dict as .safetensors"
+    )
 
 
 def is_plain_tensor(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hnet_core.boundaries import BoundaryModel, StageTrack, load_boundary_model
-from hnet_core.checkpoint import CONFIG, model_folder, read_info, save_model
+from hnet_core.checkpoint import CONFIG, DTYPES, model_folder, read_info, save_model
 from hnet_core.checkpoint import load_model as load_whole
 from hnet_core.config import HNetConfig
 from hnet_core.continuations import Continuation, Sampling, continue_all
@@ -20,7 +20,6 @@ from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
 from hnet_core.vectors import ChunkVectors, chunk_vectors
 
-DTYPES = (torch.float32, torch.bfloat16)
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _SPAN = 2**14
 """Bytes of a forward in `surprisal`, with carried state."""
@@ -50,7 +49,7 @@ class HNet:
     @cached_property
     def module(self) -> HNetForCausalLM:
         """The torch module, in evaluation mode. CheckpointError where the folder holds boundary weights alone."""
-        return load_whole(self.folder, self.device).model.set_dtype(self.dtype)
+        return load_whole(self.folder, self.device, dtype=self.dtype).model
 
     @cached_property
     def boundary_model(self) -> BoundaryModel:
@@ -58,7 +57,7 @@ class HNet:
         whole = self.__dict__.get("module")
         if whole is not None:
             return BoundaryModel(whole, self.info)
-        return load_boundary_model(self.folder, self.device)
+        return load_boundary_model(self.folder, self.device, dtype=self.dtype)
 
     def boundaries(
         self, text: str | bytes, progress: Callable[[int, int], None] | None = None
@@ -145,8 +144,8 @@ class HNet:
 
         dtype  of the weights in the file; None: as they are here
         """
-        if dtype is not None and dtype not in DTYPES:
-            raise InputError(f"dtype={dtype} must be one of {', '.join(map(str, DTYPES))}")
+        if dtype is not None and dtype not in DTYPES.values():
+            raise InputError(f"dtype={dtype} must be one of {', '.join(map(str, DTYPES.values()))}")
         save_model(folder, self.module, {**self.info, "name": Path(folder).name}, dtype or self.dtype)
         return Path(folder)
 
@@ -167,8 +166,8 @@ def load_model(
     Weights are read when they are first needed. A published checkpoint from the hub is converted once and kept in the
     user's cache folder. Raises CheckpointError where there is no such model, with the nearest name.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"dtype={dtype} must be one of {', '.join(map(str, DTYPES))}")
+    if dtype not in DTYPES.values():
+        raise InputError(f"dtype={dtype} must be one of {', '.join(map(str, DTYPES.values()))}")
     try:
         folder = model_folder(name, models_dir)
     except CheckpointError:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hnet_core.config import ChunkingConfig
-from hnet_core.projection import Projection
+from hnet_core.projection import Projection, WideLinear, wide
 from hnet_core.rows import Rows
 from hnet_core.state import RouterState, SpaceLikeState, zeros
 from kernels.routing import routing
@@ -18,8 +18,10 @@ HEAD_STD = 0.02
 class StageBoundaries:
     """What one router decided, in that stage's own index.
 
-    prob, is_boundary  (T,) packed or (B, L) masked   cu_seqlens (R + 1,) in the packed form
-    mask               (B, L) True at valid positions in the masked form
+    prob         (T,) packed or (B, L) masked, float32 whatever the model computes in (float64 in a float64 model):
+                 bfloat16 has 33 numbers where a float32 sigmoid has thousands, and a slope of 0 from 0.998 on
+    is_boundary  bool, of the shape of prob      cu_seqlens  (R + 1,) in the packed form
+    mask         (B, L) True at valid positions in the masked form
     """
 
     prob: Tensor
@@ -47,9 +49,7 @@ class CosineRouter(nn.Module):
     ) -> tuple[Tensor, RouterState | None]:
         """x (T, D) -> prob (T,)"""
         last_q, started = (state.last_q, state.started) if state else (None, None)
-        prob, last_q, *_ = routing(
-            self.q_proj_layer(x), self.k_proj_layer(x), rows.cu_seqlens, last_q, started
-        )
+        prob, last_q = routing(self.q_proj_layer(x), self.k_proj_layer(x), rows.cu_seqlens, last_q, started)
         return prob, (RouterState(last_q, started | (rows.lengths > 0)) if state else None)
 
     def new_state(self, n_rows: int, device: torch.device) -> RouterState:
@@ -85,7 +85,7 @@ class LinearRouter(nn.Module):
 
     def __init__(self, width: int, config: ChunkingConfig) -> None:
         super().__init__()
-        self.head = nn.Linear(width, 1)
+        self.head = WideLinear(width, 1)
 
     def forward(self, x: Tensor, rows: Rows, state: None = None) -> tuple[Tensor, None]:
         """x (T, D) -> prob (T,)"""
@@ -120,7 +120,7 @@ class FixedStrideRouter(nn.Module):
 
     def forward(self, x: Tensor, rows: Rows, state: None = None) -> tuple[Tensor, None]:
         """x (T, D) -> prob (T,), 0 or 1"""
-        return (rows.positions % self.stride == 0).to(x.dtype), None
+        return (rows.positions % self.stride == 0).to(wide(x.dtype)), None
 
     def new_state(self, n_rows: int, device: torch.device) -> None:
         """Positions are counted by the stage."""
@@ -144,7 +144,7 @@ class SpaceLikeRouter(nn.Module):
         self, x: Tensor, rows: Rows, state: SpaceLikeState | None = None
     ) -> tuple[Tensor, SpaceLikeState | None]:
         """x (T, D) -> prob (T,), 0 or 1; rows must know the bytes (`ids`)"""
-        prob = space_like_starts(rows, state.last if state else None).to(x.dtype)
+        prob = space_like_starts(rows, state.last if state else None).to(wide(x.dtype))
         if state is None:
             return prob, None
         here = is_space_like(rows.ids)
@@ -194,10 +194,10 @@ def ratio_loss(prob: Tensor, is_boundary: Tensor, target: float, share: Tensor |
     prob, is_boundary  (T,) of one stage, forced first positions included
     target             N > 1, wanted positions a chunk
     share              () share of boundaries where it is not to be that of is_boundary
-    returns  N / (N-1) * ((N-1) F G + (1-F)(1-G)); F = share of boundaries (no gradient), G = mean prob
+    returns  N / (N-1) * ((N-1) F G + (1-F)(1-G)); F = share of boundaries (no gradient), G = mean prob; float32
     """
     if target <= 1:
         raise ValueError(f"target={target} must be above 1 position a chunk")
-    share = is_boundary.to(prob.dtype).mean() if share is None else share
-    mean = prob.mean()
+    mean = prob.to(wide(prob.dtype)).mean()
+    share = is_boundary.to(mean.dtype).mean() if share is None else share.to(mean.dtype)
     return target / (target - 1) * ((target - 1) * share * mean + (1 - share) * (1 - mean))

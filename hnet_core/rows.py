@@ -1,5 +1,6 @@
 """Rows of uneven length laid end to end: how every sequence travels through the model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kernels import chunking
+from kernels.arguments import check_limits, remember
 
 ROTARY_BASE = 10000.0
 
@@ -23,6 +25,39 @@ class Rows:
     cu_seqlens: Tensor
     seen: Tensor | None = None
     ids: Tensor | None = None
+
+    @classmethod
+    def entering(
+        cls, ids: Tensor, cu_seqlens: Tensor, bounds: Sequence[int] | None = None, seen: Tensor | None = None
+    ) -> "Rows":
+        """The rows that a model is given, on the device of ids (T,), which become int64.
+
+        bounds  the numbers of cu_seqlens where the host has them; limits on the CPU it has. What the host knows it
+                checks, at no cost; limits that only a GPU knows the GPU checks (see kernels.arguments).
+        Raises ValueError for ids that are not whole numbers, and for limits that do not rise from 0 to T.
+        """
+        if ids.dim() != 1 or ids.dtype.is_floating_point or ids.dtype.is_complex or ids.dtype == torch.bool:
+            raise ValueError(
+                f"input_ids must be (T,) whole numbers, such as bytes in torch.uint8 or torch.int64, got "
+                f"{tuple(ids.shape)} in {ids.dtype}"
+            )
+        if cu_seqlens.dim() != 1:
+            raise ValueError(f"cu_seqlens must be (R + 1,), got {tuple(cu_seqlens.shape)}")
+        if bounds is None and cu_seqlens.device.type == "cpu":
+            bounds = cu_seqlens.tolist()
+        rows = cls(cu_seqlens.to(ids.device, torch.int64), seen, ids.to(torch.int64))
+        if bounds is None:
+            return rows
+        if len(bounds) != len(cu_seqlens):
+            raise ValueError(f"bounds must be the {len(cu_seqlens)} numbers of cu_seqlens, got {len(bounds)}")
+        check_limits(bounds, len(ids))
+        remember(rows.cu_seqlens, len(ids))
+        return rows._knowing(bounds)
+
+    def _knowing(self, bounds: Sequence[int]) -> "Rows":
+        """These rows, whose property `bounds` need not fetch the limits."""
+        self.__dict__["bounds"] = list(bounds)
+        return self
 
     @cached_property
     def bounds(self) -> list[int]:
@@ -70,8 +105,7 @@ class Rows:
         """
         starts, limits, bounds = chunking.starts(is_boundary, self.cu_seqlens)
         inner = Rows(limits, seen, None if self.ids is None else self.ids.index_select(0, starts))
-        inner.__dict__["bounds"] = bounds  # so that the property need not fetch them again
-        return inner, starts
+        return inner._knowing(bounds), starts
 
 
 def pack(x: Tensor, mask: Tensor) -> tuple[Tensor, Rows]:

@@ -1,5 +1,7 @@
 """What operators demand of their arguments: shapes, dtypes and the device that fit together."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,9 @@ def require(like: Tensor, same: Wanted, wide: Wanted | None = None) -> None:
 def require_limits(cu_seqlens: Tensor, device: torch.device, n_positions: int) -> int:
     """The number of rows; raises ValueError unless cu_seqlens is (R + 1,) int64 on `device`.
 
-    On a CPU it must rise from 0 to n_positions as well; on a GPU looking would make the host wait.
+    It must rise from 0 to n_positions as well. Where the host does not know that yet (see `remember`), a CPU looks; on
+    a GPU looking would make the host wait, so the device looks before it runs the kernel, once for each tensor, and
+    refuses by an assertion: a CUDA error, after which the process must start anew.
     """
     if (
         cu_seqlens.dim() != 1
@@ -42,9 +46,78 @@ def require_limits(cu_seqlens: Tensor, device: torch.device, n_positions: int) -
             f"{cu_seqlens.dtype} on {cu_seqlens.device}"
         )
     if device.type == "cpu":
-        limits = cu_seqlens.tolist()
-        if limits[0] != 0 or limits[-1] != n_positions or limits != sorted(limits):
-            raise ValueError(
-                f"cu_seqlens must rise from 0 to {n_positions}, the number of positions, got {limits}"
-            )
+        check_limits(cu_seqlens.tolist(), n_positions)
+    elif not is_remembered(cu_seqlens, n_positions):
+        rises = (cu_seqlens[0] == 0) & (cu_seqlens[-1] == n_positions) & (cu_seqlens.diff() >= 0).all()
+        demand(rises, f"cu_seqlens must rise from 0 to {n_positions}, the number of positions")
+        remember(cu_seqlens, n_positions)
     return len(cu_seqlens) - 1
+
+
+def check_limits(limits: Sequence[int], n_positions: int) -> None:
+    """Raises ValueError unless limits, numbers on the host, rise from 0 to n_positions."""
+    limits = list(limits)
+    if not limits or limits[0] != 0 or limits[-1] != n_positions or limits != sorted(limits):
+        raise ValueError(
+            f"cu_seqlens must rise from 0 to {n_positions}, the number of positions, got {_short(limits)}"
+        )
+
+
+def require_flags(name: str, flags: Tensor, shape: tuple[int, ...], device: torch.device) -> None:
+    """Raises ValueError unless flags is bool of this shape on this device."""
+    if flags.shape != shape or flags.dtype != torch.bool or flags.device != device:
+        raise ValueError(
+            f"{name} must be {tuple(shape)} bool on {device}, got {tuple(flags.shape)} {flags.dtype} on {flags.device}"
+        )
+
+
+def require_chunks(is_boundary: Tensor, n_chunks: int) -> None:
+    """Refuses where is_boundary has not n_chunks boundaries: a CPU by ValueError, a GPU as in `require_limits`."""
+    if is_boundary.device.type == "cpu":
+        found = int(is_boundary.sum())
+        if found != n_chunks:
+            raise ValueError(
+                f"is_boundary has {found} boundaries for {n_chunks} chunks; give a chunk for each"
+            )
+    elif not is_remembered(is_boundary, n_chunks):
+        demand(
+            is_boundary.sum() == n_chunks, f"is_boundary must have a boundary for each of {n_chunks} chunks"
+        )
+        remember(is_boundary, n_chunks)
+
+
+def require_starts(starts: Tensor, n_positions: int) -> None:
+    """Refuses starts that do not rise within n_positions: a CPU by ValueError, a GPU as in `require_limits`."""
+    if not len(starts) or is_remembered(starts, n_positions):
+        return
+    rises = (starts[0] >= 0) & (starts[-1] < n_positions) & (starts.diff() > 0).all()
+    demand(rises, f"starts must rise and lie within the {n_positions} positions of x")
+    remember(starts, n_positions)
+
+
+def demand(fits: Tensor, message: str) -> None:
+    """Refuse with `message` unless fits (), a bool: by ValueError on a CPU, by an assertion of the device on a GPU."""
+    if fits.is_cuda:
+        torch._assert_async(fits, message)
+    elif fits.device.type == "cpu" and not bool(fits):
+        raise ValueError(message)
+
+
+def remember(tensor: Tensor, n: int) -> None:
+    """Note that tensor fits n (positions or chunks), so that no device is asked for it again until it is written to."""
+    tensor._fits = (n, _version(tensor))
+
+
+def is_remembered(tensor: Tensor, n: int) -> bool:
+    """Whether `remember` was told so of this very tensor, and nothing was written to it since."""
+    return getattr(tensor, "_fits", None) == (n, _version(tensor))
+
+
+def _version(tensor: Tensor) -> int:
+    """Grows with every write; tensors of inference mode do not count theirs."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _short(limits: list[int]) -> str:
+    """The limits as text; of many, the first and the last."""
+    return str(limits) if len(limits) <= 8 else f"[{', '.join(map(str, limits[:4]))}, ..., {limits[-1]}]"

@@ -1,11 +1,14 @@
 """Which implementation of an operator runs: the only place that decides.
 
-The environment variable HNET_KERNELS or, more locally, `with using(name)` names one of BACKENDS; the default is "auto".
+The environment variable HNET_KERNELS or, more locally, `with using(request)` says it. A request is one of BACKENDS for
+all operators, exceptions for single ones, or both: "triton", "ssd=mamba_ssm", "triton,ssd=mamba_ssm,routing=reference".
+What is not named is "auto".
 """
 
 import importlib.util
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -16,6 +19,18 @@ from torch import Tensor
 ENVIRONMENT = "HNET_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 BACKENDS = ("auto", "triton", "mamba_ssm", "numba", "reference")
+OPERATORS = (
+    "causal_conv1d",
+    "chunking",
+    "cross_entropy",
+    "linear",
+    "mamba2",
+    "rms_norm",
+    "routing",
+    "smoothing",
+    "ssd",
+    "swiglu",
+)
 
 # Backend -> (the module of an operator's folder that holds it, the package it needs).
 _MODULES = {
@@ -26,9 +41,14 @@ _MODULES = {
 }
 _TRITON_DTYPES = (torch.float32, torch.bfloat16)
 # The operators between two matrix products, which train in bfloat16 where that is asked for (kernels.linear.precision).
-_NUMBA_IN_BFLOAT16 = ("linear", "mamba2", "rms_norm", "swiglu")
+# Routing and smoothing widen it: they are float32 in training, and bfloat16 in a model that is.
+_NUMBA_IN_BFLOAT16 = ("linear", "mamba2", "rms_norm", "routing", "smoothing", "swiglu")
+# An operator that is also made of others -> those: where one of them is asked for by name, they run, not it.
+_PARTS = {"mamba2": ("causal_conv1d", "rms_norm", "ssd")}
 _INSTEAD = {"triton": f", or {INTERPRETER}=1 set before the start,", "mamba_ssm": ""}
-_requested: ContextVar[str | None] = ContextVar("kernels_backend", default=None)
+_ALL = "*"
+Request = Mapping[str, str]
+_requested: ContextVar[Request | None] = ContextVar("kernels_backend", default=None)
 
 
 class BackendError(RuntimeError):
@@ -36,9 +56,9 @@ class BackendError(RuntimeError):
 
 
 @contextmanager
-def using(name: str) -> Iterator[None]:
-    """Run every operator called inside the block on backend `name`; wins over HNET_KERNELS. Nests."""
-    token = _requested.set(_checked(name, "using()"))
+def using(request: str) -> Iterator[None]:
+    """Run every operator called inside the block as `request` says; wins over HNET_KERNELS as a whole. Nests."""
+    token = _requested.set(_parsed(request, "using()"))
     try:
         yield
     finally:
@@ -49,20 +69,25 @@ def choose(op: str, tensor: Tensor) -> str:
     """The backend that runs operator `op` (its folder's name) on `tensor`.
 
     auto: CUDA -> triton, CPU -> numba, where the operator has that kernel for the dtype; everything else -> reference.
+    Where that is for want of a dtype or a package, and not because torch's own is as good, a warning says so, once.
     A CPU tensor may run on triton in Triton's interpreter (TRITON_INTERPRET=1), if triton is asked for; with the
     interpreter on, a CUDA tensor may not.
-    Where triton or numba is asked for, an operator that has no such kernel because torch's own is as good (a matrix
-    product on a GPU) is the reference.
-    mamba_ssm is a second backend of "ssd" alone: the other operators then run as in auto.
+    Where triton or numba is asked for all operators, one that has no such kernel because torch's own is as good (a
+    matrix product on a GPU) is the reference; asked for that operator by name, it is refused.
+    mamba_ssm is a second backend of "ssd" alone: asked for all operators, the others run as in auto.
     Raises BackendError, with the reason, if an explicit request cannot be met.
     """
-    name = _requested.get() or _checked(os.environ.get(ENVIRONMENT) or "auto", ENVIRONMENT)
+    request = _requested.get() or _parsed(os.environ.get(ENVIRONMENT) or "auto", ENVIRONMENT)
+    name = request.get(op)
+    if name is None and any(part in request for part in _PARTS.get(op, ())):
+        return "reference"
+    by_name, name = name is not None, name or request[_ALL]
     if name == "reference":
         return name
-    if name == "auto" or (name == "mamba_ssm" and op != "ssd"):
+    if name == "auto":
         return _automatic(op, tensor)
     reason = _obstacle(name, op, tensor)
-    if reason is None and name in ("triton", "numba") and not _is_written(name, op):
+    if reason is None and not by_name and not _is_written(name, op):
         return "reference"
     reason = reason or _missing(name, op)
     if reason:
@@ -72,15 +97,46 @@ def choose(op: str, tensor: Tensor) -> str:
     return name
 
 
-def _checked(name: str, source: str) -> str:
-    if name not in BACKENDS:
-        raise BackendError(f"{source}: {name!r} is not a backend; choose one of {', '.join(BACKENDS)}")
-    return name
+@cache
+def _parsed(text: str, source: str) -> Request:
+    """What each operator is asked to run on, by name; _ALL stands for those that are not named."""
+    found: dict[str, str] = {}
+    for item in text.split(","):
+        op, given, name = item.strip().rpartition("=")
+        op, name = (op.strip(), name.strip()) if given else (_ALL, name)
+        if op not in (_ALL, *OPERATORS) or (given and op == _ALL):
+            raise BackendError(
+                f"{source}: {op!r} is not an operator; choose one of {', '.join(OPERATORS)}, as in ssd=reference"
+            )
+        if name not in BACKENDS:
+            raise BackendError(f"{source}: {name!r} is not a backend; choose one of {', '.join(BACKENDS)}")
+        if op in found:
+            what = "all operators" if op == _ALL else op
+            raise BackendError(f"{source}: {text!r} names two backends for {what}; give one")
+        found[op] = name
+    if found.get(_ALL) == "mamba_ssm":
+        found = {"ssd": "mamba_ssm"} | found | {_ALL: "auto"}
+    return {_ALL: "auto"} | found
 
 
 def _automatic(op: str, tensor: Tensor) -> str:
     preferred = "triton" if tensor.is_cuda else "numba"
-    return "reference" if _obstacle(preferred, op, tensor) or _missing(preferred, op) else preferred
+    if not _is_written(preferred, op):
+        return "reference"
+    reason = _obstacle(preferred, op, tensor) or _missing(preferred, op)
+    if reason:
+        _warn(preferred, op, reason)
+    return "reference" if reason else preferred
+
+
+@cache
+def _warn(name: str, op: str, reason: str) -> None:
+    """Say once that an operator runs in plain torch, which may be a loop over positions."""
+    warnings.warn(
+        f"{op} runs in plain torch, which is slow: {name} cannot run it, {reason}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def _obstacle(name: str, op: str, tensor: Tensor) -> str | None:

@@ -10,7 +10,7 @@ from analysis.findings.data import Corpus
 from analysis.findings.document import Section, decimal, percent, probability, table, text, whole
 from analysis.findings.study import Study
 from analysis.groups import fleiss_kappa
-from analysis.null_models import turns
+from analysis.null_models import against, turns
 from analysis.segmentations import Segmentation
 
 
@@ -68,15 +68,15 @@ def shared_by_all(cuts: Sequence[Segmentation], shifts: int) -> dict[str, float]
         for at in each:
             count[at] += 1
         null[i] = (count == len(cuts)).sum(), (count > 0).sum()
-    by_chance, spread = null[:, 0].mean(), null[:, 0].std()
+    shared = against(n_all, null[:, 0], upper=True)
     return {
         "n_models": len(cuts),
         "n_any": n_any,
         "n_all": n_all,
-        "n_all_chance": by_chance,
+        "n_all_chance": shared["expected"],
         "share": n_all / n_any if n_any else np.nan,
         "share_chance": float(np.mean(null[:, 0] / np.maximum(null[:, 1], 1))),
-        "fleiss": fleiss_kappa(marks),
-        "z": (n_all - by_chance) / spread if spread > 0 else np.nan,
-        "p_value": (1 + int((null[:, 0] >= n_all).sum())) / (1 + shifts),
+        "fleiss": fleiss_kappa(marks, cuts[0].edges),
+        "z": shared["z"],
+        "p_value": shared["p_value"],
     }

@@ -156,13 +156,9 @@ def read_genomes(folder: Path, limits: Limits) -> list[AnnotatedGenome]:
         if whole is None:
             raise InputError(f"{fasta}: has no record {record}; give the genome that the findings name")
         part = replace(whole, data=whole.data[: limits.genome_bases])
-        features = read_features(gff)
-        if len(part.data) < len(whole.data):
-            # A part of a ring is none: nothing goes on at its start.
-            features = features.assign(circular=False)
         train = folder / DNA_VOCABULARY
         corpus = Corpus(title, "dna", f"dna/{fasta.name}", (part,), train if train.exists() else None)
-        found.append(AnnotatedGenome(corpus, fit_features(features, [part], gff.name)[0]))
+        found.append(AnnotatedGenome(corpus, fit_features(read_features(gff), [part], gff.name)[0]))
     return found
 
 

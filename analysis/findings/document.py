@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from analysis.p_values import shown
 from analysis.segmentations import Segmentation
 
 LEVEL = 0.05
@@ -100,10 +101,8 @@ def percent(value: object) -> str:
 
 
 def probability(value: object) -> str:
-    """A p- or q-value: two digits that count."""
-    if _missing(value):
-        return "-"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.1g}" if value < 0.001 else f"{value:.2g}"
+    """A p- or q-value."""
+    return "-" if _missing(value) else shown(value)
 
 
 def beyond(q_values: Iterable[float]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from analysis.features import UPSTREAM, sites
 from analysis.findings import plots
+from analysis.findings.data import AnnotatedGenome
 from analysis.findings.document import (
     LEVEL,
     Section,
@@ -73,12 +74,12 @@ def section(study: Study) -> Section:
                     _ends(ends),
                 )
             )
-        profiles = _profiles(study, genome)
-        around = _around(profiles)
+        around_sites = profiles(study, genome)
+        around = _around(around_sites)
         if around:
             out.add(f"{title}, base by base around start and stop codons: {around}")
         if title in [each.corpus.title for each in study.genomes[:2]]:
-            curves |= _curves(title, profiles)
+            curves |= _curves(title, around_sites)
     if curves:
         svg = plots.lines(curves, "bases from the codon's first base", "boundary rate", zero=True)
         out.plot("profiles.svg", svg, "Boundary rate around start and stop codons of forward genes")
@@ -108,11 +109,12 @@ def _ends(found: pd.DataFrame) -> str:
     return table(found, {"n_bases": ("codons", whole)} | columns)
 
 
-def _profiles(study: Study, genome) -> pd.DataFrame:
+def profiles(study: Study, genome: AnnotatedGenome) -> pd.DataFrame:
+    """schema.PROFILES of every stage of every model at start and stop codons."""
     (record,) = genome.corpus.sequences
     where = {key: at for key, at in sites(genome.features, len(record.data)).items() if key[0] in _SITES}
     draws = PROFILE_DRAWS * study.limits.shifts
-    return profile_table(study.marks(genome), [where], window=WINDOW, draws=draws)
+    return profile_table(study.marks(genome), where, window=WINDOW, draws=draws)
 
 
 def _around(profiles: pd.DataFrame) -> str:

@@ -67,7 +67,7 @@ def _codons(study: Study, corpus: Corpus) -> Iterator[Segmentation]:
     """The codons of the annotated genes, of a genome or its beginning."""
     for genome in study.genomes:
         if genome.corpus.title == corpus.title:
-            starts = codon_starts(study.annotated(genome).codons[0], genome.corpus.n_bytes)
+            starts = codon_starts(study.annotated(genome).codons, genome.corpus.n_bytes)
             starts = starts[(starts > 0) & (starts < corpus.n_bytes)]
             yield segmentation_of("codons of genes", [starts], [corpus.n_bytes])
 

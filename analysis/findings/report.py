@@ -52,6 +52,7 @@ def _head() -> str:
 
 What the bundled models found on data they never saw. `make findings DATA=FOLDER` writes this page and its plots anew,
 the sentences too: "beyond chance" stands where q < 0.05 and nowhere else. Made by version {code_version()}.
+p is never 0: the least that N shifts can give is 1 / (N + 1), two-sided 2 / (N + 1); below 0.0001 no more is said.
 
 FOLDER holds `text/` and `code/` (`english_valid.jsonl.xz`, `chinese_valid.jsonl.xz`, `python_valid.jsonl.xz`: a
 document a line under `"text"`, and the `_train` files, of which byte-pair vocabularies are learned), `dna/`

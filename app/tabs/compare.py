@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import agreement, compare, compare_files, handlers, links, references
+from app import agreement, compare, compare_files, kept, links, references
 from app.session import Session
 from app.tabs import evidence, source
 from app.tabs.notes import clear_problem, note
@@ -19,14 +19,16 @@ HINT = (
 HELP = (
     "A1 is stage 1 of model A. In brackets what two models with these rates would have by chance. 1st in 2nd is the "
     "share of the first one's cuts that the second makes too; rate is cuts a byte. p is how often chance does as well, "
-    "by circular shifts; q is p after Benjamini-Hochberg over these rows; \\* marks q below 0.05, \\*\\* below 0.01, "
+    "by circular shifts inside each record, ≤ where it is the least that they can give; q is p after "
+    "Benjamini-Hochberg over these rows, of the cuts that are shared; \\* marks q below 0.05, \\*\\* below 0.01, "
     "\\*\\*\\* below 0.001. Rows and columns stand in the order of a clustering (average linkage over 1 - kappa): "
     "alike beside alike. Click a cell to see these two alone, where they differ most."
 )
 GROUP_HELP = (
     "The mean over pairs of different models inside a group, and between two groups, each stage by itself. The "
     "interval covers 95 % of resamples of the training runs; it takes three runs in a group, or two on either side. "
-    "Fleiss' kappa is the agreement of all runs of a group at once, 0 at chance."
+    "Fleiss' kappa is the agreement of all runs of a group at once: 0 at chance where they cut about as often, less "
+    "where their rates differ."
 )
 
 
@@ -58,7 +60,7 @@ class States:
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    states = States(*(gr.State(None, time_to_live=3600) for _ in range(3)), gr.JSON(visible=False))
+    states = States(*(kept.state("Compare") for _ in range(3)), gr.JSON(visible=False))
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
@@ -163,17 +165,14 @@ def _connect_run(session, states: States, panel, models, run, stage, record, res
         outputs=[states.comparison, results.viewer, record, results.windows],
     )
     ran.success(compare_files.file_choices, states.comparison, [results.kind, results.made], **QUIET)
-    agreed = ran.success(
-        agreement.on_agreement,
-        [run.job, states.comparison],
-        [states.agreement, results.table, states.order],
-        show_progress="full",
-        show_progress_on=run.status,
-        api_visibility="private",
+    agreed = source.go_on(
+        run,
+        ran,
+        fn=agreement.on_agreement,
+        inputs=[states.comparison],
+        outputs=[states.agreement, results.table, states.order],
     )
     _connect_agreement(session, states, agreed, results)
-    source.on_failure(run, agreed)
-    agreed.success(handlers.on_end, None, run.stop, queue=False, **QUIET)
 
 
 def _connect_agreement(session: Session, states: States, agreed, results: Results) -> None:

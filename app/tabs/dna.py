@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import dna, handlers, links, meaning
+from app import dna, handlers, kept, links, meaning
 from app.genome_view import GenomeView, go_to
 from app.session import Session
 from app.tabs import evidence, genome, source
@@ -70,7 +70,7 @@ class Views:
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    states = States(*(gr.State(None, time_to_live=3600) for _ in range(3)))
+    states = States(*(kept.state("Analyse") for _ in range(3)))
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             controls = _controls(session)
@@ -184,6 +184,7 @@ def _connect_run(session: Session, c: Controls, states: States, views: Views, be
         fn=partial(dna.on_dna, session),
         inputs=[*inputs, c.start, c.end, c.per_row, c.group],
         outputs=[states.records, c.record, c.annotation_note, c.start, c.end, *drawn],
+        anew=True,
     )
     shown = (states.opened, c.start, c.end, c.per_row, c.group)
     evidence.connect(session, below, states.done, "dna-viewer", (dna.on_region_picture, shown))

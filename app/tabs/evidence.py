@@ -37,13 +37,13 @@ class Evidence:
     table: gr.Dataframe
     shown: gr.DownloadButton
     part: gr.DownloadButton | None
-    everything: gr.DownloadButton
+    everything: "Made"
     kind: gr.Dropdown
     file: gr.DownloadButton
     plots: tuple[gr.Plot, gr.Plot, gr.Plot]
     words: gr.Dataframe
     words_line: gr.Markdown
-    words_file: gr.DownloadButton
+    words_file: "Made"
     jump: gr.JSON
     region: tuple[gr.Number, ...]
 
@@ -51,6 +51,29 @@ class Evidence:
 def download(label: str, elem_id: str) -> gr.DownloadButton:
     """A quiet download button, off until there is something to take away."""
     return gr.DownloadButton(label, size="sm", interactive=False, elem_id=elem_id, min_width=120)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A button whose file is made when it is pressed, not before: most are never wanted."""
+
+    button: gr.Button
+    file: gr.DownloadButton
+
+
+def made(label: str, elem_id: str) -> Made:
+    """A quiet button, off until there is something to take away."""
+    button = gr.Button(label, size="sm", interactive=False, elem_id=elem_id, min_width=120)
+    return Made(button, gr.DownloadButton(visible=False))
+
+
+def connect_made(made: Made, make: Callable, inputs: list) -> None:
+    """make: values of `inputs` in, the file out."""
+    there = made.button.click(make, inputs, made.file, show_progress="hidden", api_visibility="private")
+    save = (
+        f"file => hnet.saveFile(file.url, file.orig_name, document.querySelector('#{made.button.elem_id}'))"
+    )
+    there.success(None, made.file, None, js=save, **QUIET)
 
 
 def other_files(name: str) -> tuple[gr.Dropdown, gr.DownloadButton]:
@@ -86,7 +109,7 @@ def build(name: str, region: tuple[gr.Number, ...] = ()) -> Evidence:
     with gr.Row(elem_classes="files"):
         shown = download("CSV: rows shown", f"{name}-csv-shown")
         part = download("CSV: region, all stages", f"{name}-csv-region") if region else None
-        everything = download("CSV: all chunks, all stages", f"{name}-csv-all")
+        everything = made("CSV: all chunks, all stages", f"{name}-csv-all")
         kind, file = other_files(name)
     with gr.Row(elem_classes="plots"):
         plots = tuple(
@@ -150,7 +173,7 @@ def _table(name: str, unit: str) -> tuple[gr.Radio, gr.Number, gr.Textbox, gr.Da
     return stage, page, line, table
 
 
-def _dictionary(name: str, unit: str) -> tuple[gr.Dataframe, gr.Markdown, gr.DownloadButton]:
+def _dictionary(name: str, unit: str) -> tuple[gr.Dataframe, gr.Markdown, Made]:
     with gr.Accordion("Chunk dictionary", open=False, elem_id=f"{name}-dictionary"):
         line = gr.Markdown(
             "The chunks of the stage chosen above, most frequent first; share is of all chunks, mean p that "
@@ -168,7 +191,7 @@ def _dictionary(name: str, unit: str) -> tuple[gr.Dataframe, gr.Markdown, gr.Dow
             label="Chunk dictionary",
             show_label=False,
         )
-        file = download("CSV: whole dictionary", f"{name}-csv-words")
+        file = made("CSV: whole dictionary", f"{name}-csv-words")
     return words, line, file
 
 
@@ -180,9 +203,11 @@ def connect(session: Session, evidence: Evidence, done: gr.State, viewer: str, p
     """
     for event in (evidence.stage.input, evidence.page.input):
         event(**_page(session, evidence, done))
-    evidence.stage.input(**_words(session, evidence, done))
+    evidence.stage.input(**_words(evidence, done))
     make, inputs = picture or (handlers.on_file, ())
     connect_files(evidence.kind, evidence.file, partial(make, session), [done, evidence.kind, *inputs])
+    connect_made(evidence.everything, partial(handlers.on_everything, session), [done])
+    connect_made(evidence.words_file, partial(handlers.on_whole_dictionary, session), [done, evidence.stage])
     picks = ((evidence.table, handlers.on_chunk), (evidence.words, handlers.on_word))
     for table, handler in picks:
         picked = table.select(handler, None, evidence.jump, queue=False, **QUIET)
@@ -193,10 +218,8 @@ def after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
     """Fill table, files, plots and dictionary once `event` (an analysis, drawn already) has succeeded."""
     filled = event.success(**_page(session, evidence, done))
     event.success(handlers.file_choices, done, [evidence.kind, evidence.file], **QUIET)
-    drawn = filled.success(
-        partial(handlers.on_everything, session), done, [evidence.everything, *evidence.plots], **QUIET
-    )
-    drawn.success(**_words(session, evidence, done))
+    drawn = filled.success(handlers.on_figures, done, [evidence.everything.button, *evidence.plots], **QUIET)
+    drawn.success(**_words(evidence, done))
 
 
 def page_after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
@@ -213,10 +236,10 @@ def _page(session: Session, evidence: Evidence, done: gr.State) -> dict:
     }
 
 
-def _words(session: Session, evidence: Evidence, done: gr.State) -> dict:
+def _words(evidence: Evidence, done: gr.State) -> dict:
     return {
-        "fn": partial(handlers.on_dictionary, session),
+        "fn": handlers.on_dictionary,
         "inputs": [done, evidence.stage],
-        "outputs": [evidence.words, evidence.words_line, evidence.words_file],
+        "outputs": [evidence.words, evidence.words_line, evidence.words_file.button],
         **QUIET,
     }

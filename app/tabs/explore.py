@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import explore, handlers, links, surprisal
+from app import explore, handlers, kept, links, surprisal
 from app.session import Session, domain_choices
 from app.tabs import evidence, runs, source
 from app.tabs.notes import clear_problem
@@ -24,7 +24,7 @@ SURPRISAL = (
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    done, given = gr.State(None, time_to_live=3600), gr.State(None, time_to_live=3600)
+    done, given = kept.state("Analyse"), kept.state("Analyse")
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "explore", "english", "Paste a text, source code or a FASTA record")
@@ -47,6 +47,7 @@ def build(session: Session) -> None:
         fn=partial(explore.on_analyse, session),
         inputs=[done, *panel.values, domain, model],
         outputs=[given, record, *shown],
+        anew=True,
     )
     picked = source.connect_run(
         run,

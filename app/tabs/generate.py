@@ -4,7 +4,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import generate, links
+from app import generate, kept, links
 from app.session import Session
 from app.tabs import evidence, source
 from app.viewer import SegmentViewer
@@ -22,7 +22,7 @@ HELP = (
 
 def build(session: Session) -> None:
     """The tab's components and events."""
-    done = gr.State(None, time_to_live=3600)
+    done = kept.state("Generate")
     half = {"min_width": 110}
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):

@@ -14,21 +14,22 @@ from app.tabs.quiet import QUIET
 
 GENES_HELP = (
     "Cuts a base in each feature class, and by chance: the same cuts shifted around the record. q is p after "
-    "Benjamini-Hochberg; marked ≤ where no shift did as well, so that more shifts could make it smaller. R is 0 where "
-    "cuts fall on all three codon positions alike and 1 where they fall on one; its chance comes from shifts inside "
-    "each gene. The profiles count cuts base by base before and after the first base of start and stop codons, so that "
-    "a habit of the model at either shows as a peak at 0."
+    "Benjamini-Hochberg, ≤ where p is the least that the shifts can give. R is 0 where cuts fall on all three codon "
+    "positions alike and 1 where they fall on one; its chance comes from shifts inside each gene. The profiles count "
+    "cuts base by base before and after the first base of start and stop codons, so that a habit of the model at "
+    "either shows as a peak at 0."
 )
 _CLASS_WIDTHS = ["170px", "62px", "105px", "78px", "74px", "92px", "92px", "66px", "58px", "88px"]
 """So that q, which the table is read for, is in sight on a narrow screen."""
 STRANDS_HELP = (
     "Jaccard: of the places between two bases where the model cuts on either strand, the share where it cuts on both. "
-    "By chance: the same after shifts around the record. It reads the record once more, as its reverse complement."
+    "By chance: the same after shifts around the record; p is how often they do as well, ≤ where it is the least that "
+    "they can give. It reads the record once more, as its reverse complement."
 )
 MOTIF_HELP = (
     "Both strands; IUPAC letters, so TTGACNNNNN or box=TATAWT will do. Chunks: the chunks a place lies in, 1 where "
-    "no cut falls inside it. By chance: the same cuts shifted around the record; p marked ≤ is the least that so many "
-    "shifts can show. Places count from 1, the last base included."
+    "no cut falls inside it. By chance: the same cuts shifted around the record; ≤ marks the least p "
+    "that 1,000 shifts can give. Places count from 1, the last base included."
 )
 
 
@@ -133,6 +134,7 @@ def connect(session: Session, below: Meaning, opened: gr.State, ran) -> None:
     genes, strands, motif = below.genes, below.strands, below.motif
     source.connect_run(
         genes.run,
+        kind="measure",
         fn=partial(meaning.on_genes, session),
         inputs=[opened],
         outputs=[genes.table, *genes.plots, *genes.files],

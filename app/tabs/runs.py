@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import links, saved
+from app import kept, links, saved
 from app.session import Session
 from app.tabs import evidence
 from app.tabs.quiet import QUIET
@@ -24,6 +24,7 @@ class Controls:
     """The list, what is picked in it, what can be done with that, and the sentence about it."""
 
     table: gr.Dataframe
+    left_out: gr.Textbox
     picked: gr.Dropdown
     other: gr.Dropdown
     open: gr.Button
@@ -39,25 +40,25 @@ def build(session: Session) -> None:
         gr.Markdown(saved.NO_FOLDER, elem_id="runs-none", elem_classes="help")
         links.connect(session, "runs", check=partial(saved.check_link, session))
         return
-    tab, done = gr.context.Context.block, gr.State(None, time_to_live=3600)
+    tab, done = gr.context.Context.block, kept.state("Open")
     gr.Markdown(EMPTY, elem_classes="help")
-    table = _list()
+    listed = _list()
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
-            controls = _controls(table)
+            controls = _controls(*listed)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             viewer = SegmentViewer({"hint": HINT}, elem_id="runs-viewer")
             below = evidence.build("runs")
     _connect(session, controls, viewer, below, done)
-    lists = [controls.table, controls.picked, controls.other]
+    lists = [controls.table, controls.picked, controls.other, controls.left_out]
     for event in (tab.select, gr.context.Context.root_block.load):
         event(partial(saved.on_list, session), None, lists, **QUIET)
     fields = {"run": controls.picked, "with": controls.other}
     links.connect(session, "runs", fields, partial(saved.check_link, session))
 
 
-def _list() -> gr.Dataframe:
-    return gr.Dataframe(
+def _list() -> tuple[gr.Dataframe, gr.Textbox]:
+    table = gr.Dataframe(
         headers=saved.COLUMNS,
         datatype=["str", "str", "str", "number", "str"],
         interactive=False,
@@ -68,9 +69,20 @@ def _list() -> gr.Dataframe:
         label="Saved runs",
         show_label=False,
     )
+    left_out = gr.Textbox(
+        label="Folders that are no whole run",
+        show_label=False,
+        container=False,
+        interactive=False,
+        lines=1,
+        visible=False,
+        elem_id="runs-left-out",
+        elem_classes=["status", "note"],
+    )
+    return table, left_out
 
 
-def _controls(table: gr.Dataframe) -> Controls:
+def _controls(table: gr.Dataframe, left_out: gr.Textbox) -> Controls:
     picked = gr.Dropdown([], value=None, label="Run", elem_id="runs-picked")
     opened = gr.Button("Open", variant="primary", elem_id="runs-open")
     other = gr.Dropdown([], value=None, label="compared with", elem_id="runs-other")
@@ -87,7 +99,7 @@ def _controls(table: gr.Dataframe) -> Controls:
         elem_id="runs-line-said",
         elem_classes="said",
     )
-    return Controls(table, picked, other, opened, compare, sure, delete, line)
+    return Controls(table, left_out, picked, other, opened, compare, sure, delete, line)
 
 
 def _connect(
@@ -116,7 +128,7 @@ def _connect(
         [controls.sure, controls.picked, controls.line],
         **_SHOWN,
     )
-    lists = [controls.table, controls.picked, controls.other]
+    lists = [controls.table, controls.picked, controls.other, controls.left_out]
     deleted.success(partial(saved.on_list, session), None, lists, **QUIET)
 
 

@@ -5,8 +5,19 @@ from dataclasses import dataclass
 import gradio as gr
 
 from app import handlers
-from app.job import Job
+from app.job import Jobs
+from app.kept import ANEW
 from app.session import MAX_PASTE, Session
+from app.told import of_run
+
+UNDER_WAY = {"model": 8, "measure": 2}
+"""Runs of a kind that are under way at once. Those with a model take turns; measures have a core each."""
+_AT_ONCE = {
+    "show_progress": "hidden",
+    "queue": False,
+    "api_visibility": "private",
+    "trigger_mode": "multiple",
+}
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,15 @@ def build(session: Session, name: str, sample: str, hint: str, dna: bool | None 
 
 @dataclass(frozen=True)
 class Run:
-    """A button that starts work with a model, the one that stops it, the work, and where its progress is shown."""
+    """A button that starts work, the one that stops it, the runs asked for, and where their progress is shown.
+
+    number  of the run asked for last, as the browser knows it: it travels with each request
+    """
 
     start: gr.Button
     stop: gr.Button
-    job: gr.State
+    jobs: gr.State
+    number: gr.Number
     status: gr.Textbox
 
 
@@ -89,36 +104,35 @@ def run_buttons(label: str, name: str, ready: bool = True) -> Run:
         elem_id=f"{name}-status",
         elem_classes="status",
     )
-    job = gr.State(Job())
-    stop.click(handlers.on_stop, job, None, show_progress="hidden", queue=False, api_visibility="private")
-    return Run(start, stop, job, status)
+    jobs, number = gr.State(Jobs()), gr.Number(0, precision=0, visible=False)
+    stop.click(handlers.on_stop, jobs, status, **_AT_ONCE)
+    return Run(start, stop, jobs, number, status)
 
 
-def connect_run(run: Run, after=None, ends: bool = True, **event):
-    """Bind the work (arguments of Button.click, the job as first input) to both buttons; returns its event.
+def connect_run(run: Run, after=None, ends: bool = True, anew: bool = False, kind: str = "model", **event):
+    """Bind the work (arguments of Button.click, the job as first input of fn) to both buttons; returns its event.
 
     after: the event that starts it instead of the button
-    ends: there is nothing to stop once the event is over; else the caller says when (handlers.on_end)
+    ends: there is nothing to stop once the event is over; else more of the run follows (go_on)
+    anew: it makes its results anew, so that one which has ended is none to it
+    kind: of UNDER_WAY
     """
-    quiet = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     start = after or run.start.click
-    start(handlers.on_begin, run.job, [run.stop, run.status], **quiet)
+    tab = run.start.elem_id.removesuffix("-run")
+    start(None, None, None, js=f"() => hnet.former('{tab}')", **_AT_ONCE)
+    begun = start(handlers.on_begin, run.jobs, [run.stop, run.status, run.number], **_AT_ONCE)
+    return go_on(run, begun, ends, anew, kind, **event)
+
+
+def go_on(run: Run, before, ends: bool = True, anew: bool = False, kind: str = "measure", **event):
+    """What follows on the event `before` in the same run; see connect_run."""
+    handler = of_run(event.pop("fn"))
+    setattr(handler, ANEW, anew)
     event = {"show_progress": "full", "show_progress_on": run.status, "api_visibility": "private", **event}
-    event["inputs"] = [run.job, *event["inputs"]]
-    ran = start(concurrency_id="model", concurrency_limit=1, **event)
-    on_failure(run, ran)
+    event["inputs"] = [run.jobs, run.number, *event["inputs"]]
+    limit = {"concurrency_id": kind, "concurrency_limit": UNDER_WAY[kind]}
+    ran = before.success(handler, trigger_mode="multiple", **limit, **event)
+    ran.failure(handlers.on_failure, run.jobs, [run.stop, run.status], **_AT_ONCE)
     if ends:
-        ran.success(handlers.on_end, None, run.stop, **quiet)
+        ran.success(handlers.on_end, None, run.stop, **_AT_ONCE)
     return ran
-
-
-def on_failure(run: Run, event) -> None:
-    """Say beside the buttons why `event` failed, and switch Stop off."""
-    event.failure(
-        handlers.on_failure,
-        run.job,
-        [run.stop, run.status],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )

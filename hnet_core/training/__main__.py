@@ -15,24 +15,9 @@ from typing import Any
 
 from hnet_core.allocator import keep_free_memory
 from hnet_core.commands import FAILED, WRONG_INPUT, Parser, run
-from hnet_core.errors import CheckpointError, HNetError, InputError
+from hnet_core.errors import HNetError, InputError
 from hnet_core.shape_caches import bound_shape_caches
 from hnet_core.training.recipe import Recipe, read_recipe
-
-MAY_CHANGE = (
-    "bytes",
-    "micro_bytes",
-    "chunk_budget",
-    "explode",
-    "compile",
-    "matmul_precision",
-    "snapshots",
-    "log_steps",
-    "checkpoint_minutes",
-    "valid_every",
-    "valid_bytes",
-)
-"""Training options that a resumed training may be given anew; all others must be those of the checkpoint."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,6 +55,8 @@ def _train(args: argparse.Namespace, group) -> int:
     try:
         with ExitStack() as held, StopOnSignal() as stop:
             training = prepare(args, group, held)
+            if group.first:
+                print(training.gradient.precision, file=sys.stderr)
             finished = training.run(stop)
     except DivergedError as err:
         return _failed(str(err), group)
@@ -103,6 +90,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
     from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
+    from hnet_core.training.resuming import check_rate, check_same, is_found
     from hnet_core.training.tokens import open_tokenizer
 
     recipe = read_recipe(args.config, args.set)
@@ -113,7 +101,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         check_architecture(args.init, recipe.model, args.config)
     _check_out(out)
     group.by_first(lambda: held.enter_context(sole_writer(out)))
-    found = (out / FILE).exists()
+    found = is_found(out / FILE, group)
     if found and not args.resume:
         raise InputError(f"{out}: already holds a training; give --resume to continue it, or another --out")
     progress = read_progress(out / FILE) if found else None
@@ -141,7 +129,8 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
         **_origin(args.init, progress),
     }
     if progress:
-        _check_same(out / FILE, recipe, facts, progress)
+        check_same(out / FILE, recipe, facts, progress)
+        check_rate(out / FILE, options, progress)
     training = Training(
         recipe,
         _stream(data, options, seeds["data_seed"], group),
@@ -187,21 +176,6 @@ def _origin(init: str | None, progress: dict[str, Any] | None) -> dict[str, str]
     return {"init": name} if name else {}
 
 
-def _check_same(path: Path, recipe: Recipe, facts: dict[str, Any], progress: dict[str, Any]) -> None:
-    """Refuse to continue with anything that would make another training of it."""
-    now, then = recipe.to_dict(), Recipe.from_dict(progress["recipe"]).to_dict()
-    now_options, then_options = now.pop("training"), then["training"]
-    changed = [key for key in ("model", "domain", "tokenizer") if now[key] != then[key]]
-    changed += [k for k, v in now_options.items() if k not in MAY_CHANGE and v != then_options.get(k)]
-    known = ("seed", "data_seed", "data_fingerprint", "init")
-    changed += [k for k in known if facts.get(k) != progress["facts"].get(k)]
-    if changed:
-        raise CheckpointError(
-            f"{path}: was made with another {', '.join(changed)}; resume with the same settings and data "
-            f"(only {', '.join(MAY_CHANGE)} may change), or give another --out"
-        )
-
-
 def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; --out takes a folder")
@@ -220,7 +194,8 @@ def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
         read_documents(args.valid, recipe.domain, include=args.valid_include, documents=args.valid_documents)
     )
     valid = middle_parts(documents, recipe.training.valid_bytes)
-    genes = read_coding_parts(args.valid_annotation) if args.valid_annotation else {}
+    names = [document.name for document in documents]
+    genes = read_coding_parts(args.valid_annotation, names) if args.valid_annotation else {}
     return {"valid": valid, "annotation": genes if dna else None}
 
 
@@ -290,7 +265,7 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="every second document of --valid alone",
     )
-    parser.add_argument("--valid-annotation", help="GFF3 of --valid: boundaries by codon position")
+    parser.add_argument("--valid-annotation", help="GFF3, GTF or BED of --valid: codon positions")
     return parser
 
 

@@ -65,7 +65,8 @@ def _measure(loaded: LoadedModel, test: HeldOut, root: Path, robust: bool) -> Me
         "context": loaded.info.get("row_bytes", DEFAULT_CONTEXT),
         "tokenizer": tokenizer_of(loaded.folder, loaded.info, loaded.config.vocab_size),
     }
-    genes = read_coding_parts(root / test.annotation) if test.annotation else None
+    names = [document.name for document in documents]
+    genes = read_coding_parts(root / test.annotation, names) if test.annotation else None
     result = evaluate(loaded.model, documents, annotation=genes, domain=domain, **how)
     disturbed = robustness(loaded.model, documents, **how) if robust else {}
     p_codons = None

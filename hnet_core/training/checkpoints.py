@@ -21,19 +21,19 @@ FILE = "checkpoint.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step", "momentum")
 
 
-def tensors_of(model: nn.Module, optimizer: torch.optim.Optimizer | Together) -> dict[str, Tensor]:
+def tensors_of(
+    model: nn.Module, optimizer: torch.optim.Optimizer | Together, keep: bool = True
+) -> dict[str, Tensor]:
     """Weights, optimizer moments and random state, on the CPU and whole: a sharded model is gathered here, which all
-    its processes must take part in."""
-    tensors = {f"model/{name}": _saved(p) for name, p in model.named_parameters()}
+    its processes must take part in. keep: False in a process that will not write them; it then holds none."""
+    tensors = {}
     for name, parameter in model.named_parameters():
-        for moment, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{moment}/{name}"] = _saved(value)
-    tensors["random/torch"] = torch.get_rng_state()
-    return tensors
-
-
-def _saved(tensor: Tensor) -> Tensor:
-    return whole(tensor.detach()).cpu().contiguous()
+        state = optimizer.state.get(parameter, {})
+        for kind, value in {"model": parameter, **state}.items():
+            gathered = whole(value.detach())
+            if keep:
+                tensors[f"{kind}/{name}"] = gathered.cpu().contiguous()
+    return tensors | {"random/torch": torch.get_rng_state()} if keep else {}
 
 
 def whole_model(model: HNetForCausalLM, tensors: Mapping[str, Tensor]) -> HNetForCausalLM:

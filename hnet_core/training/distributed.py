@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -20,6 +21,9 @@ from hnet_core.model import HNetForCausalLM
 from kernels import backend
 
 T = TypeVar("T")
+LONGEST_WORK = timedelta(hours=24)
+"""How long the others wait for the first, while it decodes a corpus or writes a checkpoint. The usual limit, minutes,
+holds where all compute: there a process that does not come is lost."""
 
 
 class ElsewhereError(HNetError):
@@ -31,11 +35,13 @@ class Processes:
     """The processes of one training, seen from one of them. With `count` 1 nothing is ever sent.
 
     index  0 is the one that writes files and speaks      device  where this one computes
+    calm   through which they wait for what one of them does alone, which may take hours; None: as for everything else
     """
 
     index: int = 0
     count: int = 1
     device: str = "cpu"
+    calm: dist.ProcessGroup | None = None
 
     @property
     def first(self) -> bool:
@@ -56,6 +62,14 @@ class Processes:
         dist.all_reduce(tensor, dist.ReduceOp.MAX)
         return int(tensor)
 
+    def sum_calmly(self, value: int) -> int:
+        """The sum of the processes' values, for which a process may wait as long as LONGEST_WORK."""
+        if self.count == 1:
+            return value
+        tensor = torch.tensor(value, device=self.device if self.calm is None else "cpu")
+        dist.all_reduce(tensor, group=self.calm)
+        return int(tensor)
+
     def by_first(self, work: Callable[[], T]) -> T | None:
         """Let the first process alone do `work`; the others wait (None). If it fails, it fails in all of them."""
         result, error = None, None
@@ -64,7 +78,7 @@ class Processes:
                 result = work()
             except (HNetError, OSError) as err:
                 error = err
-        failed = self.largest(int(error is not None))
+        failed = self.sum_calmly(int(error is not None))
         if error is not None:
             raise error
         if failed:
@@ -89,7 +103,7 @@ def processes(device: str) -> Iterator[Processes]:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Processes(index, count, device)
+        yield Processes(index, count, device, dist.new_group(backend="gloo", timeout=LONGEST_WORK))
     finally:
         dist.destroy_process_group()
 
@@ -123,7 +137,7 @@ class SpreadModel:
         self._call: nn.Module = model
         if self.sharded:
             # Numba's view of a weight pins its memory, which sharding must be able to free.
-            if backend.choose("rms_norm", model.lm_head.weight) == "numba":
+            if "numba" in {backend.choose(op, model.lm_head.weight) for op in backend.OPERATORS}:
                 raise InputError(
                     "--parallel fsdp: the CPU kernels cannot run on a sharded model; use --parallel ddp, or set "
                     f"{backend.ENVIRONMENT}=reference"

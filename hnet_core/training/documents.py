@@ -15,22 +15,16 @@ from typing import BinaryIO
 import numpy as np
 
 from hnet_core.errors import InputError
+from hnet_core.inputs.fasta import fasta_records
+from hnet_core.suffixes import FASTA_SUFFIXES, JSONL_SUFFIXES, suffix_of
 from hnet_core.training.regions import RegionFilter
 
 DOMAINS = ("text", "english", "chinese", "code", "dna")
-FASTA_SUFFIXES = (".fa", ".fasta", ".fna", ".ffn")
-JSONL_SUFFIXES = (".jsonl", ".ndjson")
 EVERY_SECOND = {"even": 0, "odd": 1}
 """Which documents of a file are read, counted from 0: halves of the same kinds of text, with no document in both."""
 LONGEST_N_RUN = 100
 """Longer runs of N are gaps of an assembly: they are left out, and the sequence around them is two documents."""
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
-_IUPAC = b"ACGTRYSWKMBDHVN"
-_NUCLEOTIDES = {code: letter for letter in _IUPAC for code in (letter, letter + 32)} | dict.fromkeys(
-    b"Uu", ord("T")
-)
-_BASES = np.array([_NUCLEOTIDES.get(code, 0) for code in range(256)], dtype=np.uint8)
-"""Any byte to its upper-case nucleotide code, U to T; 0 where it is none."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +85,6 @@ def middle_parts(documents: Sequence[Document], n_bytes: int) -> list[Document]:
         low = (len(document.data) - keep) // 2
         parts.append(Document(document.name, document.start + low, document.data[low : low + keep]))
     return parts
-
-
-def suffix_of(path: Path) -> str:
-    """The suffix that tells the format, below .gz or .xz: 'a.fa.gz' -> '.fa'."""
-    return Path(path.stem).suffix.lower() if path.suffix.lower() in _OPENERS else path.suffix.lower()
 
 
 @contextmanager
@@ -200,47 +189,13 @@ def _read_jsonl(path: Path) -> Iterator[Document]:
 
 
 def _read_fasta(path: Path, chosen: RegionFilter) -> Iterator[Document]:
-    name, lines, first_line = None, [], 0
+    """The chosen regions of every record, cut at long runs of N."""
     with open_data(path) as stream:
-        for number, line in enumerate(stream, 1):
-            line = line.strip()
-            if line.startswith(b">"):
-                yield from _pieces(path, name, lines, first_line, chosen)
-                name, lines, first_line = (
-                    (line[1:].split() or [b""])[0].decode("utf-8", "replace"),
-                    [],
-                    number + 1,
-                )
-            elif name is None and line:
-                raise InputError(f"{path}, line {number}: FASTA must start with a '>' header line")
-            else:
-                lines.append(line)
-    yield from _pieces(path, name, lines, first_line, chosen)
-
-
-def _pieces(
-    path: Path, name: str | None, lines: list[bytes], first_line: int, chosen: RegionFilter
-) -> Iterator[Document]:
-    """The chosen regions of one record, upper case, cut at long runs of N."""
-    if name is None:
-        return
-    data = _BASES[np.frombuffer(b"".join(lines), dtype=np.uint8)]
-    if not data.all():
-        raise InputError(_bad_base(path, name, lines, first_line))
-    for start, end in chosen.regions(name, len(data)):
-        for low, high in _between_gaps(data[start:end] == ord("N")):
-            yield Document(name, start + low, data[start + low : start + high])
-
-
-def _bad_base(path: Path, name: str, lines: list[bytes], first_line: int) -> str:
-    for number, line in enumerate(lines, first_line):
-        for letter in line:
-            if not _BASES[letter]:
-                return (
-                    f"{path}, record {name!r}, line {number}: {chr(letter)!r} is not a nucleotide code "
-                    f"(allowed: {_IUPAC.decode()} and U, either case)"
-                )
-    raise AssertionError("called for a record without a bad base")
+        for record in fasta_records(stream, str(path)):
+            data = np.frombuffer(record.data, dtype=np.uint8)
+            for start, end in chosen.regions(record.name, len(data)):
+                for low, high in _between_gaps(data[start:end] == ord("N")):
+                    yield Document(record.name, start + low, data[start + low : start + high])
 
 
 def _between_gaps(is_n: np.ndarray) -> list[tuple[int, int]]:

@@ -2,9 +2,10 @@
 
 import io
 import re
+import sys
 import tokenize
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from hnet_core.errors import InputError
+from hnet_core.inputs.annotation_lines import line_features
+from hnet_core.inputs.names import meeting, of_another_genome, some
+from hnet_core.inputs.text import plain_text
 from hnet_core.training.documents import Document, open_data
 
 # Bytes above 127 belong to letters nearly always; both markers are left out.
@@ -27,11 +31,14 @@ _LAYOUT = (
 
 @dataclass(frozen=True)
 class CodingPart:
-    """One CDS line of a GFF3: 0-based half-open, phase = bases before the next whole codon in reading direction."""
+    """One part of a coding sequence: 0-based half-open, phase = bases before the next whole codon as it is read.
+
+    forward  on the given strand; None: not known, or of a pseudogene, and then its bases have no codon position
+    """
 
     start: int
     end: int
-    forward: bool
+    forward: bool | None
     phase: int
 
 
@@ -107,13 +114,14 @@ def python_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
 def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]) -> dict[str, np.ndarray]:
     """Codon positions 1 to 3 of genes on the given strand and on the other one, and what lies outside all genes.
 
-    Bases that two reading frames share are left out. Without any gene (an empty annotation) there is no landmark.
-    Shapes as in text_landmarks.
+    Bases that two reading frames share, or that have no reading frame, are left out. Without any gene (an empty
+    annotation) there is no landmark. Shapes as in text_landmarks.
     """
     if not annotation:
         return {}
     n, frame = len(document.data), np.zeros(len(document.data), dtype=np.int64)
-    for part in annotation.get(document.name, ()):
+    # Last what has no reading frame: it takes no other gene's positions away.
+    for part in sorted(annotation.get(document.name, ()), key=lambda part: part.forward is None):
         low, high = max(part.start - document.start, 0), min(part.end - document.start, n)
         if low >= high:
             continue
@@ -121,6 +129,8 @@ def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]
         origin = part.start + part.phase if part.forward else part.end - 1 - part.phase
         position = ((base - origin) if part.forward else (origin - base)) % 3 + (1 if part.forward else 4)
         here = frame[low:high]
+        if part.forward is None:
+            position = np.where(here == 0, _AMBIGUOUS, here)
         frame[low:high] = np.where((here == 0) | (here == position), position, _AMBIGUOUS)
     names = (
         "outside_genes",
@@ -148,26 +158,34 @@ def codon_strength(shares: Mapping[str, float], *, forward: bool) -> float | Non
     return float(abs(np.dot(rates, np.exp(2j * np.pi * np.arange(3) / 3))) / sum(rates))
 
 
-def read_coding_parts(path: str | Path) -> dict[str, list[CodingPart]]:
-    """CDS lines of a GFF3 file (.gz and .xz too) by record. Raises InputError naming the line that is wrong."""
-    parts: dict[str, list[CodingPart]] = defaultdict(list)
+def read_coding_parts(path: str | Path, records: Iterable[str]) -> dict[str, list[CodingPart]]:
+    """The CDS parts of a GFF3, GTF or BED file (.gz and .xz too) on these records, under the records' names.
+
+    Names meet as in the analysis: 1 is chr1, NC_000913 is NC_000913.3. A part of unknown strand, or of a pseudogene,
+    has no reading frame. Raises InputError naming the line that is wrong, or when nothing lies on the records.
+    """
     with open_data(Path(path)) as stream:
-        for number, raw in enumerate(stream, 1):
-            if raw.startswith(b"##FASTA"):
-                break
-            fields = raw.decode("utf-8", "replace").rstrip("\r\n").split("\t")
-            if raw.startswith(b"#") or len(fields) < 3 or fields[2] != "CDS":
-                continue
-            try:
-                start, end, strand = int(fields[3]) - 1, int(fields[4]), fields[6]
-                phase = int(fields[7]) if fields[7] != "." else 0
-            except (ValueError, IndexError) as err:
-                raise InputError(
-                    f"{path}, line {number}: must have nine GFF3 columns, start and end whole"
-                ) from err
-            parts[fields[0]].append(CodingPart(start, end, strand != "-", phase))
-    if not parts:
+        data = plain_text(stream.read(), str(path))
+    if data[:64].lstrip().startswith(b"LOCUS "):
+        raise InputError(f"{path}: is a GenBank file; give the annotation as GFF3, GTF or BED")
+    features, notes = line_features(data, str(path))
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
+    coding = [each for each in features if each.kind == "CDS"]
+    if not coding:
         raise InputError(f"{path}: holds no CDS line; give the GFF3 annotation of the sequence")
+    theirs, ours = dict.fromkeys(each.sequence for each in features), list(dict.fromkeys(records))
+    names = meeting(theirs, ours)
+    if not names:
+        raise InputError(of_another_genome(str(path), theirs, ours))
+    parts: dict[str, list[CodingPart]] = defaultdict(list)
+    for each in coding:
+        if each.sequence in names:
+            unread = each.pseudo or each.strand == "."
+            forward = None if unread else each.strand == "+"
+            parts[names[each.sequence]].append(CodingPart(each.start, each.end, forward, max(0, each.phase)))
+    if not parts:
+        raise InputError(f"{path}: no CDS line lies on {some(ours)}; give the annotation of these sequences")
     return dict(parts)
 
 

@@ -155,7 +155,7 @@ class Training:
             "recent_losses": self.guard.recent,
             "log": self.log.state,
         }
-        tensors = checkpoints.tensors_of(self.model, self.optimizer)
+        tensors = checkpoints.tensors_of(self.model, self.optimizer, keep=self.group.first)
 
         def write() -> None:
             checkpoints.save_checkpoint(self.checkpoint, tensors, progress)
@@ -218,16 +218,17 @@ class Training:
         return f"step {self.step + 1}: {what}; {last}; try a lower learning_rate or clip"
 
     def _validate(self) -> dict[str, float]:
-        """Score the validation documents; returns the columns of training.csv that this gives."""
+        """Score the validation documents, in the precision of the training; the columns of training.csv this gives."""
         self.model.eval()
-        result = evaluate(
-            self.model,
-            self.valid,
-            context=self.recipe.training.row_bytes,
-            annotation=self.annotation,
-            tokenizer=self.tokenizer,
-            domain=self.recipe.domain,
-        )
+        with self.gradient.products():
+            result = evaluate(
+                self.model,
+                self.valid,
+                context=self.recipe.training.row_bytes,
+                annotation=self.annotation,
+                tokenizer=self.tokenizer,
+                domain=self.recipe.domain,
+            )
         self.model.train()
         self.figures = result.info(self.recipe.domain)
         # Starts of BPE tokens are no stage of the model's own.
@@ -263,6 +264,7 @@ class Training:
             "target": list(recipe.training.target),
             "n_parameters": sum(p.numel() for p in self.model.parameters()),
             "row_bytes": recipe.training.row_bytes,
+            "matmul_precision": self.gradient.precision.name,
             "date": date.today().isoformat(),
             "bos": True,
         }

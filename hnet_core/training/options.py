@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from hnet_core.errors import ConfigError
-from kernels.linear import PRECISIONS
+from kernels.linear.choice import NAMES
 
 OPTIMIZERS = ("adamw", "muon")
 """What moves the weights; hnet_core.training.optim makes them."""
@@ -52,8 +52,8 @@ class TrainingOptions:
     """CUDA: let torch.compile fuse the gated layers of the networks."""
     explode: float = 3.0
     """A cross entropy above this many times the median of the last 100 steps stops the training; 0: none does."""
-    matmul_precision: str = "fp32"
-    """bf16 rounds the factors of matrix products, on processors that multiply bfloat16 faster; weights stay fp32."""
+    matmul_precision: str = "auto"
+    """bf16 rounds the factors of matrix products, weights stay fp32; auto: where the machine multiplies bf16 faster."""
     alpha: float | tuple[float, ...] = 0.03
     """Weight of the ratio losses beside the cross entropy in nats: one for all stages, or one a stage."""
     target: tuple[float, ...] = ()
@@ -96,8 +96,8 @@ class TrainingOptions:
         _check(
             "matmul_precision",
             self.matmul_precision,
-            lambda v: v in PRECISIONS,
-            "one of " + ", ".join(PRECISIONS),
+            lambda v: v in NAMES,
+            "one of " + ", ".join(NAMES),
         )
         _check("optimizer", self.optimizer, lambda v: v in OPTIMIZERS, "one of " + ", ".join(OPTIMIZERS))
         _check("rate_loss", self.rate_loss, lambda v: v in RATE_LOSSES, "one of " + ", ".join(RATE_LOSSES))

@@ -99,7 +99,7 @@ def read_recipe(path: str | Path, settings: Sequence[str] = ()) -> Recipe:
     A bare key is a training option; model.KEY, model.ssm_cfg.KEY ... reach the rest. Values are JSON, or text.
     """
     try:
-        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+        raw = json.loads(Path(path).read_bytes())  # bytes may begin with a byte order mark
     except OSError as err:
         raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
     except ValueError as err:

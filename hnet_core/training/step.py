@@ -1,13 +1,14 @@
 """Forward and backward of one optimizer step, however it is cut: into packs, by the chunk budget, over processes."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from hnet_core.model import HNetOutput
+from hnet_core.products import products
 from hnet_core.training.aims import Aims
 from hnet_core.training.budget import ChunkBudget, OverBudgetError, inner_positions, split
 from hnet_core.training.distributed import Processes, SpreadModel
@@ -15,7 +16,7 @@ from hnet_core.training.objective import objective
 from hnet_core.training.options import TrainingOptions
 from hnet_core.training.packing import PackedRows
 from hnet_core.training.totals import StepTotals
-from kernels.linear import precision
+from kernels.linear.choice import Choice, choose
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ class StepGradient:
     for any number of packs and processes. With one pack a process, totals are known after the forward. With more,
     encoders and routers run ahead once without gradient, to find them and to split what the budget forbids; with a
     budget, several processes always look ahead so.
+
+    precision  of the matrix products: what the options ask for, or what auto stands for on this machine
     """
 
     def __init__(self, model: SpreadModel, options: TrainingOptions, group: Processes) -> None:
         self._model, self._options, self._group = model, options, group
+        self.precision = _agreed(options.matmul_precision, group)
         self._budget = ChunkBudget(model.model, options.chunk_budget)
         # A forward that stops half way in one process would leave the others waiting for its part of the exchange.
         self._aims = Aims.of(options)
@@ -106,13 +110,13 @@ class StepGradient:
 
     def _forward(self, pack: PackedRows) -> HNetOutput:
         ids, cu_seqlens = self._tensors(pack)
-        with self._precision():
-            return self._model(ids, cu_seqlens=cu_seqlens)
+        with self.products():
+            return self._model(ids, cu_seqlens=cu_seqlens, bounds=pack.cu_seqlens.tolist())
 
     @torch.no_grad()
     def _decide(self, pack: PackedRows):
-        with self._precision():
-            return self._model.model.decide(*self._tensors(pack))
+        with self.products():
+            return self._model.model.decide(*self._tensors(pack), bounds=pack.cu_seqlens.tolist())
 
     def _totals(self, decided: Sequence) -> StepTotals:
         parts = [
@@ -128,12 +132,17 @@ class StepGradient:
             torch.from_numpy(pack.cu_seqlens).to(device),
         )
 
-    @contextmanager
-    def _precision(self) -> Iterator[None]:
-        """bf16 products: by autocast on CUDA, by our own linear map on a CPU. Weights stay in float32 on both."""
-        name, cuda = self._options.matmul_precision, self._group.device.startswith("cuda")
-        with precision(name), torch.autocast("cuda", torch.bfloat16, enabled=cuda and name == "bf16"):
-            yield
+    def products(self) -> AbstractContextManager[None]:
+        """bf16 products where they were chosen: by autocast on CUDA, by our own linear map on a CPU."""
+        return products(self.precision.name, self._group.device)
+
+
+def _agreed(name: str, group: Processes) -> Choice:
+    """What `name` stands for where every process may choose: bf16 if all of them choose it."""
+    choice = choose(name, group.device)
+    if group.largest(int(choice.name != "bf16")) and choice.name == "bf16":
+        return Choice("fp32", "another process of this training multiplies float32 faster")
+    return choice
 
 
 def _figures(loss: float, cross_entropy: float, *rest: float) -> StepFigures:

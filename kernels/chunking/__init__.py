@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kernels import backend
-from kernels.arguments import require_limits
+from kernels.arguments import remember, require_flags, require_limits, require_starts
 from kernels.chunking import reference
 
 
@@ -17,14 +17,19 @@ def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, lis
                  that the host waits for the device, because M sizes what comes next
     Raises ValueError if shapes or dtypes do not fit together.
     """
-    if is_boundary.dim() != 1 or is_boundary.dtype.is_floating_point:
+    if is_boundary.dim() != 1:
         raise ValueError(f"is_boundary must be (T,) bool, got {tuple(is_boundary.shape)} {is_boundary.dtype}")
+    require_flags("is_boundary", is_boundary, is_boundary.shape, cu_seqlens.device)
     require_limits(cu_seqlens, is_boundary.device, len(is_boundary))
+    chosen = reference
     if backend.choose("chunking", cu_seqlens) == "triton":
-        from kernels.chunking import cuda
-
-        return cuda.starts(is_boundary, cu_seqlens)
-    return reference.starts(is_boundary, cu_seqlens)
+        from kernels.chunking import cuda as chosen
+    found, limits, numbers = chosen.starts(is_boundary, cu_seqlens)
+    # What the host has just learned, so that the operators which take these need not ask the device for it.
+    remember(limits, len(found))
+    remember(found, len(is_boundary))
+    remember(is_boundary, len(found))
+    return found, limits, numbers
 
 
 def keep(x: Tensor, starts: Tensor) -> Tensor:
@@ -33,6 +38,7 @@ def keep(x: Tensor, starts: Tensor) -> Tensor:
         raise ValueError(f"starts must be (M,) in torch.int64, got {tuple(starts.shape)} in {starts.dtype}")
     if x.dim() != 2 or x.device != starts.device:
         raise ValueError(f"x must be (T, D) on {starts.device}, got {tuple(x.shape)} on {x.device}")
+    require_starts(starts, len(x))
     if backend.choose("chunking", x) == "triton":
         from kernels.chunking import cuda
 

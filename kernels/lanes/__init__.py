@@ -1,1 +1,1 @@
-"""What the streaming CPU kernels share: sixteen float32 lanes, and blocks of rows over threads."""
+"""What the streaming CPU kernels share: a register of float32 lanes, and blocks of rows over threads."""

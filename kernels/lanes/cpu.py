@@ -1,4 +1,4 @@
-"""Sixteen float32 lanes as one Numba value, and the loops that hand blocks of rows to threads.
+"""A register of float32 lanes as one Numba value, and the loops that hand blocks of rows to threads.
 
 What the streaming kernels are written in: Numba's own loops over several arrays are vectorised only behind alias
 checks that cost more than the work on a row. Arrays hold float32, or bfloat16 as its 16 bits (Numba knows no such
@@ -20,21 +20,27 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from torch import Tensor
 
-LANES = 16
+from kernels.vectors.registers import FLOATS
+
+LANES = FLOATS
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)
-_BITS = ir.VectorType(ir.IntType(1), LANES)
+_COUNT = ir.IntType(64)
 _HALVES = ir.VectorType(ir.IntType(16), LANES)
 # Products may fuse with sums. Nothing else: NaN and infinity must pass through.
 _FUSE = ("contract",)
 
 
 class _Lanes(types.Type):
-    """LANES float32 numbers: one AVX-512 register, or what the machine has instead."""
+    """LANES float32 numbers: one register of the machine."""
 
 
 class _Mask(types.Type):
-    """LANES truth values: which lanes to read and write."""
+    """How many lanes to read and write: the first ones, or all.
+
+    Not a truth value a lane: without AVX-512, masked loads cost several plain ones, and masked stores ten. All but the
+    last lanes of a row are whole, and a branch that always goes the same way costs next to nothing.
+    """
 
 
 lanes, mask_type = _Lanes("lanes"), _Mask("mask")
@@ -49,7 +55,7 @@ class _LanesModel(models.PrimitiveModel):
 @register_model(_Mask)
 class _MaskModel(models.PrimitiveModel):
     def __init__(self, manager, frontend_type):
-        super().__init__(manager, frontend_type, _BITS)
+        super().__init__(manager, frontend_type, _COUNT)
 
 
 @infer_global(operator.add)
@@ -83,7 +89,9 @@ def _splat(builder, scalar, vector_type):
 
 def _memory(context, builder, array_type, array, index):
     """(pointer to array[index], vector type of LANES of its numbers, the ending of the type in LLVM's names)"""
-    kind, ending = (_HALVES, "v16i16") if array_type.dtype == types.uint16 else (_FLOATS, "v16f32")
+    kind, ending = (
+        (_HALVES, f"v{LANES}i16") if array_type.dtype == types.uint16 else (_FLOATS, f"v{LANES}f32")
+    )
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), kind.as_pointer()), kind, ending
 
@@ -109,13 +117,17 @@ def _narrowed(builder, value):
 @intrinsic
 def first(typing_context, count):
     """The mask of the first `count` lanes; all of them if count >= LANES."""
+    return mask_type(types.intp), lambda context, builder, sig, args: args[0]
 
-    def generate(context, builder, sig, args):
-        numbers = ir.Constant(_INTS, list(range(LANES)))
-        count = _splat(builder, builder.trunc(args[0], ir.IntType(32)), _INTS)
-        return builder.icmp_signed("<", numbers, count)
 
-    return mask_type(types.intp), generate
+def _by_lane(builder, count):
+    numbers = ir.Constant(_INTS, list(range(LANES)))
+    return builder.icmp_signed("<", numbers, _splat(builder, builder.trunc(count, ir.IntType(32)), _INTS))
+
+
+def _where_whole(builder, count):
+    """Branches: (then, otherwise), for all lanes and for some."""
+    return builder.if_else(builder.icmp_signed(">=", count, _COUNT(LANES)), likely=True)
 
 
 @intrinsic
@@ -124,8 +136,17 @@ def load(typing_context, array, index, mask):
 
     def generate(context, builder, sig, args):
         address, kind, ending = _memory(context, builder, sig.args[0], args[0], args[1])
-        given = [address, ir.IntType(32)(sig.args[0].dtype.bitwidth // 8), args[2], ir.Constant(kind, None)]
-        value = _call(builder, f"llvm.masked.load.{ending}.p0", kind, given)
+        size = sig.args[0].dtype.bitwidth // 8
+        with _where_whole(builder, args[2]) as (then, otherwise):
+            with then:
+                whole, after_whole = builder.load(address, typ=kind, align=size), builder.block
+            with otherwise:
+                given = [address, ir.IntType(32)(size), _by_lane(builder, args[2]), ir.Constant(kind, None)]
+                part = _call(builder, f"llvm.masked.load.{ending}.p0", kind, given)
+                after_part = builder.block
+        value = builder.phi(kind)
+        value.add_incoming(whole, after_whole)
+        value.add_incoming(part, after_part)
         return _widened(builder, value) if kind is _HALVES else value
 
     return lanes(array, types.intp, mask_type), generate
@@ -138,8 +159,13 @@ def store(typing_context, array, index, value, mask):
     def generate(context, builder, sig, args):
         address, kind, ending = _memory(context, builder, sig.args[0], args[0], args[1])
         value = _narrowed(builder, args[2]) if kind is _HALVES else args[2]
-        given = [value, address, ir.IntType(32)(sig.args[0].dtype.bitwidth // 8), args[3]]
-        _call(builder, f"llvm.masked.store.{ending}.p0", ir.VoidType(), given)
+        size = sig.args[0].dtype.bitwidth // 8
+        with _where_whole(builder, args[3]) as (then, otherwise):
+            with then:
+                builder.store(value, address, align=size)
+            with otherwise:
+                given = [value, address, ir.IntType(32)(size), _by_lane(builder, args[3])]
+                _call(builder, f"llvm.masked.store.{ending}.p0", ir.VoidType(), given)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes, mask_type), generate
@@ -161,7 +187,9 @@ def total(typing_context, value):
 
     def generate(context, builder, sig, args):
         given = [ir.FloatType()(0.0), args[0]]
-        return _call(builder, "llvm.vector.reduce.fadd.v16f32", ir.FloatType(), given, fastmath=("reassoc",))
+        return _call(
+            builder, f"llvm.vector.reduce.fadd.v{LANES}f32", ir.FloatType(), given, fastmath=("reassoc",)
+        )
 
     return types.float32(lanes), generate
 
@@ -171,7 +199,7 @@ def largest(typing_context, value):
     """The largest of the lanes."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "llvm.vector.reduce.fmax.v16f32", ir.FloatType(), list(args))
+        return _call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", ir.FloatType(), list(args))
 
     return types.float32(lanes), generate
 
@@ -181,7 +209,7 @@ def maximum(typing_context, one, other):
     """The larger of two, lane by lane."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, "llvm.maxnum.v16f32", _FLOATS, list(args))
+        return _call(builder, f"llvm.maxnum.v{LANES}f32", _FLOATS, list(args))
 
     return lanes(lanes, lanes), generate
 
@@ -200,7 +228,7 @@ def _clip(typing_context, value, low, high):
 @intrinsic
 def _rounded(typing_context, value):
     def generate(context, builder, sig, args):
-        return _call(builder, "llvm.rint.v16f32", _FLOATS, list(args))
+        return _call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, list(args))
 
     return lanes(lanes), generate
 

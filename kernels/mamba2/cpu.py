@@ -13,10 +13,9 @@ from kernels.causal_conv1d import cpu as conv
 from kernels.mamba2 import reference
 from kernels.rms_norm import cpu as norm
 from kernels.ssd import cpu as scan
+from kernels.vectors.registers import FLOATS
 
 EPS = 1e-5
-FILLED = 16
-"""The scan's vectors: heads and states of other sizes are padded, which the operators apart see to."""
 
 
 class Mamba2(torch.autograd.Function):
@@ -96,7 +95,8 @@ def mamba2(
     """See kernels.mamba2."""
     given = projected, conv_weight, conv_bias, A, D, dt_bias, norm_weight, cu_seqlens, conv_state, scan_state
     inner = len(norm_weight)
-    filled = inner // len(A) % FILLED == 0 and (len(conv_weight) - inner) // 2 % FILLED == 0
+    # Heads and states of other sizes are padded to whole vectors, which the operators apart see to.
+    filled = inner // len(A) % FLOATS == 0 and (len(conv_weight) - inner) // 2 % FLOATS == 0
     single = all(value.dtype == torch.float32 for value in given[1:7])
     if filled and single:
         wanted = any(value is not None and value.requires_grad for value in given)

@@ -110,8 +110,10 @@ def _arguments(q, k, cu_seqlens, last_q, started) -> tuple:
 def routing(
     q: Tensor, k: Tensor, cu_seqlens: Tensor, last_q: Tensor | None = None, started: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """See kernels.routing. The carried q is plain indexing, and its gradient torch's own."""
-    prob = Routing.apply(q, k, cu_seqlens, last_q, started)
+    """See kernels.routing. The carried q is plain indexing, and its gradient torch's own; bfloat16 is widened first."""
+    prob = Routing.apply(
+        q.float(), k.float(), cu_seqlens, None if last_q is None else last_q.float(), started
+    )
     before = q.new_zeros(len(cu_seqlens) - 1, q.shape[1]) if last_q is None else last_q
     if not len(q):
         return prob, before

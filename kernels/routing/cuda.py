@@ -10,7 +10,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.packed.cuda import launch, row_at, row_stride, search, unit_stride
-from kernels.routing.reference import EPS, THRESHOLD
+from kernels.routing.reference import EPS
 
 TILE = 4096
 """Numbers of q that a program holds at once."""
@@ -73,27 +73,22 @@ def _carry_backward(dlast_out, limits, started, row, dq, dlast_q, d, D):
 
 @triton.jit
 def _forward(
-    q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started, prob, is_boundary, n_chunks, last_out,
+    q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started, prob, last_out,
     T, D, tiles,
-    ROWS: tl.constexpr, WIDTH: tl.constexpr, EPS: tl.constexpr, THRESHOLD: tl.constexpr,
+    ROWS: tl.constexpr, WIDTH: tl.constexpr, EPS: tl.constexpr,
 ):  # fmt: skip
-    """prob and is_boundary at ROWS positions, counted in n_chunks; from program `tiles` on, last_out of a row."""
+    """prob at ROWS positions; from program `tiles` on, last_out of a row."""
     d = tl.arange(0, WIDTH)
     if tl.program_id(0) >= tiles:
         _carry(q, q_stride, last_q, limits, tl.program_id(0) - tiles, last_out, d, D)
     else:
         t = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-        previous, current, row, _, has_query = _pairs(
+        previous, current, _row, _is_first, has_query = _pairs(
             q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started, t, T, D, d
         )
         cosine = tl.sum(previous * current, axis=1) / (_length(previous, EPS) * _length(current, EPS))
         p = tl.where(has_query, tl.minimum(tl.maximum((1 - cosine) / 2, 0.0), 1.0), 1.0)
-        begins = (p > THRESHOLD) & (t < T)
         tl.store(prob + t, p, mask=t < T)
-        tl.store(is_boundary + t, begins, mask=t < T)
-        first, last = tl.min(row), tl.max(tl.where(t < T, row, 0))
-        for one in range(first, last + 1):
-            tl.atomic_add(n_chunks + one, tl.sum((begins & (row == one)).to(tl.int32)))
 
 
 @triton.jit
@@ -156,19 +151,15 @@ class Routing(torch.autograd.Function):
         last_out = torch.empty(
             rows[2], q.shape[1], dtype=q.dtype if last_q is None else last_q.dtype, device=q.device
         )
-        is_boundary = torch.empty(len(q), dtype=torch.bool, device=q.device)
-        n_chunks = torch.zeros(rows[2], dtype=torch.int32, device=q.device)
         tiles, sizes = _tile(q)
         ctx.inputs = row_stride(q), row_stride(k), *rows[1:]
         ctx.save_for_backward(q, k, rows[0], last_q, started)
         inputs = q, row_stride(q), k, row_stride(k), *rows, last_q, started
-        outputs = prob, is_boundary, n_chunks, last_out
-        launch(_forward, (tiles + rows[2],), *inputs, *outputs, *q.shape, tiles, THRESHOLD=THRESHOLD, **sizes)
-        ctx.mark_non_differentiable(is_boundary, n_chunks)
-        return prob, last_out, is_boundary, n_chunks
+        launch(_forward, (tiles + rows[2],), *inputs, prob, last_out, *q.shape, tiles, **sizes)
+        return prob, last_out
 
     @staticmethod
-    def backward(ctx, dprob, dlast_out, _is_boundary, _n_chunks):
+    def backward(ctx, dprob, dlast_out):
         q, k, limits, last_q, started = ctx.saved_tensors
         q_stride, k_stride, steps, n_rows = ctx.inputs
         dq, dk = (torch.empty(q.shape, dtype=q.dtype, device=q.device) for _ in range(2))
@@ -182,6 +173,6 @@ class Routing(torch.autograd.Function):
 
 def routing(
     q: Tensor, k: Tensor, cu_seqlens: Tensor, last_q: Tensor | None = None, started: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """See kernels.routing."""
     return Routing.apply(q, k, cu_seqlens, last_q, started)

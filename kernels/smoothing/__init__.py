@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from kernels import backend
-from kernels.arguments import require, require_limits
+from kernels.arguments import require, require_chunks, require_flags, require_limits
 from kernels.smoothing import reference
 
 
@@ -31,7 +31,7 @@ def smoothing(
     state        (R, D)     z before each row; None: zeros
     returns      out (T, D) in the dtype of chunks, and z after each row (R, D)
     Where chunks are bfloat16, everything else may be float32; z and the sum with the residual are.
-    Raises ValueError if shapes or dtypes do not fit together.
+    Raises ValueError if shapes or dtypes do not fit together, or chunks are more or fewer than boundaries.
     """
     _check(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state)
     match backend.choose("smoothing", chunks):
@@ -63,7 +63,5 @@ def _check(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state) -
         "state": (state, (n_rows, width)),
     }
     require(chunks, {}, wide)
-    if is_boundary.shape != prob.shape or is_boundary.dtype.is_floating_point:
-        raise ValueError(
-            f"is_boundary must be {tuple(prob.shape)} bool, got {tuple(is_boundary.shape)} {is_boundary.dtype}"
-        )
+    require_flags("is_boundary", is_boundary, (n_positions,), chunks.device)
+    require_chunks(is_boundary, len(chunks))

@@ -110,8 +110,6 @@ class Smoothing(torch.autograd.Function):
     def forward(ctx, chunks, prob, is_boundary, cu_seqlens, confidence, residual, state):
         ctx.set_materialize_grads(False)
         (n_chunks, width), n_positions, n_rows = chunks.shape, len(prob), len(cu_seqlens) - 1
-        if int(is_boundary.sum()) != n_chunks:
-            raise ValueError(f"is_boundary has {int(is_boundary.sum())} boundaries for {n_chunks} chunks")
         out, after = (
             torch.empty(n_positions, width),
             torch.empty(n_chunks if any(ctx.needs_input_grad) else 0, width),
@@ -169,5 +167,7 @@ def smoothing(
     residual: Tensor | None = None,
     state: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """See kernels.smoothing."""
-    return Smoothing.apply(chunks, prob, is_boundary, cu_seqlens, confidence, residual, state)
+    """See kernels.smoothing. What is bfloat16 is widened before the scan, and its output rounded after it."""
+    wide = [None if x is None else x.float() for x in (confidence, residual, state)]
+    out, final = Smoothing.apply(chunks.float(), prob.float(), is_boundary, cu_seqlens, *wide)
+    return out.to(chunks.dtype), final if state is None else final.to(state.dtype)

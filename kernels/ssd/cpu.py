@@ -46,9 +46,12 @@ from kernels.vectors.cpu import (
     width_of,
     zeros,
 )
+from kernels.vectors.registers import FLOATS
 
 STEPS = 4
 """Positions of a block; the compiled functions are written out for four."""
+REGISTERS = 2
+"""Of a vector: with AVX2 one and four were measured to be slower, with AVX-512 one is as fast."""
 TILE = 128
 """Positions after which a walk turns to the next head: what the heads share is then still in the cache."""
 ANCHOR = 4
@@ -345,8 +348,8 @@ def _over_state(lanes, bounds, part, decay, gain, x, B, C, dy, dB, dC, dlog, dga
 
 
 def _lanes(size: int) -> int:
-    """Vectors of 32 floats where they fill `size`, else of 16."""
-    return 32 if size % 32 == 0 else 16
+    """Numbers of a vector: those of REGISTERS, or of one where they do not fill `size`."""
+    return REGISTERS * FLOATS if size % (REGISTERS * FLOATS) == 0 else FLOATS
 
 
 def _run(kernel: Callable, width: int, bounds: np.ndarray, units: int, work: int, *arguments) -> None:
@@ -354,7 +357,7 @@ def _run(kernel: Callable, width: int, bounds: np.ndarray, units: int, work: int
 
     width  of the vectors   units  independent parts of every row   work  multiplications in all
     """
-    lanes, rows = (0,) * (width // 16), len(bounds) - 1
+    lanes, rows = (0,) * (width // FLOATS), len(bounds) - 1
     threads = min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
     if threads == 1:
         kernel(lanes, bounds, (0, rows, 0, units), *arguments)
@@ -380,7 +383,7 @@ def _track(tensor: Tensor) -> tuple[np.ndarray, int, int]:
 
 
 def scanned(x, dt, A, B, C, D, dt_bias, state, bounds, differentiable) -> tuple[Tensor, Tensor, tuple]:
-    """y, the final state, and what `gradients` needs. P and N multiples of 16, `bounds` is cu_seqlens in numpy."""
+    """y, the final state, and what `gradients` needs. P and N multiples of FLOATS, `bounds` is cu_seqlens in numpy."""
     (T, H, P), N, width = x.shape, B.shape[1], _lanes(x.shape[2])
     step = F.softplus((dt + dt_bias).T.contiguous())
     decay = torch.exp(step * A[:, None])
@@ -436,13 +439,11 @@ def ssd(x, dt, A, B, C, D, dt_bias, cu_seqlens, state=None) -> tuple[Tensor, Ten
     (_, H, P), N, bounds = x.shape, B.shape[1], cu_seqlens.numpy()
     if state is None:
         state = x.new_zeros(len(bounds) - 1, H, P, N)
-    more_p, more_n = -P % 16, -N % 16
+    more_p, more_n = -P % FLOATS, -N % FLOATS
     if more_p or more_n:
         x, B, C = F.pad(x, (0, more_p)), F.pad(B, (0, more_n)), F.pad(C, (0, more_n))
         state = F.pad(state, (0, more_n, 0, more_p))
     floats = x, dt, A, B, C, D, dt_bias, state.contiguous()
     differentiable = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in floats)
     y, final = _SSD.apply(*floats, bounds, differentiable)
-    if more_p or more_n:
-        y, final = y[..., :P], final[..., :P, :N]
-    return y, final
+    return (y[..., :P], final[..., :P, :N]) if more_p or more_n else (y, final)

@@ -11,6 +11,9 @@ Float32, whose factors are three parts each, takes the short one.
 COLUMNS, FLOAT_COLUMNS, SHARED_FLOAT_COLUMNS = 64, 16, 32
 """Columns of x, or of B and C, that a program treats at once. Float32, whose products hold more, takes fewer; the third
 is for dB and dC, where fewer than that would spill again."""
+MAX_STATE = 128
+"""Rows or columns of a state. With 256 columns the scan in bfloat16 wants 248 kB of shared memory on sm_90, which has
+227."""
 PROGRAMS = 1024
 """Segments times heads that keep a large GPU busy: segments are as long as that allows."""
 SEGMENTS = (256, 4096)
@@ -25,8 +28,10 @@ def sizes_of(x: Tensor, B: Tensor, n_rows: int) -> tuple[int, dict]:
     size = min(high, max(low, _power_of_2(T * H // PROGRAMS + 1)))
     blocks = {"BLOCK_P": P, "BLOCK_N": B.shape[1]}
     blocks = {name: max(16, _power_of_2(width)) for name, width in blocks.items()}
-    if blocks["BLOCK_P"] * blocks["BLOCK_N"] > 16384:
-        raise ValueError(f"the SSD kernel takes states of at most 128 x 128, got {P} x {B.shape[1]}")
+    if max(blocks.values()) > MAX_STATE:
+        raise ValueError(
+            f"the SSD kernel takes states of at most {MAX_STATE} x {MAX_STATE}, got {P} x {B.shape[1]}"
+        )
     # Loads that run ahead of their products take registers, which float32 has none left of.
     ahead = {"num_stages": 1} if x.dtype == torch.float32 else {}
     return size, {"CHUNK": chunk, **blocks, "num_warps": 8, **ahead}

@@ -13,6 +13,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
+from kernels.vectors.registers import FLOATS
+
 compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 
 
@@ -54,10 +56,10 @@ def _spread(builder, width: int, value):
 
 
 @intrinsic
-def zeros(typing, sixteens):
-    """16 * len(sixteens) zeros; `sixteens` is a tuple of integers, of which only the number matters."""
-    width = 16 * len(sixteens)
-    return Lanes(width)(sixteens), lambda context, builder, signature, args: ir.Constant(
+def zeros(typing, registers):
+    """Zeros that fill len(registers) registers; of the tuple `registers` only the length matters."""
+    width = FLOATS * len(registers)
+    return Lanes(width)(registers), lambda context, builder, signature, args: ir.Constant(
         _vector(width), [0.0] * width
     )
 
@@ -172,12 +174,12 @@ def aligned(count, size):
 
 
 @compiled
-def inner(sixteen, a, b, size, start, stop, out):
-    """out[t - start] = <a[t], b[t]>, rows of `size` numbers."""
+def inner(zero, a, b, size, start, stop, out):
+    """out[t - start] = <a[t], b[t]>, rows of `size` numbers, which fill whole vectors."""
     for t in range(start, stop):
-        result, a_at, b_at = sixteen, row_at(a, t), row_at(b, t)
-        for i in range(0, size, 16):
-            result = multiply_add(load(sixteen, a[0], a_at + i), load(sixteen, b[0], b_at + i), result)
+        result, a_at, b_at = zero, row_at(a, t), row_at(b, t)
+        for i in range(0, size, width_of(zero)):
+            result = multiply_add(load(zero, a[0], a_at + i), load(zero, b[0], b_at + i), result)
         out[t - start] = total(result)
 
 

@@ -64,8 +64,8 @@ def test_features_of_a_region():
     table = read_features(RECORD.encode())
     assert features_of(table, "TOY1.2", 2, 4)["name"].tolist() == ["abc"]  # wrap ends at 2, abc begins at 3
     assert features_of(table, "TOY1.2", 9, 12, kinds=None)["kind"].tolist() == ["source", "CDS"]
-    assert len(features_of(table, "TOY1")) == 3  # without its version
-    assert len(features_of(table, "TOY2")) == 0
+    # Names have met before, in fit_features: contig.1 has none of the genes of contig.2.
+    assert len(features_of(table, "TOY1")) == len(features_of(table, "TOY1.1")) == 0
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_gtf_and_bed():
     [
         ("s\tx\tCDS\t1\t9\t.\tx\t0\tID=1\n", "line 1: strand 'x' is none of"),
         ("s\tx\tCDS\t1\t9\t.\t+\t3\tID=1\n", "line 1: phase '3' is none of"),
-        ("s\t5\t5\n", "line 1: start 5 and end 5 need 0 <= start < end"),
+        ("s\t5\t4\n", "line 1: start 5 and end 4 need 0 <= start <= end in BED; give a GFF3, GTF"),
         ("s\t5\t9\ns\t9\n", "line 2: 's\\t9' is not a BED line"),
         ("s\t1\t9\tt\t0\t+\t1\t9\t0\t2\t4\t0,5\n", "line 1: thickStart, thickEnd, blockSizes"),
         ("#\n" + "\t".join("abcdefghijklmnop") + "\n", "line 2"),
@@ -196,7 +196,12 @@ def fit(text, **lengths):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"), [("1", "chr1"), ("chr1", "1"), ("NC_1.3", "NC_1"), ("chrM", "MT"), ("s", "s")]
+    ("theirs", "ours"),
+    [
+        *(("1", "chr1"), ("chr1", "1"), ("NC_1.3", "NC_1"), ("chrM", "MT"), ("s", "s"), ("a|b", "a|b")),
+        *(("NC_1.3", "gi|12|ref|NC_1.3|"), ("gi|12|gb|U1.1|", "U1"), ("ref|NC_1.3|", "NC_1")),
+        *(("c1", "gnl|db|c1"), ("lcl|c1", "c1")),
+    ],
 )
 def test_usual_names_of_one_sequence_meet(theirs, ours):
     table, warnings = fit(gff3(f"{theirs} x gene 1 9 . + . ID=g"), **{ours: 20})
@@ -253,7 +258,7 @@ LINES = {
     ("wrong", "message"),
     [
         ((9, 5, "+"), "a.gff3, line 2: start"),
-        ((9, 9, "+"), "a.gff3, line 2: start"),
+        ((9, 8, "+"), "a.gff3, line 2: start"),
         ((0, 5, "x"), "a.gff3, line 2: strand 'x' is none of"),
     ],
 )
@@ -262,6 +267,63 @@ def test_every_format_names_the_line_of_what_is_no_feature(form, wrong, message)
     with pytest.raises(InputError) as caught:
         read_features((line(0, 9, "+") + line(*wrong)).encode(), name="a.gff3")
     assert message in str(caught.value)
+
+
+def test_a_bed_feature_without_a_length_is_left_out_and_told():
+    table, notes = fit(b"s\t1\t5\ta\ns\t9\t9\tb\n", s=20)
+    assert table["name"].tolist() == ["a"]
+    assert notes == (
+        "a.gff3: 1 features have no length and are left out (first: line 2, region [9, 9) on s)",
+    )
+    with pytest.raises(InputError, match="no feature lies on the input"):
+        fit(b"s\t9\t9\tb\n", s=20)
+
+
+def test_a_protein_that_loses_a_part_has_no_ends():
+    lines = ("s x CDS 1 9 . + 0 ID=a", "s x CDS 31 39 . + 0 ID=a", "s x CDS 11 19 . + 0 ID=b")
+    table, _ = fit(gff3(*lines), s=30)
+    assert rows(table, ["start", "open_start", "open_end"]) == [(0, True, True), (10, False, False)]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_track_lines_and_names_with_blanks(newline):
+    """The track line has no tab, the features have: each line is parted in its own way."""
+    lines = [
+        "browser position s:1-9",
+        'track name="x y" description="z"',
+        "s\t1\t5\tmy gene one\t0\t+",
+        "s 6 9 b 0 -",
+    ]
+    table, _ = fit(newline.join(lines).encode(), s=20)
+    assert rows(table, ["name", "start", "end", "strand"]) == [("my gene one", 1, 5, "+"), ("b", 6, 9, "-")]
+    gtf = ["track name=a", 's\tx\tgene\t1\t9\t.\t+\t.\tgene_id "g h"; a "1"; b "2"; c "3"; d "4"']
+    table, _ = fit(newline.join(gtf).encode(), s=20)
+    assert rows(table, ["kind", "name", "start", "end"]) == [("gene", "g h", 0, 9)]
+
+
+def test_columns_behind_those_of_bed_are_not_read():
+    twelve = "s\t0\t20\tt\t0\t+\t3\t9\t0\t2\t5,5,\t0,15,"
+    other = "s\t2\t3\tm\t9\t+\t2\t3\t0,0,0\t7\t85.71\t6\t1\t0\t0\t0\t0\t0"
+    for more in ("", "\tx", "\tx\ty", "\tn\tcmpl\tcmpl\t0,0,\tnone\tg\tg\tcoding"):
+        table, _ = fit((twelve + more + "\n").encode(), s=20)
+        assert rows(table[table["kind"] == "CDS"], ["start", "end"]) == [(3, 5)]
+        assert rows(table[table["kind"] == "exon"], ["start", "end"]) == [(0, 5), (15, 20)]
+    assert rows(fit((other + "\n").encode(), s=20)[0], ["kind", "start", "end"]) == [("region", 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "585 463 13 6 17 chr1 100 600 -2400 + (CA)n Simple_repeat Simple_repeat 1 463 0 1",
+        "585 13 463 6 17 chr1 100 600 -2400 + (CA)n Simple_repeat Simple_repeat 1 463 0 1",
+        "585 NM_1 chr1 + 100 600 130 560 3 100,300,500, 200,400,600, 0 abc cmpl cmpl 0,1,0,",
+        "chrom start end name",
+    ],
+    ids=["repeats", "repeats that look like BED", "genePred", "a header"],
+)
+def test_tables_of_other_kinds_are_refused_with_what_is_read(row):
+    with pytest.raises(InputError, match=r"a.txt, line 1: .*; give a GFF3, GTF, BED or GenBank file$"):
+        read_features(("\t".join(row.split()) + "\n").encode(), name="a.txt")
 
 
 @pytest.mark.parametrize("form", LINES)
@@ -279,9 +341,24 @@ LINEAR = RECORD.replace("circular", "linear  ")
 
 
 @pytest.mark.parametrize("location", ["20..12", "0..9", "complement(20..12)"])
-def test_a_genbank_feature_without_a_place_is_refused(location):
-    with pytest.raises(InputError, match=r"a.gb: record 'TOY1.2': feature 3, CDS t2, has no place"):
-        read_features(LINEAR.replace("complement(12..20)", location).encode(), name="a.gb")
+def test_a_genbank_feature_without_a_place_is_left_out_and_told(location):
+    text = LINEAR.replace("complement(12..20)", location).encode()
+    table, notes = fit_features(read_features(text, name="a.gb"), [Sequence("TOY1.2", b"A" * 30, kind="dna")])
+    assert "CDS" not in set(table["kind"]) and len(table) == 4
+    assert notes == (
+        "a.gb: record 'TOY1.2': feature 3, CDS t2, has no place that Biopython can read; it is left out: correct "
+        "its location, START..END counted from 1",
+    )
+
+
+@pytest.mark.parametrize("given", ["one", "0", "4"])
+def test_a_codon_start_that_is_none_is_read_as_1_and_told(given):
+    text = RECORD.replace('/product="protein"', f"/codon_start={given}").encode()
+    table, notes = fit_features(read_features(text, "a.gb"), [Sequence("TOY1.2", b"A" * 30, kind="dna")])
+    assert with_phase(table) == [(11, 20, "-", 0)]
+    assert notes == (
+        f"a.gb: record 'TOY1.2': feature 3, CDS t2: codon_start '{given}' is none of 1 2 3; it is read as 1",
+    )
 
 
 def test_genbank_features_beyond_their_record_are_left_out_and_counted():

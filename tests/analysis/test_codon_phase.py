@@ -1,6 +1,7 @@
 """Codon positions by hand; R and chi-square against scipy; the null of turned genes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chisquare, directional_stats
 
@@ -48,11 +49,23 @@ def test_counts_by_gene_strand_and_frame():
     found, _ = codons("CDS 4 9 . + 0 ID=a", "CDS 13 18 . - 0 ID=b")
     marks = np.zeros(30, bool)
     marks[[3, 6, 4, 17, 20]] = True
-    counts = phase_counts([found, found], [marks, np.zeros(30, bool)])
+    counts = phase_counts(found, marks)
     cuts, bases = counts.pooled(".", 0)
-    assert cuts.tolist() == [[2, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]] and (bases == 2).all()
+    assert cuts.tolist() == [[2, 1, 0], [1, 0, 0]] and (bases == 2).all()
     assert counts.pooled("+", 1)[0].sum() == 3 and counts.pooled("-", 0)[0].sum() == 1
     assert counts.pooled("+", 2)[1].sum() == 0
+
+
+def test_frames_of_sequences_end_to_end_count_from_their_own_ends():
+    lines = ("CDS 2 7 . + 0 ID=a", "CDS 13 18 . - 0 ID=b")
+    one = features(*lines, length=31)
+    both = pd.concat(
+        [one, one.assign(start=one["start"] + 31, end=one["end"] + 31, group=one["group"] + "x")]
+    )
+    alone, found = codon_map(one, 31), codon_map(both, [31, 31])
+    assert found.base.tolist() == [*alone.base, *(alone.base + 31)] and found.n_genes == 4
+    for name in ("position", "frame", "reverse"):
+        assert getattr(found, name).tolist() == 2 * getattr(alone, name).tolist()
 
 
 @pytest.mark.parametrize("counts", [[10, 0, 0], [5, 5, 5], [65, 426, 584], [1, 2, 0]])

@@ -8,7 +8,9 @@ import pytest
 
 from analysis import cli, command_inputs, schema
 from analysis.segmenters import is_reference, segmenter
+from hnet_core.checkpoint import save_model
 from tests.analysis.fake_model import FakeModel
+from tests.tiny import tiny_model
 
 MODELS = {
     "words": FakeModel("words", info={"domain": "english", "n_stages": 2}),
@@ -176,3 +178,20 @@ def test_models_of_different_domains(call, monkeypatch, tmp_path, other, code):
     if code:
         assert shown.err.startswith("error: models were trained on DNA and on text") and not shown.out
         assert shown.err.count("\n") == 1
+
+
+def test_untrained_controls_are_of_different_seeds(tmp_path, monkeypatch):
+    """Real models, which start from other weights for every seed."""
+    monkeypatch.undo()
+    for seed in (0, 1):
+        info = {"name": f"m{seed}", "domain": "english", "n_stages": 1, "seed": seed}
+        save_model(tmp_path / f"m{seed}", tiny_model(1, seed), info)
+    (tmp_path / "t.txt").write_text(TEXT)
+    out = [part for name in ("out", "controls") for part in (f"--{name}", str(tmp_path / f"{name}.csv"))]
+    models = [part for name in ("m0", "m1") for part in ("--model", name)]
+    call = ["compare", str(tmp_path / "t.txt"), "--models", str(tmp_path), *models, *out, "--untrained", "3"]
+    assert cli.main([*call, "--seed", "5", "--shifts", "2"]) == 0
+    table = pd.read_csv(tmp_path / "controls.csv")
+    blank = table[(table["model_a"] == "m0") & table["model_b"].str.startswith("untrained")]
+    assert blank["model_b"].tolist() == [f"untrained m0, {seed}" for seed in (5, 6, 7)]
+    assert blank["f1_star"].nunique() == 3

@@ -53,6 +53,28 @@ def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
     assert "says nothing of 's2'" in captured.err and "wrote" in captured.out
 
 
+def test_profiles_rest_on_twenty_times_the_shifts(call, tmp_path):
+    """p must be small to stand out among a thousand offsets: of 50 shifts it could not be below 2 / 51."""
+    assert cli.main(call(profiles="p.csv", window="5")) == 0
+    p = pd.read_csv(tmp_path / "p.csv")["p_value"]
+    counted = p[p < 1] * (1 + 20 * 50)
+    assert len(counted) and counted.tolist() == pytest.approx(counted.round().tolist(), abs=1e-6)
+    assert (counted.round() % 2 == 0).all()  # two-sided: twice a number of draws
+    assert pd.read_csv(tmp_path / "out.csv")["shifts"].max() == 50
+
+
+def test_the_screen_says_where_no_smaller_p_can_be(call, tmp_path, capsys):
+    """The model cuts in the gene and nowhere else, which no shift comes near."""
+    (tmp_path / "g.fa").write_text(f">s1\n{'C' * 200}{'A' * 60}{'C' * 740}\n")
+    (tmp_path / "g.gff3").write_text("s1\tx\tCDS\t201\t260\t.\t+\t0\tID=c\n")
+    assert cli.main(call(shifts="199", motif="x=GG")) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " q " in line]
+    table = pd.read_csv(tmp_path / "out.csv")
+    (rate,) = (line for line in lines if line.startswith("bases stage 0 feature CDS . rate"))
+    row = table[(table["stage"] == 0) & (table["feature"] == "CDS") & (table["strand"] == ".")].iloc[0]
+    assert row["p_value"] == 2 / 200 and rate.endswith(f"q ≤ {row['q_value']:.3g}")
+
+
 def test_a_genbank_file_brings_its_own_annotation(tmp_path):
     (tmp_path / "g.gb").write_text(RECORD)
     out = str(tmp_path / "out.csv")
@@ -99,3 +121,33 @@ def test_tiny_sequences(call, tmp_path, dna):
     (tmp_path / "g.fa").write_text(f">s1\n{dna}\n")
     (tmp_path / "g.gff3").write_text(f"s1\tx\tCDS\t1\t{len(dna)}\t.\t+\t0\tID=c\n")
     assert cli.main(call(profiles="p.csv", reverse_complement=True)) == 0
+
+
+def test_a_gtf_and_a_gff3_of_one_gene_give_the_same_tables(call, tmp_path, capsys):
+    """From file to file: the stop codon outside CDS, on both strands."""
+    tables = []
+    for stop, coding, reverse in (
+        ('stop_codon\t13\t15\t.\t+\t0\ttranscript_id "t";', (4, 12), (19, 24)),
+        ("", (4, 15), (16, 24)),
+    ):
+        about = 'transcript_id "{0}";' if stop else "ID={0}"
+        lines = [f"CDS\t{coding[0]}\t{coding[1]}\t.\t+\t0\t{about.format('t')}", stop]
+        lines.append(f"CDS\t{reverse[0]}\t{reverse[1]}\t.\t-\t0\t{about.format('u')}")
+        lines.append(stop and 'stop_codon\t16\t18\t.\t-\t0\ttranscript_id "u";')
+        (tmp_path / "g.gff3").write_text("".join(f"s1\tx\t{line}\n" for line in lines if line))
+        assert cli.main(call(profiles="p.csv", window="3")) == 0
+        tables.append([(tmp_path / name).read_text() for name in ("out.csv", "p.csv")])
+    assert tables[0] == tables[1]
+    profiles = pd.read_csv(tmp_path / "p.csv")
+    stops = profiles[(profiles["site"] == "stop") & (profiles["stage"] == 0)]
+    # Behind every A a chunk starts: TGATAA at 9, the stop codon at 12; on the reverse strand it ends at 15.
+    cuts = {i for i in range(1, len(DNA)) if DNA[i - 1] == "A"}
+    for strand, site, step in (("+", 12, 1), ("-", 17, -1)):
+        mine = stops[stops["strand"] == strand]
+        assert mine["n_boundaries"].tolist() == [int(site + step * k in cuts) for k in range(-3, 4)]
+
+
+def test_what_is_odd_in_an_annotation_is_said(call, tmp_path, capsys):
+    (tmp_path / "g.gff3").write_text("s1\t3\t9\ta\ns1\t5\t5\tb\n")
+    assert cli.main(call()) == 0
+    assert "warning: g.gff3: 1 features have no length and are left out" in capsys.readouterr().err

@@ -36,6 +36,12 @@ def test_random_and_periodic_boundaries_score_zero(control):
     assert star < 0.02 and kappa < 0.02 and z < 3
 
 
+def test_evenly_spaced_boundaries_by_hand():
+    """In the middle of equal parts of the slots: none is nearer to the beginning than to the end."""
+    four = segmentation_of("x", [np.array([1, 2, 3, 4]), np.array([5])], [41, 12])
+    assert [at.tolist() for at in periodic_like(four).starts] == [[6, 16, 26, 36], [6]]
+
+
 def test_a_model_scores_zero_on_shuffled_input():
     model = FakeModel("words", cuts=(b" ",))
     mixed = shuffled(TEXTS, 3)
@@ -68,7 +74,8 @@ def test_chance_given_pairs_is_the_mean_over_rearrangements():
         segmentation_of("x", [np.flatnonzero(rng.random(n - 1) < 0.4) + 1 for n in sizes], sizes)
         for _ in "ab"
     )
-    pairs = np.concatenate([each[:-1] * 256 + each[1:] for each in (d.astype(int) for d in data)])
+    values = [each.astype(int) for each in data]
+    pairs = np.concatenate([i * 2**16 + d[:-1] * 256 + d[1:] for i, d in enumerate(values)])  # of each record
     shared = []
     for _ in range(4000):
         moved = a.marks.copy()
@@ -93,6 +100,16 @@ def test_untrained_models_agree_by_pairs_of_letters_and_by_nothing_else():
         left.append(beyond_pairs(behind_a, other, genome))
     assert np.max(np.abs(stars)) > 0.1  # one of them says nothing
     assert np.max(np.abs(left)) < 0.03
+
+
+def test_records_that_differ_in_rate_agree_by_nothing_beyond_pairs():
+    rng, n = np.random.default_rng(3), 8000
+    texts = [Sequence(name, rng.choice(list(b"ACGT"), n).astype(np.uint8).tobytes()) for name in "ab"]
+    a, b = (
+        segmentation_of("x", [np.flatnonzero(rng.random(n - 1) < rate) + 1 for rate in (0.05, 0.6)], [n, n])
+        for _ in "ab"
+    )
+    assert abs(beyond_pairs(a, b, texts)) < 0.02 and abs(compare_segmentations(a, b)["f1_star"]) < 0.02
 
 
 def test_models_that_agree_by_more_than_pairs_show_it():

@@ -10,7 +10,7 @@ from analysis import extract
 from analysis.extract import analyse
 from analysis.inputs import Sequence
 from hnet_core.errors import ConfigError, InputError
-from tests.analysis.fake_model import FakeModel
+from tests.analysis.fake_model import FakeModel, FakeTrack
 
 TEXT = Sequence("text", b"The cat sat. The dog ran. ", ("a warning",))
 
@@ -96,4 +96,32 @@ def test_what_a_run_leaves_free_goes_back_to_the_system(monkeypatch):
     given_back = []
     monkeypatch.setattr(extract, "return_free_memory", lambda: given_back.append(True))
     analyse([TEXT], FakeModel())
-    assert given_back == [True]
+    assert given_back == [True, True], "once behind the model, once when its pieces are one"
+
+
+class Still:
+    """A model that cuts nowhere, piece by piece."""
+
+    name, n_stages, info = "still", 1, {}
+
+    def open(self):
+        return self
+
+    def feed_all(self, pieces):
+        at = 0
+        for piece in pieces:
+            byte = np.arange(at, at + len(piece))
+            yield (FakeTrack(byte, np.zeros(len(piece), np.float32), byte == 0),)
+            at += len(piece)
+
+
+@pytest.mark.parametrize("piece", [extract.PIECE, extract.MARKS_PIECE])
+def test_free_memory_goes_back_to_the_system_along_a_long_input(monkeypatch, piece):
+    given_back = []
+    monkeypatch.setattr(extract, "return_free_memory", lambda: given_back.append(len(read)))
+    read = []
+    for part in extract.track_pieces([b"a" * (2 * extract.TRIM + 1)], Still(), piece=piece):
+        read.append(part)
+    pieces = extract.TRIM // piece
+    assert len(read) == 2 * pieces + 1 and given_back == [pieces, 2 * pieces, len(read)]  # and at the end
+    assert extract.TRIM <= 2**20  # between two times memory grows by what a MB of input leaves

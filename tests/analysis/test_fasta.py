@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.fasta import AMBIGUOUS, LOWER_CASE, NUCLEOTIDES, RNA, SPACES, read_fasta
+from analysis.fasta import read_fasta
 from analysis.inputs import read_input
 from hnet_core.errors import InputError
+from hnet_core.inputs.fasta import AMBIGUOUS, LOWER_CASE, NUCLEOTIDES, RNA, SPACES
 
 AWKWARD = Path(__file__).parents[1] / "data" / "awkward"
 
@@ -38,7 +39,7 @@ REFUSED = {
     "digits_in_sequence.fasta": "record 'genbank', line 2: '1' is not a nucleotide code",
     "duplicate_ids.fasta": "two records are named 'same', on lines 1 and 4",
     "empty.fasta": "empty.fasta: the input is empty",
-    "fastq_named.fasta": "line 1: '@' starts a FASTQ record",
+    "fastq_named.fasta": "fastq_named.fasta: this is FASTQ, which is not read",
     "gaps.fasta": "record 'aln1', line 2: '-' is a gap or stop",
     "header_only.fasta": "no record has any bases ('lonely')",
     "no_header.fasta": "line 1: 'TTAGTCGGTTTCCCGGTCGA' comes before any header",
@@ -81,6 +82,7 @@ def test_awkward_files_are_refused_with_the_place(name):
         (">a\nAC.GT\n", "line 2: '.' is a gap or stop"),
         (">a\nACGT\n>b\nA\n >c\nA\n", "record 'b', line 5: '>'"),
         ("\n  \n", "holds blank lines only"),
+        ("\n@read 1\nACGT\n", "line 2: '@' starts a FASTQ record"),
         (">a x\nA\n>b\nC\n>c\nA\n>b y\nT\n", "named 'b', on lines 3 and 7"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.annotations import fit_features, read_features
+from analysis.annotations import fit_features, laid_end_to_end, read_features
 from analysis.features import feature_classes, merged, painted, runs, sites
 from analysis.sources import Sequence
 
@@ -105,3 +105,44 @@ def test_a_shared_exon_bounds_the_introns_of_each_transcript():
     )
     assert sites(table, LENGTH)["acceptor", "+"].tolist() == [30, 60]
     assert isinstance(table, pd.DataFrame)
+
+
+def test_sequences_end_to_end_have_the_classes_and_sites_of_each():
+    """Genes that touch the borders, one transcript name on both, a gene that would reach upstream over a border."""
+    lines = [
+        "gene 1 96 . + . ID=g",
+        "exon 1 30 . + . Parent=t",
+        "exon 61 96 . + . Parent=t",
+        "CDS 4 30 . + 0 ID=c;Parent=t",
+        "CDS 61 93 . + 0 ID=c;Parent=t",
+        "tRNA 91 98 . - . ID=r",
+        "region 1 100 . + . ID=whole",
+        "repeat_region 1 10 . . . ID=x",
+        "repeat_region 91 100 . . . ID=y",
+    ]
+    text = "".join(f"{name}\tx\t" + "\t".join(line.split()) + "\n" for name in "ab" for line in lines)
+    text += "c\tx\tgene\t5\t100\t.\t+\t.\tID=h\n"
+    sequences = [Sequence(name, b"A" * LENGTH, kind="dna") for name in "abc"]
+    table, _ = fit_features(read_features(text.encode()), sequences)
+    lengths = [LENGTH] * 3
+    laid = laid_end_to_end(table, "abc", lengths)
+    for function in (feature_classes, sites):
+        together, apart = function(laid, lengths), {}
+        for i, name in enumerate("abc"):
+            for key, each in function(table[table["sequence"] == name], LENGTH).items():
+                apart.setdefault(key, []).append(each + i * LENGTH)
+        assert {key: each.tolist() for key, each in together.items()} == {
+            key: np.concatenate(each).tolist() for key, each in apart.items()
+        }
+    assert sites(laid, lengths)["donor", "+"].tolist() == [30, 130]
+    found = feature_classes(laid, lengths)
+    assert found["upstream", "+"].tolist() == [[200, 204]]
+    assert found["repeat", "."].tolist() == [[0, 10], [90, 100], [100, 110], [190, 200]]
+
+
+def test_upstream_of_a_reverse_gene_begins_behind_its_last_base():
+    """Bases 11 to 20 are the gene's; read backwards the five before it are 21 to 25, with room behind them."""
+    found = feature_classes(features("gene 11 20 . - . ID=a"), LENGTH, upstream=5)
+    assert found["upstream", "-"].tolist() == [[20, 25]]
+    forward = feature_classes(features("gene 11 20 . + . ID=a"), LENGTH, upstream=5)
+    assert forward["upstream", "+"].tolist() == [[5, 10]]

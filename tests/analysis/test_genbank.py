@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 
+from analysis.annotations import fit_features, read_features
 from analysis.inputs import read_genbank, read_input
 from hnet_core.errors import InputError
 
@@ -54,3 +55,13 @@ def test_what_has_no_bases_is_refused(text, message):
 def test_a_damaged_record_is_refused():
     with pytest.raises(InputError):
         read_genbank(RECORD[:400].encode())
+
+
+def test_records_without_a_version_have_the_name_of_their_locus():
+    """As plasmid editors write them: VERSION is a dot in every record of the file."""
+    plain = RECORD.replace("TOY1.2", ".").replace("ACCESSION   TOY1", "ACCESSION   .")
+    both = (plain + plain.replace("LOCUS       TOY1", "LOCUS       TOY2")).encode()
+    sequences = read_genbank(both)
+    assert [each.name for each in sequences] == ["TOY1", "TOY2"]
+    features, notes = fit_features(read_features(both), sequences)
+    assert features["sequence"].value_counts().to_dict() == {"TOY1": 5, "TOY2": 5} and notes == ()

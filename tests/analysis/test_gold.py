@@ -76,9 +76,60 @@ def test_gold_words_as_a_reference_segmenter(tmp_path):
         cut.boundaries(b"another")
 
 
+def text_of(*lines):
+    return [text.sequence.data.decode() for text in read_conllu("\n".join(lines).encode())]
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        # White space that is said stands as it is; where none is, a paragraph begins a line.
+        ([line("1", "a", r"SpacesAfter=\n\n"), "", "# newpar", line("1", "b")], "a\n\nb"),
+        ([line("1", "a"), "", "# newpar id = 2", line("1", "b")], "a\nb"),
+        ([line("1", "a", "SpaceAfter=No"), "", "# newpar", line("1", "b")], "a\nb"),
+        ([line("1", "a"), line("2", "b", "NewPar=Yes"), line("3", "c")], "a\nb c"),
+        ([line("1", "a", r"SpacesAfter=\s\n"), line("2", "b", "NewPar=Yes")], "a \nb"),
+        ([line("1", "a"), "", "# newpar", line("1", "b", r"SpacesBefore=\n\n")], "a\n\nb"),
+        ([line("1", "a", "SpaceAfter=No"), line("2", "b", r"SpacesBefore=\t")], "a\tb"),
+        (["# newpar", line("1", "a", r"SpacesBefore=\s\s"), line("2", "b", r"SpacesAfter=\s\n")], "  a b"),
+        ([line("1", "a", "SpacesAfter="), line("2", "b")], "ab"),
+        ([line("1", "10 000", r"SpacesInToken=10\u00A0000"), line("2", "b")], "10\xa0000 b"),
+        ([line("1", "a", r"SpacesAfter=\uD83D\uDE00\p\\"), line("2", "b")], "a😀|\\b"),
+        (
+            [
+                line("1-2", "am", "NewPar=Yes"),
+                line("1", "an", "NewPar=Yes"),
+                line("2", "dem"),
+                line("3", "b"),
+            ],
+            "am b",
+        ),
+    ],
+)
+def test_white_space_by_hand(lines, text):
+    assert text_of(*lines, "") == [text]
+
+
+def test_a_paragraph_without_words_is_that_of_the_next_word():
+    assert text_of(line("1", "a"), "", "# newpar", line("0.1", "x"), line("1", "b"), "") == ["a\nb"]
+    assert text_of(line("1", "a"), "", "# newdoc", "# newpar", line("1", "b"), "") == ["a", "b"]
+
+
+def test_seams_of_a_token_with_white_space_inside():
+    spaced = line("1-2", "dasselbe", r"SpacesInToken=das\nselbe")
+    [text] = read_conllu(
+        "\n".join([spaced, line("1", "das"), line("2", "selbe"), line("3", "x"), ""]).encode()
+    )
+    assert text.sequence.data == b"das\nselbe x" and text.unplaced == 0
+    assert text.words.tolist() == [0, 10] and text.seams.tolist() == [4]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (line("1", "a", r"SpacesAfter=\uD83D") + "\n", r"line 1: .*uD83D.* half of a surrogate pair"),
+        (line("1", "a") + "\n" + line("2", "b", r"SpacesBefore=\uDE00\uD83D"), "line 2: .*surrogate"),
+        (line("1", "a", r"SpacesInToken=a\uDE00"), "line 1: .*surrogate"),
         ("# a\n1\tx\n", "line 2: '1 x' is not a CoNLL-U token"),
         (line("x", "y"), "line 1: 'x y"),
         (line("1-x", "y"), "line 1: '1-x y"),

@@ -11,7 +11,7 @@ from nltk.metrics.agreement import AnnotationTask
 from scipy.stats import bootstrap
 
 from analysis import schema
-from analysis.agreement import compare_pairs
+from analysis.agreement import compare_pairs, kappa
 from analysis.groups import cluster_order, consensus, fleiss_kappa, group_labels, group_table
 from analysis.segmentations import segmentation_of
 from hnet_core.errors import InputError
@@ -20,6 +20,11 @@ from hnet_core.errors import InputError
 def cut(name, *marks, stage=0):
     starts = [np.flatnonzero(m) + 1 for m in marks]
     return segmentation_of(name, starts, [len(m) + 1 for m in marks], stage)
+
+
+def one_record(n):
+    """The edges of one record."""
+    return np.array([0, n])
 
 
 def related(rng, truth, noise):
@@ -31,8 +36,12 @@ def test_fleiss_kappa_by_hand():
     raters = [np.array(bits, bool) for bits in ([1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 0, 1])]
     # Slots with 3, 0, 1, 1 of 3 cuts: agreement (1 + 1 + 1/3 + 1/3) / 4 = 2/3; rate 5/12, chance 25/144 + 49/144.
     chance = 74 / 144
-    assert fleiss_kappa(raters) == pytest.approx((2 / 3 - chance) / (1 - chance))
-    assert math.isnan(fleiss_kappa(raters[:1])) and math.isnan(fleiss_kappa([raters[0][:0]] * 2))
+    assert fleiss_kappa(raters, one_record(4)) == pytest.approx((2 / 3 - chance) / (1 - chance))
+    assert math.isnan(fleiss_kappa(raters[:1], one_record(4)))
+    assert math.isnan(fleiss_kappa([raters[0][:0]] * 2, one_record(0)))
+    # Of two records of two slots: rates 3/6 and 2/6, chance the mean of 1/2 and 5/9.
+    chance = (1 / 2 + 5 / 9) / 2
+    assert fleiss_kappa(raters, np.array([0, 2, 4])) == pytest.approx((2 / 3 - chance) / (1 - chance))
 
 
 @settings(deadline=None, max_examples=30)
@@ -41,7 +50,26 @@ def test_fleiss_kappa_equals_that_of_nltk(seed, raters, n):
     bits = np.random.default_rng(seed).random((raters, n)) < 0.4
     if bits.any() and not bits.all():
         rows = [(f"r{r}", f"s{i}", str(bits[r, i])) for r in range(raters) for i in range(n)]
-        assert fleiss_kappa(list(bits)) == pytest.approx(AnnotationTask(data=rows).pi())
+        assert fleiss_kappa(list(bits), one_record(n)) == pytest.approx(AnnotationTask(data=rows).pi())
+
+
+def test_rates_that_differ_between_records_are_no_agreement_of_a_group():
+    rng, n = np.random.default_rng(0), 20_000
+    runs = [cut(f"m{i}", *(rng.random(n) < rate for rate in (0.05, 0.6))) for i in range(4)]
+    groups = group_table(
+        compare_pairs([[run] for run in runs], shifts=9), runs, {run.name: "all" for run in runs}
+    )
+    for measure in ("fleiss_kappa", "kappa", "f1_star", "spearman"):
+        assert abs(row_of(groups, "all", 0, "all", 0, measure)["mean"]) < 0.01, measure
+    fleiss = fleiss_kappa([run.marks for run in runs], runs[0].edges)
+    assert row_of(groups, "all", 0, "all", 0, "fleiss_kappa")["mean"] == fleiss
+
+
+@pytest.mark.parametrize("sizes", [(9,), (2083,), (5, 1, 77)])
+def test_all_runs_that_cut_everywhere_or_nowhere_have_no_kappa(sizes):
+    edges = np.cumsum([0, *sizes])
+    for marks in (np.ones(edges[-1], bool), np.zeros(edges[-1], bool)):
+        assert math.isnan(fleiss_kappa([marks] * 3, edges))
 
 
 def test_groups_come_from_model_json():
@@ -154,3 +182,21 @@ def test_order_puts_alike_beside_alike():
     order = "".join(name[0] for name, _ in cluster_order(cuts))
     assert order in ("aaabbb", "bbbaaa")
     assert cluster_order(cuts[:2]) == [("a0", 0), ("b0", 0)]
+
+
+def test_the_order_rests_on_the_kappa_of_the_table():
+    """What prefers the same places is alike, and not what cuts often in the same record."""
+    rng, n = np.random.default_rng(0), 20_000
+    liked = {taste: rng.random((2, n)) for taste in "ab"}
+    often = {"first": (0.7, 0.05), "second": (0.05, 0.7)}
+    cuts = [
+        cut(f"{taste} {which}", *(u < rate for u, rate in zip(liked[taste], rates, strict=True)))
+        for which, rates in often.items()
+        for taste in "ab"
+    ]
+    found = compare_pairs([[each] for each in cuts], shifts=1).set_index(["model_a", "model_b"])["kappa"]
+    by_name = {each.name: each for each in cuts}
+    for (a, b), value in found.items():
+        assert kappa(by_name[a], by_name[b]) == value
+        assert (value > 0.03) == (a[0] == b[0]) and (value > 0.03 or abs(value) < 0.02)
+    assert "".join(name[0] for name, _ in cluster_order(cuts)) in ("aabb", "bbaa")

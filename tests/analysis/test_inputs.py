@@ -60,7 +60,13 @@ def test_any_bytes_are_a_text(data):
         (b">a\nACGTNNACGR", "x.dat", "dna"),
         (b">a\nMKVLA\n", "", "text"),
         (b"> quoted mail\nHello there\n", "", "text"),
-        (b">a\nACGT\n", "notes.txt", "text"),
+        (b">a\nACGT\n", "genome.txt", "dna"),
+        (b"\xef\xbb\xbf>a\r\nACGT ACGT\r\n>b\r\nNNAC\r\n", "reads.fasta.txt", "dna"),
+        (b"> said he\nCAT\nand no more\n", "notes.md", "text"),  # of a text every line is looked at
+        (b"> said he\nCAT\nand no more\n", "x.dat", "dna"),
+        (b"LOCUS       X 10 bp", "plasmid.txt", "dna"),
+        (b"\xef\xbb\xbfLOCUS       X 10 bp", "", "dna"),
+        (b"ACGT", "A.FA.GZ", "dna"),
         (b"MKVLA", "protein.fasta.gz", "dna"),  # the suffix says FASTA: its reader says what is wrong
         (b"LOCUS       X 10 bp", "", "dna"),
         (b"x = 1", "a.fasta.py", "text"),
@@ -70,6 +76,32 @@ def test_any_bytes_are_a_text(data):
 )
 def test_kind_is_guessed_by_suffix_then_content(data, name, kind):
     assert guess_kind(data, name) == kind
+
+
+NOT_READ = {
+    "EMBL": b"ID   X1; SV 1; linear; genomic DNA; STD; PRO; 60 BP.\nXX\nSQ   Sequence 60 BP;\n",
+    "UniProt": b"ID   P1_HUMAN   Reviewed;   42 AA.\nAC   P1;\n",
+    "FASTQ": b"@read1 x\nACGTN\n+\nII!II\n",
+    "SAM": b"@HD\tVN:1.6\tSO:coordinate\n",
+    "BAM": b"BAM\x01\x00\x00\x00\x00",
+    "2bit": (0x1A412743).to_bytes(4, "little") + bytes(12),
+}
+
+
+@pytest.mark.parametrize("name", ["x", "x.txt", "x.fa", "x.dat"])
+@pytest.mark.parametrize("form", NOT_READ)
+def test_sequences_in_another_format_are_refused_by_its_name(form, name):
+    for kind in ("auto", "dna"):
+        with pytest.raises(InputError, match=rf"^{name}: this is {form}, which is not read; convert it"):
+            read_input(NOT_READ[form], kind, name=name)
+    assert read_input(NOT_READ[form], "text", name=name)[0].data == NOT_READ[form]
+
+
+@pytest.mark.parametrize(
+    "text", [b"ID   card: 60 BP. or so\n"[:9], b"@all\nhello\n+\nmore\n", b"@HD is a mark\n", b"IDEAL BP.\n"]
+)
+def test_what_only_looks_like_it_is_a_text(text):
+    assert read_input(text)[0].data == text
 
 
 def test_the_kind_can_be_set():

@@ -1,4 +1,4 @@
-"""The circular-shift null against brute force and against what chance does."""
+"""The circular-shift null against brute force, arrays that were really rolled, SciPy, and what chance does."""
 
 from itertools import islice
 
@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import circulant
-from scipy.stats import percentileofscore, zscore
+from scipy.stats import monte_carlo_test, percentileofscore, zscore
 
-from analysis.null_models import circular_overlaps, circular_sums, shift_null, turns
+from analysis.circular_shifts import borders_of, draw_shifts, running_sum, shifted_sums
+from analysis.null_models import (
+    against,
+    beyond_chance,
+    circular_overlaps,
+    circular_sums,
+    pooled_null,
+    shift_null,
+    turns,
+)
 
 
 def brute(a, b, length):
@@ -41,7 +50,9 @@ def test_z_and_p_equal_those_of_scipy(length):
     overlaps = circulant(a).T @ b.astype(int)  # a row of the matrix a shift
     assert (null.observed - null.mean) / null.sd == pytest.approx(zscore(overlaps)[0])
     assert null.p_value == pytest.approx(1 - percentileofscore(overlaps, null.observed, "strict") / 100)
-    assert null.p_low == pytest.approx(percentileofscore(overlaps, null.observed, "weak") / 100)
+    low = percentileofscore(overlaps, null.observed, "weak") / 100
+    assert null.p_two_sided == pytest.approx(min(1, 2 * low, 2 * null.p_value))
+    assert null.z == pytest.approx(zscore(overlaps)[0])
 
 
 def test_several_sequences_are_shifted_each_on_its_own():
@@ -65,6 +76,20 @@ def test_p_values_of_unrelated_boundaries_are_uniform():
         p.append(shift_null(a, b, [200, 300], shifts=200).p_value)
     assert 0.4 < np.mean(p) < 0.6
     assert np.mean(np.array(p) <= 0.05) < 0.1
+
+
+@pytest.mark.parametrize("length", [7, 12, 30, 1013])
+def test_without_spread_there_is_no_z(length):
+    """Every third of a number of slots that three divides, against all: each shift shares as many."""
+    null = shift_null([np.arange(0, length, 3)], [np.arange(length)], [length])
+    assert np.isnan(null.z) and null.sd == 0 and null.p_value == null.p_two_sided == 1
+
+
+def test_sums_that_differ_by_rounding_alone_have_no_z():
+    """Alternating values, weighed by pairs of neighbours: all the same around the ring, but for the transform."""
+    marks, values = np.tile([1.0, 1, 0, 0], 250), np.tile([0.1, 0.7], 500)
+    null = pooled_null([circular_sums(marks, values)])
+    assert np.isnan(null.z) and null.p_two_sided == 1
 
 
 def test_related_boundaries_are_significant_and_seeds_repeat():
@@ -95,3 +120,55 @@ def test_turning_keeps_every_sequence_a_rotation_of_itself():
             assert any(same)
             seen.add((low, same.index(True)))
     assert len(seen) == 20  # all turns of both
+
+
+def test_p_values_by_hand():
+    null = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9])
+    found = against(9, null)
+    assert (found["expected"], found["shifts"], found["p_value"]) == (5, 9, 0.4)
+    assert found["z"] == pytest.approx(4 / null.std())
+    assert against(9, null, upper=True)["p_value"] == 0.2
+    assert against(0, null)["p_value"] == 0.2 and against(0, null, upper=True)["p_value"] == 1
+    assert against(5, null)["p_value"] == 1
+    assert against(0.1 + 0.2, np.full(9, 0.3))["p_value"] == 1
+    assert np.isnan(against(1, null[:0])["p_value"]) and np.isnan(against(np.nan, null)["p_value"])
+
+
+def test_equal_but_for_rounding_is_equal():
+    """Ratios of the same counts in another order, as of one gene turned inside itself."""
+    draws = np.array([0.1 + 0.2, 0.3, 0.2 + 0.1]) / 3
+    for value in draws:
+        found = against(value, draws)
+        assert np.isnan(found["z"]) and found["sd"] == 0 and found["p_value"] == 1
+    nothing = np.array([1.2e-16, 0.0, -0.9e-16])  # 0, as a sum of three directions comes out
+    assert against(0.9e-16, nothing)["p_value"] == 1 and np.isnan(against(0.9e-16, nothing)["z"])
+    assert against(1.0, np.array([1.0, 1 + 1e-6]))["sd"] > 0
+
+
+@pytest.mark.parametrize(("upper", "alternative"), [(False, "two-sided"), (True, "greater")])
+@pytest.mark.parametrize("seed", range(3))
+def test_p_values_equal_those_of_scipy(seed, upper, alternative):
+    """Boundaries in an interval against the same turned around their sequence."""
+    rng = np.random.default_rng(seed)
+    marks = rng.random(40) < 0.4
+    shifts = draw_shifts(40, 99, rng)
+    turned = np.array([np.roll(marks, s) for s in shifts])
+    theirs = monte_carlo_test(
+        marks,
+        lambda size: turned,
+        lambda x, axis: x[..., 5:17].sum(axis),
+        n_resamples=99,
+        alternative=alternative,
+    )
+    sums = shifted_sums(running_sum(marks), np.array([[5, 17]]), np.append(0, shifts)[None], borders_of(40))
+    found = against(float(sums[0]), sums[1:].astype(float), upper=upper)
+    assert found["p_value"] == pytest.approx(min(1, theirs.pvalue))
+    assert found["expected"] == pytest.approx(theirs.null_distribution.mean())
+
+
+def test_what_lies_between_chance_and_best():
+    assert beyond_chance(0.5, 0.2, 0.8) == pytest.approx(0.5) and beyond_chance(0.1, 0.2) == pytest.approx(
+        -0.125
+    )
+    assert np.isnan(beyond_chance(0.3, 0.1 + 0.2, 0.3)) and np.isnan(beyond_chance(np.nan, 0.2))
+    assert beyond_chance(2e6, 2e6 - 1, 2e6) == 1

@@ -5,8 +5,8 @@ import pytest
 from Bio.Seq import Seq
 from sklearn.metrics import jaccard_score
 
-from analysis.fasta import NUCLEOTIDES
 from analysis.reverse_complement import as_forward_cuts, consistency_row, reverse_complement
+from hnet_core.inputs.fasta import NUCLEOTIDES
 
 
 def test_complements_equal_biopython():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import cli, command_inputs
-from analysis.provenance import file_hash
+from analysis.provenance import code_hash, file_hash
 from analysis.reverse_complement import reverse_complement
 from analysis.runs import read_run, saved_runs
 from analysis.saved_models import saved_models
@@ -109,6 +109,26 @@ def changed(run, **facts):
     about["files"]["bytes.parquet"]["sha256"] = file_hash(run / "bytes.parquet")
     path.chmod(0o644)
     path.write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize("command", ["compare", "enrich"])
+@pytest.mark.parametrize(
+    ("made_by", "words"),
+    [("0f" * 32, "other code (0f0f0f0f0f0f, this is"), (None, "code that it does not name")],
+)
+def test_a_run_of_other_code_is_read_and_said_so(genome, save, capsys, command, made_by, words):
+    run, same = save("a"), save("b")
+    options = ["--annotation", genome.parent / "g.gff3"] if command == "enrich" else []
+    want = table(command, genome, "--run", run, "--run", same, *options)
+    assert "was saved by" not in capsys.readouterr().err
+    changed(run, code_sha256=made_by)
+    assert table(command, genome, "--run", run, "--run", same, *options).equals(want)
+    errors = capsys.readouterr().err
+    assert errors.count("was saved by") == 1
+    assert f"warning: run {run}: was saved by {words}" in errors and "which may cut elsewhere" in errors
+    about = json.loads((genome.parent / "out.csv.json").read_text())
+    assert about["code_sha256"] == code_hash() == about["models"]["b"]["run_code_sha256"]
+    assert about["models"]["a"]["run_code_sha256"] == made_by
 
 
 def without_stage_1(run):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.metrics.segmentation import pk, windowdiff
 from sklearn.metrics import adjusted_rand_score, mutual_info_score
+from sklearn.metrics.cluster import pair_confusion_matrix
 
 from analysis.segment_metrics import boundary_similarity, chunk_sizes, partition_measures, window_errors
 
@@ -25,6 +26,12 @@ def labels(chunking, edges):
     """The number of the chunk of every byte."""
     parts = [np.append(True, part) for part in np.split(chunking, edges[1:-1])]
     return np.cumsum(np.concatenate(parts))
+
+
+def by_sequence(x, y, edges):
+    """Both labels of the bytes of each sequence."""
+    ends = edges[1:-1] + np.arange(1, len(edges) - 1)
+    return zip(np.split(x, ends), np.split(y, ends), strict=True)
 
 
 def array(text):
@@ -56,11 +63,25 @@ def test_partition_measures_equal_those_of_scikit_learn(case):
     measures = partition_measures(a, b, edges)
     assert measures["vi_split"] == pytest.approx(mutual_info_score(x, x) / math.log(2) - shared, abs=1e-9)
     assert measures["vi_merge"] == pytest.approx(mutual_info_score(y, y) / math.log(2) - shared, abs=1e-9)
+    # Pairs of bytes that neither, a, b, both put together, of each sequence.
+    cells = np.array([pair_confusion_matrix(*each).ravel() / 2 for each in by_sequence(x, y, edges)])
+    both, in_a, in_b = cells[:, 3], cells[:, [2, 3]].sum(1), cells[:, [1, 3]].sum(1)
+    chance, best = (in_a * in_b / np.maximum(cells.sum(1), 1)).sum(), (in_a + in_b).sum() / 2
+    assert measures["ari"] == pytest.approx(
+        (both.sum() - chance) / (best - chance) if best - chance > 1e-9 else math.nan, nan_ok=True
+    )
     # Where both are one chunk, or both single bytes, scikit-learn says 1 and here it is undefined.
-    if not math.isnan(measures["ari"]):
+    if len(edges) == 2 and not math.isnan(measures["ari"]):
         assert measures["ari"] == pytest.approx(adjusted_rand_score(x, y))
-    else:
-        assert a.all() == b.all() and a.any() == b.any()
+
+
+@pytest.mark.parametrize("n", [7, 400, 100_003])
+def test_two_that_cut_nowhere_or_everywhere_have_no_rand_index(n):
+    for edges in (np.array([0, n]), np.array([0, 3, n])):
+        for marks in (np.zeros(n, bool), np.ones(n, bool)):
+            assert math.isnan(partition_measures(marks, marks, edges)["ari"])
+        one = partition_measures(np.zeros(n, bool), np.arange(n) % 3 == 0, edges)["ari"]
+        assert one == pytest.approx(0, abs=1e-9)
 
 
 def test_window_errors_by_hand():

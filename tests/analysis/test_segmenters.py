@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from analysis.extract import analyse
 from analysis.inputs import Sequence
 from analysis.segmenters import KINDS, is_reference, segmenter
+from hnet_core.checkpoint import save_model
 from hnet_core.errors import InputError
+from tests.tiny import tiny_model
 
 
 def units(name, data):
@@ -102,6 +104,32 @@ def test_codons_of_annotated_genes(tmp_path):
         units(f"ref:codons:{genes}:{genome}", "ACGT")
 
 
+def test_files_may_have_colons_in_their_names(tmp_path):
+    """Times and drive letters: a file is what lies there."""
+    folder = tmp_path / "10:30"
+    folder.mkdir()
+    (folder / "t.txt").write_text("the cat the hat the mat " * 50)
+    assert units(f"ref:bpe:262:{folder}/t.txt", "the mat")[0] == "the"
+    row = "\t".join(["1", "a", *"______", "_", "SpaceAfter=No"])
+    (folder / "b:c.conllu").write_text(row + "\n" + row.replace("1", "2", 1).replace("a", "bc") + "\n")
+    assert units(f"ref:gold:{folder}/b:c.conllu", "abc") == ["a", "bc"]
+    (folder / "x.fa").write_text(">r\nCCATGAAATAACC\n")
+    (folder / "x:y.gff3").write_text("r\t.\tCDS\t3\t11\t.\t+\t0\tID=a\n")
+    expected = ["CC", "ATG", "AAA", "TAA", "CC"]
+    assert units(f"ref:codons:{folder}/x:y.gff3:{folder}/x.fa", "CCATGAAATAACC") == expected
+    with pytest.raises(InputError, match="cannot be read"):
+        segmenter(f"ref:codons:{folder}/none.gff3:{folder}/x.fa")
+
+
+@pytest.mark.parametrize("argument", ["m:30", "m:0.5"])
+def test_a_model_s_folder_may_have_a_colon_in_its_name(tmp_path, argument):
+    save_model(tmp_path / argument, tiny_model(1), {})
+    assert len(units(f"ref:surprisal:{tmp_path}/{argument}:0.25", b"abcdefgh")) in (2, 3)
+    assert units(f"ref:entropy:{tmp_path}/{argument}", b"abcdefgh")
+    with pytest.raises(InputError, match="ref:entropy:MODEL"):
+        segmenter(f"ref:entropy:{tmp_path}/{argument}:1.5")
+
+
 def test_a_segmenter_is_analysed_like_a_model():
     result = analyse([Sequence("a", b"a b c"), Sequence("b", b"d e")], segmenter("ref:spaces"))
     assert result.chunks[["sequence", "start", "end"]].values.tolist() == [
@@ -115,11 +143,27 @@ def test_a_segmenter_is_analysed_like_a_model():
     assert tracks[0][0].byte[tracks[0][0].is_boundary].tolist() == [0, 1, 4]
 
 
+def test_every_record_has_its_own_codons(tmp_path):
+    """contig.2 is another sequence than contig.1, not another version of it; a gene ends where its contig does."""
+    genome, genes = tmp_path / "x.fa", tmp_path / "x.gff3"
+    genome.write_text(">contig.1\nCCATGAAATAA\n>contig.2\nGGATGAAATAA\n>contig.3\nTTATTTCATG\n")
+    rows = ["contig.1\t.\tCDS\t3\t11\t.\t+\t0\tID=a\n", "contig.3\t.\tCDS\t1\t9\t.\t-\t0\tID=b\n"]
+    genes.write_text("".join(rows))
+    name = f"ref:codons:{genes}:{genome}"
+    assert units(name, "CCATGAAATAA") == ["CC", "ATG", "AAA", "TAA"]
+    assert units(name, "GGATGAAATAA") == ["GGATGAAATAA"]
+    assert units(name, "TTATTTCATG") == ["TTA", "TTT", "CAT", "G"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("ref:wrods", "did you mean ref:words"),
         ("ref:fixed", "ref:fixed:WIDTH"),
+        ("ref:bpe:300", "ref:bpe:VOCABULARY:FILE"),
+        ("ref:gold", "ref:gold:FILE"),
+        ("ref:gold:", "ref:gold:FILE"),
+        ("ref:entropy", "ref:entropy:MODEL"),
         ("ref:fixed:0", "ref:fixed:WIDTH"),
         ("ref:codons:3", "codons"),
         ("ref:random:2", "ref:random:RATE"),

@@ -1,7 +1,10 @@
 """Reading files and bytes: compression, limits, damage."""
 
+import bz2
 import gzip
 import lzma
+import os
+import threading
 import tracemalloc
 import zlib
 
@@ -82,3 +85,40 @@ def test_what_is_no_file_is_refused(tmp_path):
         read_bytes(tmp_path / "missing", "x")
     with pytest.raises(InputError, match="cannot be read"):
         read_bytes("nul\0byte", "x")
+
+
+PACKED = {
+    "bzip2": bz2.compress(b"ACGT"),
+    "zstd": b"\x28\xb5\x2f\xfd" + bytes(12),
+    "zip": b"PK\x03\x04" + bytes(26),
+    "7z": b"7z\xbc\xaf\x27\x1c" + bytes(26),
+    "rar": b"Rar!\x1a\x07\x00" + bytes(7),
+    "lz4": b"\x04\x22\x4d\x18" + bytes(7),
+    "lzip": b"LZIP\x01" + bytes(20),
+    "compress": b"\x1f\x9d\x90" + bytes(7),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_is_packed_otherwise_is_refused_by_its_name(kind, tmp_path):
+    (tmp_path / "x.fa").write_bytes(PACKED[kind])
+    with pytest.raises(InputError, match=f"^x.fa: is packed by {kind}, which is not read; unpack it"):
+        read_bytes(tmp_path / "x.fa", "x.fa")
+    with pytest.raises(InputError, match=kind):
+        read_bytes(bz2.compress(b"") if kind == "bzip2" else PACKED[kind], "x")
+    assert read_bytes(b"BZh9 and PK are letters", "x").startswith(b"BZh9")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress], ids=["plain", "gzip", "xz"])
+@pytest.mark.parametrize("size", [1, 5, 10, 100_000])
+def test_a_pipe_is_read_as_a_file_is(pack, size):
+    data = bytes(range(32, 96)) * size
+    reading, writing = os.pipe()
+    with open(writing, "wb") as into:
+        writer = threading.Thread(target=lambda: (into.write(pack(data)), into.close()))
+        writer.start()
+        assert read_bytes(f"/dev/fd/{reading}", "x", 10**8) == data
+        writer.join()
+    with pytest.raises(InputError, match=r"empty.*a pipe gives its bytes once"):
+        read_bytes(f"/dev/fd/{reading}", "x")
+    os.close(reading)

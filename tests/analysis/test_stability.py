@@ -1,10 +1,12 @@
 """Stability: rules whose reach is known, edits that are what they say."""
 
+import zlib
+
 import numpy as np
 import pytest
 
 from analysis import schema
-from analysis.segmenters import segmenter
+from analysis.segmenters import Segmenter, segmenter
 from analysis.stability import KINDS, _edits, stability_table
 from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
@@ -20,7 +22,14 @@ def test_edits_are_what_they_say(kind):
         assert len(behind) <= 20 and edit.after.endswith(behind)
         before, after = edit.before.decode("utf-8", "ignore"), edit.after.decode("utf-8", "ignore")
         assert len(after) - len(before) == {"substitute": 0, "insert": 1, "delete": -1}[kind]
-        assert edit.before != edit.after or kind == "delete"
+        symbol = edit.before[: edit.behind].decode("utf-8", "ignore")[-1:]
+        gone = (
+            edit.before[: edit.behind - len(symbol.encode())]
+            if kind != "insert"
+            else edit.before[: edit.behind]
+        )
+        assert edit.before != edit.after and edit.after.startswith(gone)
+        assert len(edit.after) - len(edit.before) == edit.moved
 
 
 def test_a_rule_that_looks_one_byte_back_changes_one_byte():
@@ -41,6 +50,26 @@ def test_a_grid_is_lost_for_good_by_an_insertion_and_not_by_a_substitution():
     assert table.loc["insert", "jaccard"] == 0 and table.loc["insert", "distance_median"] > 190
     assert table.loc["insert", "rate"] == pytest.approx(0.25, abs=0.01)
     assert table.loc["insert", "jaccard_chance"] == pytest.approx(0.25 / 1.75, abs=0.01)
+
+
+def test_the_forced_start_of_a_piece_is_nobodys_choice():
+    """Of a text so short that its first byte goes, changes or gets one before it: what stands first is no boundary."""
+    table, _ = stability_table([b"abcde"], FakeModel("never", cuts=(b" ",)), edits=60)
+    assert (table["unchanged"] == 1).all() and (table["rate"] == 0).all() and table["jaccard"].isna().all()
+
+
+def test_chance_is_that_behind_each_edit():
+    """A rule that cuts anywhere, often in one record and rarely in the other: no agreement in that."""
+
+    def anywhere(data):
+        rng = np.random.default_rng(zlib.crc32(data))
+        return np.flatnonzero(rng.random(len(data)) < (0.7 if data[0] < ord("n") else 0.05))
+
+    rng = np.random.default_rng(0)
+    records = [bytes(rng.integers(low, low + 13, 5000).astype(np.uint8)) for low in (ord("a"), ord("n"))]
+    table, _ = stability_table(records, Segmenter("x", "anywhere", anywhere), edits=150)
+    assert (table["jaccard"] > 0.45).all()
+    assert table["jaccard"].tolist() == pytest.approx(table["jaccard_chance"].tolist(), abs=0.02)
 
 
 def test_seeds_repeat():

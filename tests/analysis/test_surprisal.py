@@ -1,6 +1,7 @@
 """Surprisal: the model's own, byte by byte; its relation to boundaries by hand, by scikit-learn, by scipy."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,21 @@ def test_windows_sum_to_what_evaluate_scores(loaded):
     assert seen[-1] == (565, 565)
 
 
+def test_a_model_without_a_start_marker_reads_none(loaded):
+    plain = replace(loaded, info=loaded.info | {"bos": False})
+    data = [random_bytes(40), random_bytes(1, seed=2), random_bytes(200, seed=3)]
+    short, one, long = surprisals(plain, data)
+    with torch.inference_mode():
+        logits = loaded.model(
+            torch.from_numpy(np.array(list(data[0]))), cu_seqlens=torch.tensor([0, 40])
+        ).logits
+    probs = logits[:-1].double().softmax(-1).numpy()
+    want = -np.log2(probs[np.arange(39), list(data[0][1:])])
+    assert short.bits == pytest.approx([8, *want], abs=1e-4)
+    assert short.entropy == pytest.approx([8, *-(probs * np.log2(probs)).sum(1)], abs=1e-4)
+    assert one.bits.tolist() == [8] and len(long.bits) == 200 and (long.bits[1:] != 8).all()
+
+
 def as_surprisal(values):
     return Surprisal(np.asarray(values, np.float32), np.zeros(len(values), np.float32))
 
@@ -71,15 +87,33 @@ def test_measures_equal_those_of_scikit_learn_and_scipy(lag):
     cut = Segmentation("m", 1, tuple(lengths), tuple(starts), tuple(seen), tuple(prob))
     bits = [rng.integers(0, 9, n).astype(np.float32) for n in lengths]
     row = surprisal_table([cut], [as_surprisal(b) for b in bits], lags=[lag], shifts=50).iloc[0]
-    pairs = [
-        (b[at + lag], p[k] > 0.6, p[k])
-        for b, s, p in zip(bits, seen, prob, strict=True)
-        for k, at in enumerate(s)
-        if 0 <= at + lag < len(b)
+    found = []
+    for b, at, p in zip(bits, seen, prob, strict=True):
+        inside = (at + lag >= 0) & (at + lag < len(b))
+        values, probs = b[at[inside] + lag], p[inside]
+        if inside.any():
+            pairs = (probs > 0.6).sum() * (probs <= 0.6).sum()
+            auroc, rho = roc_auc_score(probs > 0.6, values), spearmanr(probs, values).statistic
+            found.append((auroc, pairs, rho, inside.sum()))
+    auroc, pairs, rho, n = zip(*found, strict=True)
+    assert len(found) == 2  # of a record what is inside it, by the pairs that can be made there
+    assert row["auroc"] == pytest.approx(np.average(auroc, weights=pairs))
+    assert row["spearman"] == pytest.approx(np.average(rho, weights=n))
+
+
+def test_records_that_differ_in_rate_and_in_surprisal_are_at_chance():
+    rng, lengths = np.random.default_rng(0), [20_000, 20_000]
+    bits = [rng.random(n) + level for n, level in zip(lengths, (0, 5), strict=True)]
+    prob = [
+        (rng.random(n - 1) + rate - 0.5).astype(np.float32)
+        for n, rate in zip(lengths, (0.05, 0.6), strict=True)
     ]
-    values, flags, probs = map(np.array, zip(*pairs, strict=True))
-    assert row["auroc"] == pytest.approx(roc_auc_score(flags, values))
-    assert row["spearman"] == pytest.approx(spearmanr(probs, values).statistic)
+    seen = tuple(np.arange(1, n) for n in lengths)
+    starts = tuple(at[p > 0.5] for at, p in zip(seen, prob, strict=True))
+    cut = Segmentation("m", 0, tuple(lengths), starts, seen, tuple(prob))
+    row = surprisal_table([cut], [as_surprisal(b) for b in bits], lags=[0], shifts=200).iloc[0]
+    assert row["auroc"] == pytest.approx(0.5, abs=0.01) and abs(row["spearman"]) < 0.02
+    assert abs(row["z"]) < 3
 
 
 def test_z_and_p_equal_those_of_scipy_over_all_shifts():

@@ -6,7 +6,7 @@ import pytest
 
 from analysis import cli, command_inputs, schema
 from analysis.gold import read_conllu
-from analysis.segmentations import cut
+from analysis.segmentations import cut, segmentation_of
 from analysis.segmenters import segmenter
 from analysis.word_agreement import PLACES, word_table
 from tests.analysis.fake_model import FakeModel
@@ -64,6 +64,27 @@ def test_what_knows_nothing_scores_zero_wherever_spaces_go(name):
     table = table_of(texts, name, shifts=200)
     assert (table["f1_star"].abs() < 0.03).all() and (table["kappa"].abs() < 0.03).all()
     assert (table["z"].abs() < 3).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [3, 40, 551, 1000])
+def test_a_boundary_at_every_byte_has_no_room_above_chance(n):
+    """Whatever the rounding of the mean of equal numbers, which differs with their size."""
+    rng = np.random.default_rng(n)
+    texts = read_conllu(bank(["x" * int(size) for size in rng.integers(1, 8, n)]))
+    table = table_of(texts, "ref:fixed:1", shifts=50)
+    assert table["f1_star"].isna().all() and table["z"].isna().all() and (table["p_value"] == 1).all()
+    assert (table["f1"] == table["f1_chance"]).all() and (table["kappa"] == 0).all()
+
+
+def test_the_best_is_that_of_each_text():
+    """One text cut everywhere and one nowhere cannot reach the words of both."""
+    texts = read_conllu(b"# newdoc\n" + bank(["a"] * 8) + b"\n# newdoc\n" + bank(["bcd"] * 4))
+    lengths = [len(text.sequence.data) for text in texts]
+    every = segmentation_of("x", [np.arange(1, lengths[0]), np.empty(0, int)], lengths)
+    row = word_table([every], texts, "bank", shifts=9).set_index("place").loc["letter"]
+    assert (row["n_model"], row["n_gold"], row["n_both"]) == (14, 7 + 3, 7)
+    assert row["f1_max"] == row["f1"] == pytest.approx(2 * 7 / (14 + 10)) and np.isnan(row["f1_star"])
 
 
 @pytest.mark.parametrize("word", ["a", "ab"])

@@ -1,20 +1,24 @@
-"""Tiny random models, a session over them, and the page in a real Chromium."""
+"""Tiny random models, the page started as users start it, and a real Chromium to open it."""
 
 import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import torch
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
 from app.session import Session
-from app.ui import build, launch_options
 from hnet_core.checkpoint import save_model
 from hnet_core.config import HNetConfig
 from hnet_core.model import HNetForCausalLM
 
+ROOT = Path(__file__).parents[2]
 CHROMIUM_ARGS = [
     "--headless",
     "--no-sandbox",
@@ -74,16 +78,40 @@ def models_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def session(models_dir) -> Session:
+    """The same models in this process, for what the page should show, and for handlers as functions."""
     return Session(models_dir, "cpu")
 
 
+@contextmanager
+def running(models: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """`python -m app` as a process of its own; the address that it prints."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "app", "--models", str(models), "--device", "cpu", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, *options],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        printed = re.search(r"http://\S+", line)
+        assert printed, line + process.stderr.read()
+        yield printed[0]
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
 @pytest.fixture(scope="session")
-def server(session):
-    """Address of the running page."""
-    page = build(session)
-    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options())
-    yield url
-    page.close(verbose=False)
+def server(models_dir, tmp_path_factory) -> Iterator[str]:
+    """Address of the running page, where runs can be saved."""
+    with running(models_dir, "--runs", str(tmp_path_factory.mktemp("saved") / "runs")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -98,17 +126,36 @@ def browser(chromium):
 
 
 @pytest.fixture
-def page(browser, server):
-    """The page, open; afterwards no request may have left the machine and no script may have failed."""
+def visit(browser):
+    """A function that opens the page at an address for one more visitor, who shares nothing with the others.
+
+    Afterwards no request may have left the machine and no script may have failed.
+    """
+    with ExitStack() as stack:
+
+        def opened(url: str):
+            return stack.enter_context(_visitor(browser, url))
+
+        yield opened
+
+
+@contextmanager
+def _visitor(browser, url: str):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(60_000)
     hosts, errors = set(), []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(server)
+    page.goto(url)
     page.wait_for_selector("#explore-run")
     yield page
     context.close()
-    assert hosts - {""} == {urlsplit(server).netloc}
+    assert hosts - {""} == {urlsplit(url).netloc}
     assert errors == []
+
+
+@pytest.fixture
+def page(visit, server):
+    """The page as one visitor has it open."""
+    return visit(server)

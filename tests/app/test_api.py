@@ -18,11 +18,12 @@ from app import __main__ as program
 from app import api
 from app.__main__ import main, users
 from app.policy import FILE_POLICY, HEADERS, PAGE_POLICY
-from app.ui import build, launch_options
+from app.session import MAX_UPLOAD_BYTES
 from app.view import exact
 from hnet_core.checkpoint import load_model
 from hnet_core.errors import InputError
 from hnet_core.generate import generate
+from tests.app.conftest import running
 from tests.app.test_browser import paste, shown_text
 
 TEXT = "It was the best of times, it was the worst of times. " * 4
@@ -185,19 +186,17 @@ def test_an_upload_never_comes_back_as_a_page(server):
 
 
 def test_an_upload_over_the_limit_is_refused(server):
-    limit = launch_options()["max_file_size"]
-    assert limit == 64_000_000
-    big = {"files": ("x.txt", b"0" * (limit + 1))}
+    big = {"files": ("x.txt", b"0" * (MAX_UPLOAD_BYTES + 1))}
     assert httpx.post(f"{server}gradio_api/upload", files=big, timeout=60).status_code == 413
 
 
 @pytest.fixture(scope="module")
-def guarded(session):
-    page = build(session)
-    options = launch_options(users=[("ada", "lovely:pass")])
-    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **options)
-    yield url
-    page.close(verbose=False)
+def guarded(models_dir, tmp_path_factory):
+    """A page that only Ada may open."""
+    path = tmp_path_factory.mktemp("who") / "users"
+    path.write_text("ada:lovely:pass\n")
+    with running(models_dir, "--auth", str(path)) as url:
+        yield url
 
 
 def test_only_who_is_listed_gets_in(guarded):
@@ -252,11 +251,12 @@ def test_two_people_never_see_each_others_data(server):
     button = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-all")
     event = next(d["id"] for d in config["dependencies"] if [button, "click"] in d["targets"])
     run = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-run")
-    start = next(
-        d for d in config["dependencies"] if [run, "click"] in d["targets"] and len(d["inputs"]) == 7
-    )
-    values = [None, "paste", TEXT, None, "english", ["english_a", "english_b"], 0]
-    _call(server, start["id"], values, "first")
+    asked = [d for d in config["dependencies"] if [run, "click"] in d["targets"]]
+    begin = next(d["id"] for d in asked if d["inputs"])  # the other one runs in the browser alone
+    start = next(d["id"] for d in config["dependencies"] if d["trigger_after"] == begin)
+    number = _call(server, begin, [None], "first")["data"][-1]
+    values = [None, number, "paste", TEXT, None, "english", ["english_a", "english_b"], 0]
+    _call(server, start, values, "first")
     shown = _call(server, event, [None, None, 0], "first")
     other = _call(server, event, [None, None, 0], "second")
     assert "groups" in json.dumps(shown) and "groups" not in json.dumps(other)
@@ -276,17 +276,14 @@ def _call(server: str, event: int, values: list, who: str) -> dict:
     raise AssertionError("the queue ended without an answer")
 
 
-def test_the_same_functions_are_tools_of_an_mcp_server(session):
+def test_the_same_functions_are_tools_of_an_mcp_server(models_dir):
     pytest.importorskip("mcp", reason="the optional extra mcp is not installed")
     import asyncio
 
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
-    page = build(session)
-    _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options(mcp=True))
-
-    async def call():
+    async def call(url: str):
         address = f"{url}gradio_api/mcp/"
         async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as tools:
             await tools.initialize()
@@ -294,9 +291,8 @@ def test_the_same_functions_are_tools_of_an_mcp_server(session):
             return names, await tools.call_tool("boundaries", {"text": TEXT, "model": "english_a"})
 
     # On a thread of its own: the browser of other tests has its event loop on this one.
-    with ThreadPoolExecutor(1) as pool:
-        names, found = pool.submit(asyncio.run, call()).result()
-    page.close(verbose=False)
+    with running(models_dir, "--mcp") as url, ThreadPoolExecutor(1) as pool:
+        names, found = pool.submit(asyncio.run, call(url)).result()
     assert names == ["models", "boundaries", "agreement", "generate"]
     assert not found.isError and "english_a" in found.content[0].text
 

@@ -57,6 +57,7 @@ def test_every_record_can_be_shown(session):
 
 def test_agreement_holds_every_pair_of_stages(session, comparison, agreed):
     whole, shown, order = agreed
+    shown = shown.data
     assert shown[["1st", "2nd"]].agg("".join, axis=1).tolist() == ["A0B0", "A0B1", "A0C0", "B0C0", "B1C0"]
     want = pair_of(comparison.analyses[1], comparison.analyses[2], 1, 0)
     assert whole.table["f1"].iloc[4] == want["f1"]
@@ -88,6 +89,41 @@ def test_a_cell_carries_the_mark_of_its_q(comparison, agreed, q, mark):
     assert cells.loc["A0", "C0"] == "0.250" + mark
 
 
+@pytest.mark.parametrize(
+    "measure", ["f1_matched", "spearman", "f1_tolerant", "ari", "vi_split", "pk", "window_diff"]
+)
+def test_what_q_does_not_test_has_no_mark(comparison, agreed, measure):
+    table = agreed[0].table.assign(q_value=0.0009)
+    cells = agreement.matrix(comparison, agreement.Agreement(table, agreed[2]), measure)
+    assert not cells.apply(lambda column: column.str.contains("*", regex=False)).any(axis=None)
+    assert agreement.NO_MARKS in agreement.on_measure(measure)
+    assert agreement.NO_MARKS not in agreement.on_measure("f1_star")
+
+
+def cells_of(frame, column):
+    """A column as a table of the page shows it."""
+    value = gr.Dataframe(interactive=False).postprocess(frame)
+    at = value.headers.index(column)
+    return [row[at] for row in value.metadata["display_value"]], [row[at] for row in value.data]
+
+
+def test_p_is_written_out_and_stays_a_number(session):
+    """Of one long record, tried at all its shifts, and of two, at a thousand; chance that does as well is no 0."""
+    text = " ".join("x" * n for n in np.random.default_rng(0).integers(1, 9, 6000))
+    long = run(session, text, ["ref:spaces", "ref:words"])[0]
+    words, numbers = cells_of(agreement.on_agreement(Job(), long)[1], "p")
+    assert words == ["< 0.0001"] and numbers == [
+        pytest.approx(2 / (len(text) - 1))
+    ]  # words turned by a byte fit too
+    few = run(session, f">one\n{'ACGGT' * 100}\n>two\n{'CCATG' * 80}\n", ["ref:codons", "dna_a"])[0]
+    table = agreement.on_agreement(Job(), few)[0].table
+    shown = agreement.shown_table(few, table.assign(p_value=1 / 1001, q_value=0.0123))
+    assert cells_of(shown, "p") == (["≤ 0.000999"] * 2, [1 / 1001] * 2)
+    assert cells_of(shown, "q")[0] == ["≤ 0.0123"] * 2
+    shown = agreement.shown_table(few, table.assign(p_value=2 / 1001, q_value=0.0123))
+    assert cells_of(shown, "p")[0] == ["0.002"] * 2 and cells_of(shown, "q")[0] == ["0.0123"] * 2
+
+
 def test_alike_stand_beside_alike(session):
     """Words and white space cut alike in English: they are neighbours, whatever was picked between them."""
     done = run(session, models=["ref:words", "ref:fixed:5", "english_a", "ref:spaces"])[0]
@@ -102,8 +138,13 @@ def test_groups_have_means_and_intervals(comparison, agreed):
     assert f1["mean"].item() == round(float(agreed[0].table["f1"].iloc[2]), 4)
     assert f1["models"].item() == "2 and 2" and f1["95 % interval"].item() == "too few runs"
     assert "Fleiss' kappa" in set(row["measure"])
-    with pytest.raises(gr.Error, match="no means of groups"):
-        agreement.on_groups(comparison, agreed[0], "pk", "depth")
+    # The section may be closed: a measure without means is no error there, and the others have some.
+    for measure in agreement.MEASURES:
+        shown = agreement.on_groups(comparison, agreed[0], measure, "depth")
+        if measure in ("pk", "window_diff"):
+            assert "has no means of groups" in shown.iloc[0, 0]
+        else:
+            assert agreement.MEASURES[measure][0] in set(shown["measure"])
     with pytest.raises(gr.Error, match="pick one of depth"):
         agreement.on_groups(comparison, agreed[0], "f1", "colour")
 

@@ -1,8 +1,10 @@
-"""Every file in the lists of files, picked and saved by clicks in a real browser, and read back by another library."""
+"""Every file of every tab, saved by clicks in a real browser, and read back by another library; a refusal is told."""
 
 import json
 import re
+import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import oxbow
@@ -12,7 +14,8 @@ import pytest
 from analysis.extract import Analysis
 from analysis.inputs import Sequence
 from app import compare_files, files
-from tests.app.test_browser import choose, paste, wait_loaded
+from tests.app.conftest import running
+from tests.app.test_browser import choose, download, paste, wait_loaded
 
 pytestmark = pytest.mark.browser
 
@@ -164,3 +167,120 @@ def test_every_file_of_a_comparison_of_dna(page, session, browser, tmp_path):
         )
     assert re.search(r"ACGTTGCAGG", picture(browser, saved[files.HTML]))
     assert json.loads(saved[files.PROVENANCE].read_text())["input"]["bytes"] == len(BASES)
+
+
+def save_run(page) -> None:
+    page.click("#explore-save")
+    page.wait_for_selector("#explore-saved textarea")
+    page.wait_for_function(
+        "document.querySelector('#explore-saved textarea').value.startsWith('Saved as run')"
+    )
+
+
+def private(page) -> list[Path]:
+    """Files of the server that the page asks for from now on, each of which lies where only this user can read."""
+    seen = []
+
+    def check(response) -> None:
+        if "/gradio_api/file=" in response.url and response.request.method == "HEAD":
+            path = Path(unquote(response.url.split("/gradio_api/file=")[1]))
+            below = path.relative_to(Path(tempfile.gettempdir()).resolve())
+            folder = Path(tempfile.gettempdir(), below.parts[0])
+            seen.append((path, response.status, folder.stat().st_mode & 0o077))
+
+    page.on("response", check)
+    return seen
+
+
+def test_the_buttons_of_every_tab_save_files_that_only_this_user_can_read(page, tmp_path):
+    seen, saved = private(page), {}
+
+    def save(*names: str) -> None:
+        for name in names:
+            saved[name] = download(page, f"#{name}")
+
+    paste(page, TEXT)
+    page.locator("#explore-dictionary button").first.click()
+    save("explore-csv-shown", "explore-csv-all", "explore-csv-words")
+    save_run(page)
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    page.click("#compare-run")
+    save("compare-csv")
+    page.get_by_role("tab", name="Generate", exact=True).click()
+    page.locator("#generate-length input").fill("40")
+    page.click("#generate-run")
+    page.locator("#generate-dictionary button").first.click()
+    save("generate-csv-all", "generate-csv-shown", "generate-csv-words")
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    page.locator("#runs-list .virtual-row").first.locator("[role=gridcell]").first.click()
+    page.click("#runs-open")
+    page.locator("#runs-dictionary button").first.click()
+    save("runs-csv-all", "runs-csv-shown", "runs-csv-words")
+    assert saved["runs-csv-all"] == saved["explore-csv-all"]
+    page.get_by_role("tab", name="DNA", exact=True).click()
+    page.wait_for_function("document.querySelector('#dna-record input').value")
+    page.click("#dna-run")
+    wait_loaded(page, "dna")
+    save("dna-csv-region", "dna-csv-shown", "dna-csv-all")
+    for section in ("motif", "genes", "strands"):
+        page.locator(f"#dna-{section}-section button").first.click()
+    page.locator("#dna-motif textarea, #dna-motif input").fill("TTGACA")
+    page.keyboard.press("Enter")
+    save("dna-motif-shown", "dna-motif-all")
+    page.click("#dna-genes-run")
+    page.click("#dna-strands-run")
+    save("dna-genes-shown", "dna-genes-all", "dna-genes-profiles", "dna-strands-all")
+    assert all(len(rows) > 1 and all(len(row) == len(rows[0]) for row in rows) for rows in saved.values())
+    assert len(seen) == len(saved) and {(status, mode) for _, status, mode in seen} == {(200, 0)}
+
+
+@pytest.mark.parametrize("tab", ["generate", "runs"])
+def test_every_file_of_the_other_tabs(page, tab, browser, tmp_path):
+    paste(page, TEXT)
+    save_run(page)
+    page.get_by_role("tab", name=tab.capitalize(), exact=True).click()
+    if tab == "generate":
+        page.locator("#generate-length input").fill("40")
+        page.click("#generate-run")
+    else:
+        page.locator("#runs-list .virtual-row").first.locator("[role=gridcell]").first.click()
+        page.click("#runs-open")
+    everything = download(page, f"#{tab}-csv-all")
+    offered = [(words, key) for key, (words, _, needs) in files._TABLES.items() if not needs]
+    last = [("the picture: one HTML file, works without network", files.HTML)]
+    last.append(("where all this comes from: JSON", files.PROVENANCE))
+    saved = save_each(page, tab, [*offered, *last], tmp_path)
+    starts = [int(row[2]) for row in everything[1:]]
+    for key in ("chunks.csv", "chunks.parquet"):
+        assert read(saved[key])["start"].tolist() == starts
+    for key in ("p.csv", "p.parquet"):
+        assert read(saved[key])["is_boundary"].sum() == len(starts)
+    facts = json.loads(saved[files.PROVENANCE].read_text())
+    assert len(picture(browser, saved[files.HTML])) >= 40 and facts["input"]["bytes"] >= 40
+
+
+def test_a_file_that_the_server_refuses_is_told_beside_its_button(page):
+    paste(page, TEXT)
+    seen = private(page)
+    before = download(page, "#explore-csv-shown")
+    seen[0][0].unlink()
+    refused = page.locator(".files:has(#explore-csv-shown) .refused")
+    assert refused.count() == 0
+    page.click("#explore-csv-shown")
+    refused.wait_for()
+    assert re.fullmatch(
+        r"Not saved: the server does not give this file any more \(40[34]\)\. .+", refused.inner_text()
+    )
+    page.click("#explore-run")
+    wait_loaded(page, "explore", 2)
+    page.wait_for_function("document.querySelector('#explore-csv-all:not([disabled])')")
+    assert download(page, "#explore-csv-shown") == before and refused.count() == 0
+
+
+def test_a_server_that_is_gone_is_told_beside_the_button(visit, models_dir):
+    with running(models_dir) as url:
+        page = visit(url)
+        paste(page, TEXT)
+        page.wait_for_selector("#explore-csv-shown:not([disabled])")
+    page.click("#explore-csv-shown")
+    page.get_by_text("Not saved: the server does not answer.").wait_for()

@@ -1,6 +1,7 @@
 """Handlers as functions: values in, values out, failures as one escaped sentence."""
 
 import shutil
+from functools import partial
 
 import gradio as gr
 import pandas as pd
@@ -8,8 +9,9 @@ import pytest
 
 from app import explore, handlers, view
 from app import session as limits
-from app.job import Job
+from app.job import Job, Jobs
 from app.session import Session
+from app.told import of_run
 
 TEXT = "It was the best of times, it was the worst of times."
 
@@ -81,8 +83,9 @@ def test_files_equal_what_is_shown(session):
     read = pd.read_csv(shown["value"], keep_default_na=False)
     assert read["start"].tolist() == table["start"].tolist() and read["prob"].tolist() == table["p"].tolist()
     assert "".join(read["text"]) == "".join(table["text"]).replace("␣", " ").replace("↵", "\\n")
-    everything, *plots = handlers.on_everything(session, done)
-    read = pd.read_csv(everything["value"], keep_default_na=False)
+    ready, *plots = handlers.on_figures(done)
+    assert ready == gr.update(interactive=True)
+    read = pd.read_csv(handlers.on_everything(session, done), keep_default_na=False)
     assert len(read) == len(done.chunks) and read["end"].tolist() == done.chunks["end"].tolist()
     assert [len(plot.data) for plot in plots] == [2, 2, 2]
 
@@ -92,20 +95,43 @@ def test_nothing_listed_before_the_first_analysis(session):
 
 
 def test_a_stopped_run_gives_its_place_back(session):
-    job = Job()
-    job.begin()
-    job.stop()
-    with pytest.raises(gr.Error, match="Stopped"):
-        explore.on_analyse(session, job, None, "paste", TEXT, None, "english", "guess", "auto")
-    job.begin()
-    again = explore.on_analyse(session, job, None, "paste", TEXT, None, "english", "guess", "auto")
-    assert len(again[2].chunks)
+    jobs, run = Jobs(), of_run(partial(explore.on_analyse, session))
+    asked = (None, "paste", TEXT, None, "english", "guess", "auto")
+    old = jobs.begin()
+    jobs.current.stop()
+    with pytest.raises(gr.Error, match="Stopped before it began"):
+        run(jobs, old, *asked)
+    new = jobs.begin()
+    with pytest.raises(gr.Error, match="Another run was asked for"):
+        run(jobs, old, *asked)
+    assert jobs.current.failure == ""
+    assert len(run(jobs, new, *asked)[2].chunks)
+
+
+@pytest.mark.parametrize("late", ["stop", "another"])
+def test_a_run_that_ends_after_its_stop_or_another_request_shows_nothing(late):
+    """However late: the work itself has not noticed."""
+    jobs = Jobs()
+    number = jobs.begin()
+    with pytest.raises(gr.Error, match=r"Stopped;|Another run"):
+        of_run(lambda job: job.stop() if late == "stop" else jobs.begin())(jobs, number)
+
+    def writes(job):
+        yield 1
+        jobs.begin()
+        yield 2
+
+    shown = of_run(writes)(jobs, jobs.begin())
+    assert next(shown) == 1
+    with pytest.raises(gr.Error, match="Another run"):
+        next(shown)
 
 
 def test_dictionary_counts_every_chunk(session):
     done, *_ = analyse(session, TEXT * 40, model="english_b")
-    shown, line, file = handlers.on_dictionary(session, done, 1)
-    read = pd.read_csv(file["value"], keep_default_na=False)
+    shown, line, ready = handlers.on_dictionary(done, 1)
+    assert ready == gr.update(interactive=True)
+    read = pd.read_csv(handlers.on_whole_dictionary(session, done, 1), keep_default_na=False)
     chunks = done.chunks_of(done.sequences[0].name, 1)
     assert read["count"].sum() == len(chunks) and f"{len(read):,} different" in line
     assert list(shown) == ["text", "hex", "bytes", "count", "share", "mean p"]

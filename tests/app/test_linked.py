@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from app.session import Session
-from app.ui import build, launch_options
+from tests.app.conftest import running
 from tests.app.test_browser import paste, toast, wait_loaded
 
 pytestmark = pytest.mark.browser
@@ -98,22 +97,12 @@ def test_a_hostile_address_is_refused_and_the_page_works(page, server):
     assert "secret" not in page.url and page.evaluate("window.hacked") is None
 
 
-@pytest.fixture
-def keeping(models_dir, tmp_path, browser):
-    """A page that saves runs, open in a browser."""
-    blocks = build(Session(models_dir, "cpu", tmp_path / "runs"))
-    _, url, _ = blocks.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options())
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(60_000)
-    page.goto(url)
-    page.wait_for_selector("#explore-run")
-    yield page
-    page.close()
-    blocks.close(verbose=False)
+def test_runs_are_saved_opened_and_deleted_by_clicks(visit, models_dir, tmp_path):
+    with running(models_dir, "--runs", str(tmp_path / "runs")) as url:
+        _save_open_delete(visit(url))
 
 
-def test_runs_are_saved_opened_and_deleted_by_clicks(keeping):
-    page = keeping
+def _save_open_delete(page):
     paste(page, TEXT + "<b>${1}</b>")
     page.click("#explore-save")
     page.locator("#explore-saved").wait_for()

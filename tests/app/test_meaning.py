@@ -9,6 +9,10 @@ import pandas as pd
 import pytest
 
 from analysis.annotations import fit_features, read_features
+from analysis.enrichment import DRAWS, annotate, enrichment_table
+from analysis.features import UPSTREAM, sites
+from analysis.motifs import motif_rows
+from analysis.profiles import profile_table
 from analysis.reverse_complement import as_forward_cuts, reverse_complement
 from analysis.sources import Sequence
 from app import meaning
@@ -48,7 +52,7 @@ def test_a_motif_is_found_on_both_strands(session, opened):
     assert shown["last"].tolist() == table["end"].tolist()
     assert meaning.on_hit(SimpleNamespace(row_value=["501", "506"])) == (451, 556)
     assert meaning.on_hit(SimpleNamespace(row_value=["3", "8"])) == (1, 58)
-    assert re.search(r"p (< 0\.0001|≤ 0\.00\d+|[01]\.\d{2,4})\)", line)
+    assert re.search(r"p (< 0\.0001|(≤ )?[01][.\d]*)\)", line)
     assert places["hits"] == table[["start", "end", "strand"]].values.tolist()
 
 
@@ -73,6 +77,7 @@ def test_bad_motifs_are_told_beside_the_field(session, opened, text, words):
 
 def test_classes_and_codons_are_those_of_the_analysis(session, opened):
     shown, codons, starts, stops, few, everything, profiles = meaning.on_genes(session, Job(), opened)
+    shown = shown.data
     cuts = opened.analyses[0].chunks_of("r", 0)["start"].to_numpy()[1:]
     row = shown[(shown["bases of"] == "CDS") & (shown["stage"] == 0)].iloc[0]
     coding = np.zeros(4000, bool)
@@ -81,18 +86,51 @@ def test_classes_and_codons_are_those_of_the_analysis(session, opened):
     assert row["bases"] == 1800 and row["cuts"] == coding[cuts].sum()
     assert row["cuts a base"] == pytest.approx(row["cuts"] / 1800, abs=1e-4)
     read = pd.read_csv(few["value"])
-    assert read["n_boundaries"].tolist() == shown["cuts"].tolist() and set(read["model"]) == {"dna_a"}
+    assert read["cuts"].tolist() == shown["cuts"].tolist() and set(read["model"]) == {"dna_a"}
     assert set(shown["model"]) == {"DNA, 2 stages"}  # as the page calls it; files have its name
-    assert all(re.fullmatch(r"–|< 0\.0001|(≤ )?[01]\.\d+", q) for q in shown["q"])
     forward = next(trace for trace in codons.data if trace.name.startswith("A0 +"))
     inside = [c - a + 1 for c in cuts for a, b, s in GENES if s == "+" and a - 1 <= c < b]
     assert list(forward.y) == pytest.approx([sum(i % 3 == k for i in inside) / 300 for k in range(3)])
     at_start = {(c - a + 1) for c in cuts for a, b, s in GENES if s == "+"}
-    assert re.search(r"R \d\.\d{3}, p (< 0\.0001|(≤ )?[01]\.\d+)$", forward.name)
+    assert re.search(r"R \d\.\d{3}, p (< 0\.0001|(≤ )?[01][.\d]*)$", forward.name)
     trace = next(trace for trace in starts.data if trace.name == "A +")
     assert trace.y[list(trace.x).index(0)] == sum(c in (300, 1000) for c in cuts) / 2 and at_start
     assert set(pd.read_csv(profiles["value"])["site"]) == {"start", "stop"} and len(stops.data) == 2
     assert {"codon_phase", "feature"} <= set(pd.read_csv(everything["value"])["analysis"])
+
+
+def test_levels_of_chance_are_those_of_the_command(session, opened):
+    """As many shifts as `enrich` takes by itself, 20 times as many in the profiles: the same p."""
+    _, _, _, _, few, everything, profiles = meaning.on_genes(session, Job(), opened)
+    found, cuts = pd.read_csv(everything["value"]), meaning.cuts_of(opened)
+    genome = annotate(opened.features, ["r"], [4000], UPSTREAM)
+    assert found["shifts"].max() == DRAWS == 1000
+    assert found["p_value"].tolist() == pytest.approx(
+        enrichment_table(cuts, genome)["p_value"].tolist(), nan_ok=True
+    )
+    where = {key: at for key, at in sites(opened.features, 4000).items() if key[0] in ("start", "stop")}
+    want = profile_table(cuts, where, window=meaning.WINDOW, draws=20_000)
+    assert pd.read_csv(profiles["value"])["p_value"].tolist() == pytest.approx(want["p_value"].tolist())
+    q = found.loc[(found["measure"] == "rate") & (found["strand"] == "."), "q_value"]
+    assert pd.read_csv(few["value"])["q"].tolist() == pytest.approx(q.tolist(), rel=1e-9)  # not rounded away
+    line = meaning.on_motif(session, opened, "TAT")[1]
+    assert all(row["shifts"] == 1000 for row in motif_rows(cuts[0], [DATA], {"TAT": "TAT"}, meaning.DRAWS, 0))
+    assert ", p " in line
+
+
+def test_a_model_in_step_with_all_is_marked_at_the_least_p(session, opened):
+    """A table whose rows are as far out as shifts can be, or nearly."""
+    _, _, _, _, _, everything, _ = meaning.on_genes(session, Job(), opened)
+    found = pd.read_csv(everything["value"])
+    out, least = meaning.class_rows(found.assign(p_value=2 / 1001, q_value=0.01))
+    assert least.all() and (out["q"] == 0.01).all()
+    _, least = meaning.class_rows(found.assign(p_value=3 / 1001))
+    assert not least.any()
+    chosen = found.assign(p_value=1 / 1001)
+    traces = meaning.codon_figure(chosen, {"dna_a": "A"}).data
+    assert traces and all("p ≤ 0.000999" in trace.name for trace in traces)
+    traces = meaning.codon_figure(chosen.assign(p_value=0.0), {"dna_a": "A"}).data
+    assert all("p < 0.0001" in trace.name for trace in traces)
 
 
 def test_without_annotation_the_sentence_says_what_to_give(session, opened):
@@ -105,6 +143,7 @@ def test_without_annotation_the_sentence_says_what_to_give(session, opened):
 
 def test_both_strands_are_read(session, opened):
     shown, file = meaning.on_strands(session, Job(), opened)
+    shown = shown.data
     other = session.analyse([Sequence("r", reverse_complement(DATA), (), "dna")], "dna_a")
     for stage, jaccard in zip(shown["stage"], shown["Jaccard"], strict=True):
         marks = np.zeros(4000, bool)
@@ -116,34 +155,13 @@ def test_both_strands_are_read(session, opened):
     assert len(shown) == 2 and len(pd.read_csv(file["value"])) == 2
 
 
-def test_q_says_where_no_shift_did_as_well(opened):
-    rows = pd.DataFrame(
-        {
-            "model": "dna_a",
-            "stage": 0,
-            "feature": "CDS",
-            "n_bases": 10,
-            "n_boundaries": 5,
-            "value": 0.5,
-            "expected": 0.4,
-            "ratio": 1.25,
-            "z": 3.0,
-            "q_value": [0.0199, 0.0199, 0.00002, np.nan],
-            "p_value": [2 / 201, 0.0199, 0.00001, np.nan],
-            "shifts": [200, 200, 1_000_000, 0],
-        }
-    )
-    assert meaning.shown_classes(rows, opened)["q"].tolist() == ["≤ 0.0199", "0.0199", "< 0.0001", "–"]
-
-
 def test_several_models_have_their_letter_and_title(session, opened):
     record = opened.record
     both = Opened((opened.analyses[0], session.analyse([record], "english_a")), None, (), opened.folder)
     assert meaning.shown_names(both) == {"dna_a": "A: DNA, 2 stages", "english_a": "B: English, 1 stage"}
     shown, file = meaning.on_strands(session, Job(), both)
-    assert set(shown["model"]) == {"A: DNA, 2 stages", "B: English, 1 stage"}
+    assert set(shown.data["model"]) == {"A: DNA, 2 stages", "B: English, 1 stage"}
     assert set(pd.read_csv(file["value"])["model"]) == {"dna_a", "english_a"}
-    assert all(isinstance(p, str) for p in shown["p"])
 
 
 def test_another_record_clears_what_was_said():

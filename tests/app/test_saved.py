@@ -1,11 +1,14 @@
 """Saved runs on the page: kept whole, opened as they were, compared, deleted; hostile names reach no other folder."""
 
+import json
 from contextlib import nullcontext
+from pathlib import Path
 
 import gradio as gr
 import pandas as pd
 import pytest
 
+from analysis import cli, runs
 from analysis.inputs import Sequence
 from analysis.runs import saved_runs
 from app import saved
@@ -63,11 +66,23 @@ def test_picking_a_run_takes_away_what_was_said(keeping):
     assert saved.on_picked()["value"] == ""
 
 
+def test_a_run_of_other_code_says_so(keeping):
+    names = [kept(keeping)[1] for _ in range(2)]
+    assert "other code" not in saved.on_open(keeping, names[0])[-1]["value"]
+    manifest = keeping.runs_dir / names[0] / "manifest.json"
+    about = json.loads(manifest.read_text()) | {"code_sha256": "0f" * 32}
+    manifest.chmod(0o644)
+    manifest.write_text(json.dumps(about))
+    for words in (saved.on_open(keeping, names[0]), saved.on_compare(keeping, *names)):
+        assert words[-1]["value"].count("was saved by other code (0f0f0f0f0f0f, this is") == 1
+
+
 def test_the_list_is_newest_first_and_deletion_needs_a_tick(keeping):
     assert saved.listed(keeping).empty
     names = [kept(keeping)[1], kept(keeping, "english_a")[1]]
-    table, first, _ = saved.on_list(keeping)
+    table, first, _, left_out = saved.on_list(keeping)
     assert table["run"].tolist() == names[::-1] == [value for _, value in first["choices"]]
+    assert left_out["value"] == "" and not left_out["visible"]
     assert table["input"][0] == "a <i>.txt" and table["bytes"][0] == len(TEXT)
     refused(saved.on_delete(keeping, names[0], False), "tick")
     saved.on_delete(keeping, names[0], True)
@@ -111,3 +126,68 @@ def test_without_a_folder_the_page_says_how_to_get_one(session):
 def test_a_folder_that_cannot_hold_runs_is_refused_at_the_start(models_dir, tmp_path):
     with pytest.raises(InputError, match="make it first"):
         Session(models_dir, "cpu", tmp_path / "no" / "runs")
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "words"),
+    [
+        ("webapp", {"manifest.json": b'{"name": "a web page"}'}, "webapp/manifest.json: is no manifest"),
+        ("list", {"manifest.json": b"[]"}, "list/manifest.json: is no manifest"),
+        ("deep", {"manifest.json": b"[" * 100_000}, "deep/manifest.json: is no manifest"),
+        ("cut", {"manifest.json": b'{"run": "cut", "fi'}, "cut/manifest.json: is no manifest"),
+        ("bare", {"manifest.json": b'{"files": {}}'}, "bare: bytes.parquet is missing"),
+        ("models", {"manifest.json": b'{"files": {}, "models": []}'}, "models/manifest.json: is no manifest"),
+        (
+            "torn",
+            {"manifest.json": b'{"files": {}}', "bytes.parquet": b"PAR1"},
+            "torn/bytes.parquet: is cut off",
+        ),
+    ],
+)
+def test_a_damaged_or_foreign_folder_hides_no_run_and_is_named(keeping, capsys, folder, files, words):
+    (_, one), (_, other) = kept(keeping), kept(keeping, "english_a")
+    place = Path(keeping.runs_dir) / folder
+    place.mkdir()
+    for name, content in files.items():
+        (place / name).write_bytes(content)
+    table, picked, _, left_out = saved.on_list(keeping)
+    assert set(table["run"]) == {one, other} == {value for _, value in picked["choices"]}
+    assert left_out["visible"] and left_out["value"].startswith(f"Left out: {words}")
+    assert str(keeping.runs_dir) not in left_out["value"]
+    assert saved.on_open(keeping, one)[0].sequences[0].data == TEXT
+    saved.on_delete(keeping, one, True)
+    refused(saved.on_delete(keeping, folder, True), words)
+    assert place.is_dir()
+    assert cli.main(["query", "SELECT run FROM runs", "--runs", str(keeping.runs_dir)]) == 0
+    told = capsys.readouterr()
+    assert other in told.out and one not in told.out and f"left out: {place.parent}/{words}" in told.err
+
+
+def test_a_run_that_somebody_deletes_meanwhile_hides_no_other(keeping, monkeypatch):
+    (_, one), (_, other) = kept(keeping), kept(keeping, "english_a")
+    real = runs._manifest
+
+    def late(path):
+        if path.parent.name == one and path.exists():  # found a moment ago, read now
+            monkeypatch.setattr(runs, "_manifest", real)
+            saved.remove(keeping, one)
+        return real(path)
+
+    monkeypatch.setattr(runs, "_manifest", late)
+    table, _, _, left_out = saved.on_list(keeping)
+    assert table["run"].tolist() == [other] and left_out["value"] == ""
+
+
+def test_a_run_that_is_not_what_was_saved_is_not_shown(keeping):
+    _, name = kept(keeping)
+    table = Path(keeping.runs_dir) / name / "bytes.parquet"
+    shown = pd.read_parquet(table)
+    table.chmod(0o644)
+    shown.assign(prob=0.25).to_parquet(table, index=False)
+    refused(saved.on_open(keeping, name), f"{name}/bytes.parquet: is not what was saved")
+
+
+def test_two_runs_of_one_model_both_stand_in_the_provenance(keeping):
+    (_, one), (_, other) = kept(keeping), kept(keeping)
+    value, _ = saved.on_compare(keeping, one, other)
+    assert list(value["about"]["models"]) == ["A: english_b", "B: english_b"]

@@ -5,11 +5,15 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gradio as gr
+import pandas as pd
 import pytest
 import torch
 
 from analysis.inputs import Sequence
+from app import agreement, compare, dna, explore, meaning, surprisal
 from app import session as module
+from app.genome import Opened, TrackFolder
 from app.job import WAITING, Job, Stopped
 from app.session import Session
 from hnet_core.errors import CheckpointError, ConfigError, HNetError, InputError
@@ -134,3 +138,66 @@ def test_the_models_that_people_begin_with_are_loaded_and_run_ahead(models_dir, 
 
 def test_a_session_without_models_starts_all_the_same(tmp_path):
     Session(tmp_path, "cpu").warm_up()
+
+
+def test_a_copied_and_a_renamed_folder_are_models_of_their_own(tmp_path, models_dir):
+    """What a folder is called is its name, whatever its model.json says."""
+    for name in ("mine", "mine-finetuned"):
+        shutil.copytree(models_dir / "english_b", tmp_path / name)
+    shutil.copytree(models_dir / "dna_a", tmp_path / "dna")
+    session, names = Session(tmp_path, "cpu"), ["mine", "mine-finetuned"]
+    made = compare.on_compare(session, Job(), "paste", "It was the best of times. " * 9, None, "", names, 0)[
+        0
+    ]
+    assert [surprisal.cannot(session, each.model.name) for each in made.analyses] == ["", ""]
+    assert list(compare.about(made)["models"]) == names
+    agreed, _, order = agreement.on_agreement(Job(), made)
+    assert sorted(order) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert agreement.matrix(made, agreed, "f1")[""].tolist() == [compare.label(*side) for side in order]
+    bases = [Sequence("r", b"ACGTTGCA" * 30, kind="dna")]
+    opened = Opened((session.analyse(bases, "dna"),), None, (), TrackFolder())
+    shown, file = meaning.on_strands(session, Job(), opened)
+    assert set(shown.data["model"]) == {"DNA, 2 stages"}
+    assert set(pd.read_csv(file["value"])["model"]) == {"dna"}
+
+
+def test_a_request_beyond_what_one_may_take_is_one_sentence(session, monkeypatch):
+    monkeypatch.setattr(module, "MAX_POSITIONS", 300)
+    session.check_size(100, ["english_b", "ref:words"])
+    with pytest.raises(
+        InputError, match=r"101 bytes under 3 stages of 2 models: 303 positions, .* takes 300"
+    ):
+        session.check_size(101, ["english_b", "ref:words"])
+    for run in (
+        lambda: compare.on_compare(
+            session, Job(), "paste", "a" * 101, None, "", ["english_b", "ref:words"], 0
+        ),
+        lambda: explore.on_analyse(session, Job(), None, "paste", "a" * 151, None, "", "guess", "english_b"),
+        lambda: dna.on_dna(
+            session, Job(), "paste", ">r\n" + "ACGT" * 40, None, "", None, None, "r", ["dna_a"], 0, 9, 60, 10
+        ),
+    ):
+        with pytest.raises(gr.Error, match="fewer models or a shorter input"):
+            run()
+
+
+def test_headers_are_read_once_until_a_file_changes(tmp_path, models_dir, monkeypatch):
+    for name in ("english_a", "english_b"):
+        shutil.copytree(models_dir / name, tmp_path / name)
+    session, read, real = Session(tmp_path, "cpu"), [], module.stored_names
+    monkeypatch.setattr(module, "stored_names", lambda path: read.append(path.parent.name) or real(path))
+    for _ in range(3):
+        assert len(session.choices(whole=True)) == 2
+    assert sorted(read) == ["english_a", "english_b"]
+    (tmp_path / "english_a" / "model.safetensors").write_bytes(b"<html>")
+    assert [name for _, name in session.choices(whole=True)] == ["english_b"]
+
+
+def test_the_whole_model_that_was_used_last_stays(models_dir, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT_WHOLE", 2)
+    session = Session(models_dir, "cpu")
+    first = session.whole_model("english_a")
+    session.whole_model("english_b")
+    assert session.whole_model("english_a") is first
+    session.whole_model("dna_a")
+    assert session.whole_model("english_a") is first

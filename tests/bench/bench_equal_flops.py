@@ -31,6 +31,7 @@ from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_ra
 from hnet_core.training.recipe import Recipe, read_recipe
 from hnet_core.training.tokens import BpeTokenizer
 from kernels.linear import precision
+from kernels.linear.choice import choose
 
 RECIPES = Path(__file__).resolve().parents[2] / "hnet_core" / "training" / "recipes"
 PEER = "english_isotropic_mamba"
@@ -88,7 +89,7 @@ class Trained:
 
     def step(self) -> None:
         options, start = self.recipe.training, time.perf_counter()
-        with precision(options.matmul_precision):
+        with precision(choose(options.matmul_precision).name):
             output = self.model(self.ids, cu_seqlens=self.cu_seqlens)
         losses = objective(output, self.ids, self.cu_seqlens, Aims.of(options))
         losses.total.backward()

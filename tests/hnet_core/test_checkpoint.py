@@ -1,7 +1,10 @@
 """Model folders: found by name or path, checked before anything is allocated, written whole or not at all."""
 
 import json
+import os
+import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from hnet_core.boundaries import load_boundary_model
 from hnet_core.checkpoint import (
+    DTYPES,
     MODELS_ENVIRONMENT,
     WEIGHTS,
     boundary_tensor_names,
@@ -22,6 +26,7 @@ from hnet_core.checkpoint import (
 )
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError, ConfigError
+from hnet_core.evaluate import score
 from tests.tiny import tiny_model
 
 LOADERS = [load_model, load_boundary_model]
@@ -107,6 +112,57 @@ def test_damaged_info_is_refused(folder):
             read_info(folder)
     (folder / "model.json").unlink()
     assert read_info(folder) == {"name": "english"}
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_pointer_in_the_place_of_weights_is_called_one(load, folder):
+    (folder / WEIGHTS).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 1\n")
+    with pytest.raises(CheckpointError, match="Git LFS pointer"):
+        load(folder)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(load, value, folder):
+    tensors = load_file(folder / WEIGHTS)
+    name = next(n for n in tensors if "encoder" in n and tensors[n].dim() > 1)
+    tensors[name].view(-1)[0] = value
+    save_file(tensors, folder / WEIGHTS)
+    with pytest.raises(CheckpointError, match=f"{name} holds NaN or infinity"):
+        load(folder)
+
+
+WRONG_INFO = {
+    "name": [5, "", None, "\ud800"],
+    "title": [5, ["a"]],
+    "domain": [1.5, {}],
+    "bos": ["yes", 1, None],
+    "n_stages": ["1", 1.5, -1, True],
+    "row_bytes": [0, "x", None],
+    "seed": ["0", 2**70],
+    "bits_per_byte": ["2.0", [1]],
+    "bytes_per_chunk": [4.3, ["4"]],
+    "data": ["a.txt", [1]],
+    "boundary_shares": [[1], {"a": "b"}],
+    "goal": ["words", {"met": "yes"}],
+    "tests": [{}, ["a"], [{"name": 5}], [{"bits_per_byte": "2"}]],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key in WRONG_INFO for value in WRONG_INFO[key]])
+def test_info_of_another_type_is_refused_by_its_key(key, value, folder):
+    (folder / "model.json").write_text(json.dumps({key: value}))
+    with pytest.raises(CheckpointError, match=rf"model\.json: {key} is .* must be") as caught:
+        load_boundary_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_info_of_the_bundled_models_and_of_others_keys_is_taken(root, folder):
+    for path in (root / "assets" / "models").glob("*/model.json"):
+        assert read_info(path.parent) == json.loads(path.read_text())
+    info = {"name": "a", "bits_per_byte": None, "mine": [1, {"any": "thing"}]}
+    (folder / "model.json").write_text(json.dumps(info))
+    assert read_info(folder) == info
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -208,6 +264,36 @@ def test_a_failed_save_changes_nothing(existing, failing, tmp_path, monkeypatch)
     assert not [p for p in tmp_path.rglob("*") if p.name.startswith(".")]
 
 
+@pytest.mark.parametrize("failing", range(8))
+def test_a_folder_is_the_old_model_or_the_new_one_wherever_it_fails(failing, folder, monkeypatch):
+    """Every call that moves or writes a file fails once: both halves of the change are seen."""
+    (folder / "notes").mkdir()
+    (folder / "notes" / "config.json").write_text("mine")
+    before, calls = listing(folder.parent), []
+    real = {"replace": os.replace, "copyfile": shutil.copyfile, "write_text": Path.write_text}
+
+    def failing_at(name):
+        def call(*args, **kwargs):
+            calls.append(name)
+            if len(calls) == failing + 1:
+                raise OSError(28, "No space left on device")
+            return real[name](*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", failing_at("replace"))
+    monkeypatch.setattr(shutil, "copyfile", failing_at("copyfile"))
+    monkeypatch.setattr(Path, "write_text", failing_at("write_text"))
+    try:
+        save_model(folder, tiny_model(2), {"note": "new"})
+    except OSError:
+        assert listing(folder.parent) == before
+    else:
+        assert len(calls) <= failing
+        assert load_model(folder).config.n_stages == 2 and (folder / "notes" / "config.json").exists()
+    assert [p.name for p in folder.parent.iterdir()] == ["english"]
+
+
 def test_saving_again_replaces_the_model_and_keeps_its_curves(folder):
     (folder / "training.csv").write_text("step\n")
     save_model(folder, tiny_model(2), {"note": "new"})
@@ -217,3 +303,24 @@ def test_saving_again_replaces_the_model_and_keeps_its_curves(folder):
 
 def test_the_written_configuration_has_the_published_form(folder):
     assert HNetConfig.from_dict(json.loads((folder / "config.json").read_text())) == tiny_model(1).config
+
+
+def test_a_model_is_loaded_in_bfloat16_but_for_what_stays_wide(samples):
+    wide, narrow = (load_model("english-1stage-seed0", dtype=dtype).model for dtype in DTYPES.values())
+    for name, parameter in narrow.named_parameters():
+        fixed = name.endswith("mixer.D") or "residual_proj" in name
+        assert parameter.dtype == (torch.float32 if fixed else torch.bfloat16), name
+    sizes = [sum(p.nbytes for p in model.parameters()) for model in (wide, narrow)]
+    assert sizes[1] < 0.51 * sizes[0]
+    # Every CPU kernel of it takes bfloat16: nothing falls back to loops over positions.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        text = (samples / "english_hound.txt").read_bytes()[:3000]
+        (nll, one), (narrow_nll, two) = score(wide, text), score(narrow, text)
+    assert narrow_nll == pytest.approx(nll, rel=2e-3) and narrow_nll != nll
+    assert (one != two).mean() < 0.01
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(ValueError, match=r"torch.float32, torch.bfloat16, got torch.float16"):
+        load_model("english-1stage-seed0", dtype=torch.float16)

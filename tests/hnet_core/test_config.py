@@ -1,9 +1,14 @@
 """A configuration refuses nonsense at construction, and says what to write instead."""
 
 import pytest
+import torch
 
-from hnet_core.config import HNetConfig, parse_layout
+from hnet_core.config import CONV_WIDTH, MAMBA_HEAD_DIM, MAX_STATE, MAX_WIDTH, HNetConfig, parse_layout
 from hnet_core.errors import ConfigError
+from kernels.causal_conv1d import WIDTH
+from kernels.rms_norm import cuda as cuda_norm
+from kernels.routing import cuda as cuda_routing
+from kernels.ssd.tiles import sizes_of
 from tests.tiny import tiny_config
 
 GOOD = tiny_config(1).to_dict()
@@ -34,6 +39,14 @@ def test_only_what_is_not_published_is_written_of_chunking(chunking):
         ({"d_model": [64, 32]}, "narrower"),
         ({"d_model": [32, "64"]}, "whole numbers"),
         ({"d_model": [33, 64]}, "num_heads|multiple of 64"),
+        ({"d_model": [32, 16448]}, "d_model.1.=16448 must be a whole number from 1 to 16384"),
+        (
+            {"d_model": [12288, 12288]},
+            "d_model.0.=12288 times expand=2 must be a multiple of 64, at most 16384",
+        ),
+        ({"ssm_cfg": {"d_conv": 3}}, "ssm_cfg.d_conv=3 must be 4"),
+        ({"ssm_cfg": {"d_conv": 5}}, "ssm_cfg.d_conv=5 must be 4"),
+        ({"ssm_cfg": {"d_state": 129}}, "ssm_cfg.d_state=129 must be from 1 to 128"),
         ({"d_model": [32, 10**9]}, "from 1 to"),
         ({"arch_layout": ["m2", ["x2"], "m2"]}, "runs such as"),
         ({"arch_layout": ["m2", ["T2"]]}, "must nest"),
@@ -78,3 +91,35 @@ def test_files_that_are_no_config(tmp_path, name):
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(ConfigError, match=name):
         HNetConfig.from_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(("heads", "allowed"), [(16, "may be 1, 2, 4, 8"), (64, "1, 2, 4, 8")])
+def test_heads_are_a_multiple_of_eight_wide(heads, allowed):
+    config = GOOD | {"d_model": [32, 64], "attn_cfg": GOOD["attn_cfg"] | {"num_heads": [2, heads]}}
+    fitting = config | {"attn_cfg": config["attn_cfg"] | {"num_heads": [2, 8]}}
+    assert HNetConfig.from_dict(fitting).attn_cfg.num_heads == (2, 8)
+    with pytest.raises(
+        ConfigError, match=rf"num_heads\[1\]={heads} makes heads {64 // heads} wide .*{allowed}"
+    ):
+        HNetConfig.from_dict(config)
+
+
+def test_what_no_block_uses_need_not_fit():
+    """A model without Mamba-2 or attention layers says nothing by their settings."""
+    attention = GOOD | {"arch_layout": ["T1", ["T1"], "T1"], "ssm_cfg": {"d_conv": 3, "d_state": 1000}}
+    assert HNetConfig.from_dict(attention).ssm_cfg.d_conv == 3
+    mamba = GOOD | {
+        "arch_layout": ["m1", ["m1"], "m1"],
+        "attn_cfg": GOOD["attn_cfg"] | {"num_heads": [16, 0]},
+    }
+    assert HNetConfig.from_dict(mamba).attn_cfg.num_heads == (16, 0)
+
+
+def test_the_limits_are_those_of_the_kernels():
+    """What the configuration accepts, the kernels take, and no more."""
+    limits = ((cuda_norm.MAX_WIDTH, MAX_WIDTH), (cuda_routing.MAX_WIDTH, MAX_WIDTH), (WIDTH, CONV_WIDTH))
+    assert all(theirs == ours for theirs, ours in limits)
+    x = torch.empty(64, 1, MAMBA_HEAD_DIM)
+    assert sizes_of(x, torch.empty(64, MAX_STATE), 1)[1]["BLOCK_N"] == MAX_STATE
+    with pytest.raises(ValueError, match="64 x 129"):
+        sizes_of(x, torch.empty(64, MAX_STATE + 1), 1)

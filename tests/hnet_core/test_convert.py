@@ -1,9 +1,12 @@
 """Published checkpoints become model folders; hostile and damaged ones become one line, and nothing else."""
 
+import argparse
 import collections
+import datetime
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import types
@@ -11,6 +14,7 @@ import typing
 from pathlib import Path
 
 import huggingface_hub
+import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -91,10 +95,23 @@ def nested(kind: str, state: dict) -> dict:
         "state_dict": lambda: {"epoch": 1, "state_dict": state},
         "module": lambda: {f"module.{n}": t for n, t in state.items()},
         "all": lambda: {"model": {"state_dict": {f"module._orig_mod.{n}": t for n, t in state.items()}}},
+        "lightning": lambda: {"state_dict": {f"model.net.{n}": t for n, t in state.items()}},
+        "compiled": lambda: within(state, "_orig_mod"),
+        "fsdp": lambda: {
+            f"_fsdp_wrapped_module.{n}": t for n, t in within(state, "_fsdp_wrapped_module").items()
+        },
+        "checkpointed": lambda: within(within(state, "_checkpoint_wrapped_module"), "module"),
     }[kind]()
 
 
-@pytest.mark.parametrize("kind", ["model", "state_dict", "module", "all"])
+def within(state: dict, wrapper: str) -> dict:
+    """Names as they are where every block was wrapped by itself."""
+    return {re.sub(r"(layers\.\d+\.)", rf"\1{wrapper}.", n): t for n, t in state.items()}
+
+
+@pytest.mark.parametrize(
+    "kind", ["model", "state_dict", "module", "all", "lightning", "compiled", "fsdp", "checkpointed"]
+)
 def test_wrappers_of_training_programs_are_taken_off(kind, tmp_path, model, config):
     torch.save(nested(kind, model.state_dict()), tmp_path / "c.pt")
     assert call(tmp_path / "c.pt", config, tmp_path / "made") == 0
@@ -166,6 +183,134 @@ def test_force_replaces_the_model_and_keeps_other_files(tmp_path, model, config,
     assert call(checkpoint, config, out, "--force") == 0
     assert_same_model(out, model)
     assert sorted(p.name for p in out.iterdir()) == [*MODEL_FILES, "notes.txt"]
+
+
+def test_force_leaves_nothing_of_the_older_model(tmp_path, model, config, checkpoint):
+    """Its tokens would make the new one a model of tokens; its curves are not the new one's."""
+    out = tmp_path / "made"
+    save_model(out, tiny_model(2), {})
+    (out / "tokenizer.json").write_text("{}")
+    (out / "training.csv").write_text("step\n")
+    assert call(checkpoint, config, out, "--force") == 0
+    assert_same_model(out, model)
+    assert sorted(p.name for p in out.iterdir()) == MODEL_FILES
+
+
+def test_a_head_that_shares_memory_with_untied_embeddings_is_stored_of_its_own(tmp_path, model, config):
+    state = model.state_dict()
+    state["lm_head.weight"] = state["embeddings.weight"]
+    torch.save({**state, ENCODER: torch.cat([state[ENCODER]] * 2)[: len(state[ENCODER])]}, tmp_path / "c.pt")
+    assert call(tmp_path / "c.pt", config, tmp_path / "made") == 0
+    stored = load_file(tmp_path / "made" / WEIGHTS)
+    assert torch.equal(stored["lm_head.weight"], stored["embeddings.weight"])
+    assert torch.equal(stored[ENCODER], state[ENCODER])
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [("safetensors", "c.pt"), ("pt", "c.safetensors"), ("pt", "c.ckpt")]
+)
+def test_the_content_says_what_a_checkpoint_is(kind, named, tmp_path, model, config):
+    save_file(model.state_dict(), tmp_path / named) if kind == "safetensors" else torch.save(
+        model.state_dict(), tmp_path / named
+    )
+    assert call(tmp_path / named, config, tmp_path / "made") == 0
+    assert_same_model(tmp_path / "made", model)
+
+
+@pytest.mark.parametrize("start", [b"\x80\x02", b"\x80"])
+def test_a_header_s_length_is_not_taken_for_a_pickle(start, tmp_path, model, config):
+    """The first bytes of a safetensors file are a number, which may be any."""
+    save_file(model.state_dict(), tmp_path / "plain.safetensors")
+    plain = (tmp_path / "plain.safetensors").read_bytes()
+    body = plain[8 + int.from_bytes(plain[:8], "little") :]
+    header = plain[8 : len(plain) - len(body)].rstrip()
+    length = next(n for n in range(len(header), 2**18) if n.to_bytes(8, "little").startswith(start))
+    data = length.to_bytes(8, "little") + header.ljust(length) + body
+    (tmp_path / "c.safetensors").write_bytes(data)
+    assert data.startswith(start) and call(tmp_path / "c.safetensors", config, tmp_path / "made") == 0
+    assert_same_model(tmp_path / "made", model)
+
+
+def in_pieces(folder: Path, state: dict, **changes: str) -> Path:
+    """Two pieces and their index, as large checkpoints are published."""
+    folder.mkdir()
+    names = sorted(state)
+    places = {n: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, n in enumerate(names)}
+    for file in set(places.values()):
+        save_file({n: state[n].clone() for n in names if places[n] == file}, folder / file)
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": places | changes}), encoding="utf-8-sig")
+    return index
+
+
+@pytest.mark.parametrize("given", ["index", "folder", "folder with config.json", "hub"])
+def test_a_checkpoint_in_pieces_is_read_by_its_index(given, tmp_path, model, config, monkeypatch):
+    index = in_pieces(tmp_path / "s", model.state_dict())
+    args = [index if given == "index" else index.parent, config]
+    if given == "folder with config.json":
+        config.rename(index.parent / "config.json")
+        args = [index.parent]
+    if given == "hub":
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda repo, **how: str(index.parent))
+        args = ["somebody/some_hnet", config]
+    assert call(*args, tmp_path / "made") == 0
+    assert_same_model(tmp_path / "made", model)
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda index: (index.parent / "model-00002-of-00002.safetensors").unlink(), "model-00002-of-00002"),
+        (lambda index: index.write_text("{}"), "weight_map"),
+        (lambda index: index.write_text('{"weight_map": {"a": "../c.pt"}}'), "../c.pt"),
+        (lambda index: index.write_text("["), "weight_map"),
+        (
+            lambda index: index.write_text(
+                index.read_text("utf-8-sig").replace("-00001-of-00002", "-00002-of-00002", 1)
+            ),
+            "lacks",
+        ),
+    ],
+)
+def test_pieces_that_are_not_what_the_index_says_are_refused(damage, named, tmp_path, model, config, capsys):
+    index = in_pieces(tmp_path / "s", model.state_dict())
+    damage(index)
+    assert_refused(capsys, call(index, config, tmp_path / "made"), tmp_path / "made", named)
+
+
+def test_a_folder_of_several_checkpoints_is_asked_for_one(tmp_path, model, config, capsys):
+    (tmp_path / "s").mkdir()
+    for name in ("a.pt", "b.pt"):
+        torch.save(model.state_dict(), tmp_path / "s" / name)
+    assert_refused(capsys, call(tmp_path / "s", config, tmp_path / "made"), tmp_path / "made", "a.pt, b.pt")
+
+
+def test_a_byte_order_mark_before_json_is_read_over(tmp_path, model, config, checkpoint):
+    config.write_text(config.read_text(), encoding="utf-8-sig")
+    assert call(checkpoint, config, tmp_path / "made") == 0
+    info = tmp_path / "made" / "model.json"
+    info.write_text(info.read_text(), encoding="utf-8-sig")
+    assert load_model(tmp_path / "made").info["name"] == "made"
+
+
+# What training programs keep beside the tensors
+
+BESIDE = {
+    "numpy numbers": {"best_loss": np.float64(0.5), "step": np.int64(3), "done": np.bool_(True)},
+    "numpy array": {"losses": np.arange(3.0), "rng": np.random.RandomState(0).get_state()},
+    "options": {"args": argparse.Namespace(lr=1e-3, out=Path("runs"), names={"a", "b"})},
+    "settings": {"settings": types.SimpleNamespace(widths=range(3), part=slice(2))},
+    "dates": {"date": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), "took": datetime.timedelta(1)},
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("kind", BESIDE)
+def test_numbers_options_and_dates_beside_the_weights_are_passed_over(kind, zipped, tmp_path, model, config):
+    content = {"model": model.state_dict(), **BESIDE[kind]}
+    torch.save(content, tmp_path / "c.pt", _use_new_zipfile_serialization=zipped)
+    assert call(tmp_path / "c.pt", config, tmp_path / "made") == 0
+    assert_same_model(tmp_path / "made", model)
 
 
 # omegaconf objects beside the tensors
@@ -278,10 +423,13 @@ def damaged(kind: str, whole: bytes) -> bytes:
         "text": b"this is no checkpoint",
         "cut": whole[: len(whole) // 2],
         "zip_start": b"PK\x03\x04" + b"\0" * 100,
+        "pickle_start": b"\x80\x02X" + b"\0" * 100,
+        "page": b"<!DOCTYPE html><p>not found",
+        "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12345\n",
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["empty", "text", "cut", "zip_start"])
+@pytest.mark.parametrize("kind", ["empty", "text", "cut", "zip_start", "pickle_start", "page", "pointer"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_damaged_files_are_refused(kind, suffix, tmp_path, model, config, checkpoint, capsys):
     if suffix == ".safetensors":
@@ -289,7 +437,31 @@ def test_damaged_files_are_refused(kind, suffix, tmp_path, model, config, checkp
         checkpoint = tmp_path / "good.safetensors"
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(damaged(kind, checkpoint.read_bytes()))
-    assert_refused(capsys, call(path, config, tmp_path / "made"), tmp_path / "made", f"bad{suffix}")
+    assert call(path, config, tmp_path / "made") == 2
+    said = capsys.readouterr()
+    assert "weights_only" not in said.err and "safe_globals" not in said.err, "advice to load unsafely"
+    assert ("Git LFS pointer" in said.err) == (kind == "pointer")
+    code = call(path, config, tmp_path / "made")
+    assert_refused(capsys, code, tmp_path / "made", f"bad{suffix}")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_weights_that_are_no_numbers_are_refused_by_name(value, dtype, tmp_path, model, config, capsys):
+    state = {n: t.clone().to(dtype) for n, t in model.state_dict().items()}
+    state[ENCODER].view(-1)[-1] = value
+    torch.save(state, tmp_path / "c.pt")
+    code = call(tmp_path / "c.pt", config, tmp_path / "made")
+    assert_refused(capsys, code, tmp_path / "made", "c.pt", ENCODER, "NaN or infinity")
+
+
+@pytest.mark.parametrize(("stored", "option"), [(torch.float64, []), (torch.float32, ["--dtype", "bf16"])])
+def test_weights_beyond_the_chosen_format_are_refused(stored, option, tmp_path, model, config, capsys):
+    state = {n: t.to(stored) for n, t in model.state_dict().items()}
+    state[ENCODER].view(-1)[0] = torch.finfo(torch.float32).max * (1 if option else 2)
+    torch.save(state, tmp_path / "c.pt")
+    code = call(tmp_path / "c.pt", config, tmp_path / "made", *option)
+    assert_refused(capsys, code, tmp_path / "made", ENCODER, "too large")
 
 
 def without(state: dict, name: str) -> dict:

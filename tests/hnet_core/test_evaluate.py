@@ -1,6 +1,7 @@
 """Every byte is scored once, with context; boundaries are counted at the places they are said to be at."""
 
 import json
+import re
 from math import log
 
 import numpy as np
@@ -160,12 +161,53 @@ def test_command_prints_json_and_saves(folder, capsys):
     assert "50 bytes in 1 documents" in capsys.readouterr().out
 
 
+def test_an_annotation_is_read_as_the_analysis_reads_it(folder, capsys):
+    """Other usual names, parts without a phase, GTF: the same figures. Of another genome: one line."""
+    data, genes = folder / "d.fa", folder / "d.gff3"
+    data.write_bytes(b"\xef\xbb\xbf>chr1 x\n" + b"ACGTTGCAGT" * 6 + b"\n")
+    row = "{}\ts\tCDS\t{}\t.\t-\t{}\t{}\n"
+    places = ("1\t10", "21\t32")
+    call = ["--model", str(folder / "model"), "--data", str(data), "--annotation", str(genes), "--json"]
+    figures = []
+    for name, phases, about in (
+        ("chr1", "00", "ID=c"),
+        ("1", "00", "ID=c"),
+        ("chr1", "..", "ID=c"),
+        ("chr1", "..", 'transcript_id "t";'),
+    ):
+        genes.write_text(
+            "".join(row.format(name, at, p, about) for at, p in zip(places, phases, strict=True))
+        )
+        assert main(call) == 0
+        figures.append(json.loads(capsys.readouterr().out))
+    assert all(each == figures[0] for each in figures) and "reverse_codon_1" in figures[0]["shares"][0]
+    genes.write_text(row.format("chr2", places[0], "0", "ID=c"))
+    assert main(call) == 2
+    error = capsys.readouterr().err
+    assert "is of another genome: its sequences are 'chr2', the input's are 'chr1'" in error
+
+
+def test_command_multiplies_in_float32_unless_told_otherwise(folder, capsys):
+    found = {}
+    for name in ("fp32", "bf16", "auto", None):
+        more = ["--matmul-precision", name] if name else []
+        call = ["--model", str(folder / "model"), "--data", str(folder / "a.txt"), "--json", *more]
+        assert main(call) == 0
+        out, err = capsys.readouterr()
+        found[name] = json.loads(out)["bits_per_byte"]
+        if name == "auto":
+            taken = re.fullmatch(r"matrix products in (fp32|bf16): measured .+\n", err)[1]
+    assert found[None] == found["fp32"] != found["bf16"] == pytest.approx(found["fp32"], rel=0.05)
+    assert found["auto"] == found[taken]
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         (["--model", "nobody"], "nobody"),
         (["--data", "nowhere.txt"], "no such file"),
         (["--annotation", "a.gff3"], "only FASTA"),
+        (["--save", "--matmul-precision", "auto"], "leave --matmul-precision out"),
     ],
 )
 def test_wrong_calls_end_with_one_line(folder, capsys, more, words):
@@ -201,3 +243,19 @@ def test_command_reports_and_keeps_robustness(folder, capsys):
     (folder / "a.fa").write_text(">x\nACGT\n")
     assert main([*call[:3], str(folder / "a.fa"), "--robustness"]) == 2
     assert "not DNA" in capsys.readouterr().err
+
+
+def test_the_command_scores_in_bfloat16(samples, capsys):
+    found = []
+    for dtype in ("float32", "bfloat16"):
+        call = [
+            "--model",
+            "english-1stage-seed0",
+            "--data",
+            str(samples / "english_hound.txt"),
+            "--limit",
+            "3000",
+        ]
+        assert main([*call, "--json", "--dtype", dtype]) == 0
+        found.append(json.loads(capsys.readouterr().out)["bits_per_byte"])
+    assert found[0] != found[1] and found[1] == pytest.approx(found[0], rel=2e-3)

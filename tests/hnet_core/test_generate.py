@@ -213,3 +213,13 @@ def test_a_wrong_call_is_one_line_and_exit_2(models, args, named, capsys):
     assert call(models, *args) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.count("\n") == 1 and named in printed.err
+
+
+def test_the_command_writes_the_same_in_bfloat16_where_the_model_is_sure(capfdbinary):
+    """A bundled model, greedy, at half the memory."""
+    call = ["--model", "english-1stage-seed0", "--prompt", "It is a truth universally ack"]
+    written = []
+    for dtype in ("float32", "bfloat16"):
+        assert run(main, [*call, "--bytes", "24", "--temperature", "0", "--dtype", dtype]) == 0
+        written.append(capfdbinary.readouterr().out)
+    assert written[0] == written[1] and len(written[0]) >= 24

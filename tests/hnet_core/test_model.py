@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from hnet_core.config import HNetConfig
+from hnet_core.losses import next_byte_nll, next_bytes
 from hnet_core.model import HNetForCausalLM
+from hnet_core.state import StateError
 from tests.tiny import random_bytes, tiny_config, tiny_model
 
 LENGTHS = [37, 1, 64, 19]
@@ -138,3 +140,148 @@ def test_published_layouts_of_blocks_are_built_in_order():
     stack = HNetForCausalLM(config).backbone.main_network
     kinds = [type(layer.mixer).__name__ + ("+" if layer.has_mlp else "") for layer in stack.layers]
     assert kinds == ["Attention+", "Mamba2", "Mamba2", "Mamba2+", "Attention"]
+
+
+def continued(model, state, n: int = 5, seed: int = 7) -> torch.Tensor:
+    """Logits of n further bytes from `state`."""
+    ids = torch.tensor(list(random_bytes(n, seed=seed)))
+    return model(ids, cu_seqlens=torch.tensor([0, n]), state=state).logits
+
+
+def prefilled(model, n: int = 30):
+    ids = torch.tensor(list(random_bytes(n, seed=n)))
+    return model(ids, cu_seqlens=torch.tensor([0, n]), state=model.new_state(1)).state
+
+
+@pytest.mark.parametrize("n_stages", [0, 1, 2])
+def test_a_state_cannot_be_continued_twice(n_stages):
+    model = tiny_model(n_stages)
+    state = prefilled(model)
+    kept = state.clone()
+    want = continued(model, state)
+    for again in (lambda: continued(model, state), state.clone):
+        with pytest.raises(StateError, match=r"was given to the model before.*state\.clone\(\)"):
+            again()
+    assert torch.equal(continued(model, kept), want)
+
+
+@pytest.mark.parametrize(
+    "chunking",
+    [
+        {"router": "cosine"},
+        {"router": "linear"},
+        {"router": "space_like"},
+        {"early_smoothing": True, "smoothing": False},
+    ],
+    ids=str,
+)
+def test_copies_of_a_state_go_their_own_ways(chunking):
+    model = tiny_model(2, chunking=chunking)
+    state = prefilled(model)
+    one, two = state.clone(), state.clone()
+    first = continued(model, one, seed=1)
+    assert not torch.equal(continued(model, two, seed=2), first)
+    assert torch.equal(continued(model, state, seed=1), first)
+
+
+def test_a_state_whose_call_failed_half_way_is_consumed():
+    model = tiny_model(2)
+    state = prefilled(model)
+
+    def fail(*_):
+        raise MemoryError("half way")
+
+    hook = model.backbone.decoder.register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        continued(model, state)
+    hook.remove()
+    with pytest.raises(StateError, match="given to the model before"):
+        continued(model, state)
+
+
+def test_a_call_that_is_refused_leaves_the_state_as_it_is():
+    model = tiny_model(1)
+    state = prefilled(model)
+    want = continued(model, state.clone())
+    with pytest.raises(ValueError, match="cu_seqlens must rise"):
+        model(torch.zeros(5, dtype=torch.int64), cu_seqlens=torch.tensor([0, 4]), state=state)
+    with pytest.raises(StateError, match="state is of 1 rows and 2 are given"):
+        model(torch.zeros(5, dtype=torch.int64), cu_seqlens=torch.tensor([0, 4, 5]), state=state)
+    assert torch.equal(continued(model, state), want)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32], ids=str)
+@pytest.mark.parametrize("router", ["cosine", "space_like"])
+def test_bytes_may_come_in_any_whole_number(dtype, router):
+    model, row = tiny_model(1, chunking={"router": router}), torch.tensor(list(random_bytes(40)))
+    want = alone(model, row)
+    assert torch.equal(alone(model, row.to(dtype)).logits, want.logits)
+    with torch.no_grad():
+        masked = model(row.to(dtype)[None])
+        ahead = model.decide(row.to(dtype), torch.tensor([0, 40]))
+    assert torch.equal(masked.logits[0], want.logits)
+    assert torch.equal(ahead[0].prob, want.stages[0].prob)
+    assert torch.equal(
+        next_byte_nll(want.logits, row.to(dtype), torch.tensor([0, 40])),
+        next_byte_nll(want.logits, row, torch.tensor([0, 40])),
+    )
+
+
+@pytest.mark.parametrize("ids", [torch.zeros(3), torch.zeros(3, dtype=torch.bool), torch.zeros(1, 3).long()])
+def test_other_ids_are_refused(ids):
+    for call in (tiny_model(1), tiny_model(1).decide):
+        with pytest.raises(ValueError, match=r"input_ids must be .* whole numbers"):
+            call(ids, cu_seqlens=torch.tensor([0, 3]))
+
+
+@pytest.mark.parametrize(
+    ("limits", "bounds"),
+    [([0, 4], None), ([1, 5], None), ([0, 3, 2, 5], None), ([], None), ([0, 5], [0, 4]), ([0, 5], [0, 2, 5])],
+)
+def test_limits_that_the_host_knows_are_checked_there(limits, bounds):
+    model, ids = tiny_model(1), torch.zeros(5, dtype=torch.int64)
+    for call in (model, model.decide):
+        with pytest.raises(ValueError, match=r"cu_seqlens must rise from 0 to 5|bounds must be the"):
+            call(ids, cu_seqlens=torch.tensor(limits, dtype=torch.int64), bounds=bounds)
+
+
+def test_an_empty_stream_predicts_nothing():
+    model, nothing = tiny_model(2), torch.zeros(0, dtype=torch.int64)
+    for limits in ([0], [0, 0, 0]):
+        cu_seqlens = torch.tensor(limits)
+        assert next_bytes(nothing, cu_seqlens).shape == (0,)
+        assert next_byte_nll(model(nothing, cu_seqlens=cu_seqlens).logits, nothing, cu_seqlens).shape == (0,)
+
+
+def test_thousands_of_rows_equal_each_row_alone():
+    """Rows of 0 to 4 bytes: most have one chunk, many none."""
+    model, lengths = tiny_model(2), [n % 5 for n in range(2000)]
+    cu = torch.tensor([0, *lengths]).cumsum(0)
+    ids = torch.tensor(list(random_bytes(int(cu[-1]), seed=5)))
+    with torch.no_grad():
+        out = model(ids, cu_seqlens=cu)
+    assert torch.equal(model.decide(ids, cu)[1].cu_seqlens, out.stages[1].cu_seqlens)
+    for r in (1, 4, 1234, 1999):
+        one = alone(model, ids[cu[r] : cu[r + 1]])
+        torch.testing.assert_close(out.logits[cu[r] : cu[r + 1]], one.logits, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "chunking", [{"router": "space_like"}, {"router": "fixed_stride", "stride": 3}], ids=str
+)
+def test_generation_in_bfloat16_follows_the_full_forward(chunking):
+    """Prefill and single steps of a model in bfloat16, where rounding moves no boundary, against float32."""
+    model = tiny_model(2, chunking=chunking).set_dtype(torch.bfloat16)
+    row = torch.tensor(list(random_bytes(60)))
+    exact = alone(tiny_model(2, chunking=chunking).set_dtype(torch.bfloat16).set_dtype(torch.float32), row)
+    with torch.no_grad():
+        whole = model(row, cu_seqlens=torch.tensor([0, 60]))
+        out = model(row[:40], cu_seqlens=torch.tensor([0, 40]), state=model.new_state(1))
+        steps = [out.logits]
+        for byte in row[40:].split(1):
+            out = model(byte, cu_seqlens=torch.tensor([0, 1]), state=out.state)
+            steps.append(out.logits)
+    assert whole.logits.dtype == torch.bfloat16 and whole.stages[0].prob.dtype == torch.float32
+    size = exact.logits.norm()
+    for logits in (whole.logits, torch.cat(steps)):
+        assert (logits.float() - exact.logits).norm() < 0.02 * size

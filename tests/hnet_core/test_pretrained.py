@@ -129,6 +129,16 @@ def test_save_and_open_again(folder, tmp_path):
     assert torch.allclose(half(data)[:6].float(), model(data)[:6], atol=0.05)
 
 
+def test_boundaries_in_bfloat16_do_not_depend_on_what_was_asked_before(folder):
+    """Encoders read alone give what those of the whole model give."""
+    data, models = random_bytes(100), [hnet_core.load_model(folder, dtype=torch.bfloat16) for _ in range(2)]
+    models[1].forward(data)
+    for alone, whole in zip(*(model.boundaries(data) for model in models), strict=True):
+        assert alone.prob.dtype == np.float32 and np.array_equal(alone.prob, whole.prob)
+    wide = hnet_core.load_model(folder).boundaries(data)[0]
+    assert not np.array_equal(wide.prob, models[0].boundaries(data)[0].prob), "it was read in float32"
+
+
 def test_wrong_calls_are_refused_in_a_sentence(folder, tmp_path):
     with pytest.raises(CheckpointError, match="did you mean 'tiny'"):
         hnet_core.load_model("tinny", models_dir=folder.parent)

@@ -8,7 +8,8 @@ from hnet_core.boundaries import BoundaryModel
 from hnet_core.config import ROUTER_NAMES, ChunkingConfig
 from hnet_core.encoding import encode
 from hnet_core.model import HNetForCausalLM
-from hnet_core.routing import ROUTERS, LinearRouter, is_space_like
+from hnet_core.projection import WideLinear
+from hnet_core.routing import ROUTERS, LinearRouter, is_space_like, ratio_loss
 from hnet_core.rows import Rows
 from hnet_core.training.families import RECIPES
 from hnet_core.training.recipe import read_recipe
@@ -21,6 +22,8 @@ EARLY = {
     for router in ("linear", "cosine")
 }
 CHUNKINGS |= EARLY
+LEARNED = ("cosine", "linear", "dense_linear")
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 ABLATIONS = {**CHUNKINGS, "no_smoothing": {"smoothing": False}, "no_ste": {"straight_through": False}}
 
 
@@ -140,6 +143,11 @@ def test_rows_alone_packed_and_step_by_step_agree(chunking):
 @pytest.mark.parametrize("chunking", CHUNKINGS.values(), ids=CHUNKINGS)
 def test_boundary_path_equals_the_full_forward_in_windows(chunking, window):
     model, data = tiny_model(2, chunking=chunking), random_bytes(200, seed=3)
+    if (
+        chunking["router"] == "dense_linear"
+    ):  # untrained, it would cut everywhere, which says nothing about windows
+        for stage in BoundaryModel(model, {}).stages:
+            torch.nn.init.zeros_(stage.routing_module.head.bias)
     tracks = BoundaryModel(model, {}).boundaries(data, window=window)
     with torch.no_grad():
         out = model(ids_of(data), cu_seqlens=limits(len(data) + 1))
@@ -147,8 +155,7 @@ def test_boundary_path_equals_the_full_forward_in_windows(chunking, window):
     for track, stage in zip(tracks, out.stages, strict=True):
         at = at[stage.is_boundary.numpy()]
         assert track.byte[track.is_boundary].tolist() == sorted({max(0, b) for b in at.tolist()})
-    # The dense router, untrained, cuts everywhere, which says nothing about windows; it differs in its start alone.
-    assert 0 < tracks[0].is_boundary.mean() < 1 or chunking["router"] == "dense_linear"
+    assert 0 < tracks[0].is_boundary.mean() < 1
 
 
 @pytest.mark.parametrize("chunking", ABLATIONS.values(), ids=ABLATIONS)
@@ -157,3 +164,69 @@ def test_all_that_is_used_gets_a_gradient(chunking):
     out = model(ids_of(random_bytes(60)), cu_seqlens=limits(61))
     (out.logits.square().mean() + out.stages[0].prob.sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def routed(name: str, x: torch.Tensor, device: str, narrow: bool) -> tuple[torch.nn.Module, torch.Tensor]:
+    """The router, and p of x (T, D) as one row; narrow: inside autocast to bfloat16."""
+    torch.manual_seed(0)
+    router = ROUTERS[name](x.shape[1], ChunkingConfig(**CHUNKINGS[name])).to(device)
+    ids = torch.arange(len(x), device=device) % 256
+    with torch.autocast(device, torch.bfloat16, enabled=narrow):
+        prob, _ = router(x.to(device), Rows(limits(len(x)).to(device), ids=ids))
+    return router, prob
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ROUTER_NAMES)
+def test_p_is_float32_under_autocast(name, dtype, device):
+    x = torch.randn(4096, 64, generator=torch.Generator().manual_seed(1))
+    _, prob = routed(name, x.to(dtype), device, narrow=True)
+    assert prob.dtype == torch.float32
+    assert len(prob.unique()) >= (1000 if name in LEARNED else 2)
+    loss = ratio_loss(prob, prob > 0.5, 5.0)
+    assert loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["linear", "dense_linear"])
+def test_a_head_that_is_nearly_sure_still_learns_under_autocast(name, device):
+    """sigmoid(6.5) is 0.9985, which bfloat16 rounds to 1, where the slope is 0."""
+    router, x = ROUTERS[name](8, ChunkingConfig(router=name)).to(device), torch.zeros(64, 8, device=device)
+    torch.nn.init.constant_(router.head.bias, 6.5)
+    with torch.autocast(device, torch.bfloat16):
+        prob, _ = router(x, Rows(limits(64).to(device)))
+        ratio_loss(prob, prob > 0.5, 5.0).backward()
+    # dL/dp = N / (N - 1) (N F - 1) / T with N = 5 and F = 1, times p (1 - p), over the 63 that are not forced.
+    slope = torch.tensor(6.5).sigmoid().item()
+    want = 5 / 4 * (5 - 1) * slope * (1 - slope) * 63 / 64
+    assert router.head.bias.grad.item() == pytest.approx(want, rel=1e-3)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_linear_map_that_stays_wide_is_that_of_float32(device):
+    torch.manual_seed(0)
+    layer, x = WideLinear(64, 32).to(device), torch.randn(100, 64, device=device)
+    want = layer(x)
+    with torch.autocast(device, torch.bfloat16):
+        got = layer(x)
+        narrow = layer(x.bfloat16())
+    assert torch.equal(got, want) and narrow.dtype == torch.float32
+    assert 0 < (narrow - want).abs().max() < 0.1, "only the rounding of its input"
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("chunking", ABLATIONS.values(), ids=ABLATIONS)
+def test_a_model_under_autocast_decides_and_adds_its_residual_in_float32(chunking, device):
+    model, seen = tiny_model(2, chunking=chunking).to(device), []
+    for module in model.modules():
+        if isinstance(module, WideLinear):
+            module.register_forward_hook(lambda module, args, out: seen.append(out.dtype))
+    ids, cu_seqlens = ids_of(random_bytes(60)).to(device), limits(20, 41).to(device)
+    with torch.autocast(device, torch.bfloat16):
+        out = model(ids, cu_seqlens=cu_seqlens)
+        ahead = model.decide(ids, cu_seqlens)
+    assert {stage.prob.dtype for stage in (*out.stages, *ahead)} == {torch.float32}
+    assert {stage.selected_prob.dtype for stage in out.stages} == {torch.float32}
+    assert len(seen) >= 2 and set(seen) == {torch.float32}
+    assert out.logits.dtype == torch.bfloat16, "autocast did nothing"

@@ -11,6 +11,11 @@ FLOOR = {torch.float32: 2e-6, torch.bfloat16: 2.0**-7}
 Triton's interpreter rounds (a GPU rounds to the nearest)."""
 CEILING = {torch.float32: torch.inf, torch.bfloat16: 2.0**-5}
 """Error never allowed, relative to the largest entry or to 1: torch in bfloat16 throughout may err a lot more."""
+SMALL, FEW = 1 / 150, 16
+"""Entries below this share of the largest are judged once more among themselves, where there are at least so many: an
+error that is small beside the largest may be all there is of them."""
+NORMS = {"all": 2.0**-6, "small": 0.5}
+"""Norm of the error in bfloat16 never allowed, relative to the norm of the entries judged."""
 
 
 def output_and_grads(
@@ -56,7 +61,7 @@ def assert_as_exact_as_eager(
     """Outputs and every gradient of `kernel` in `dtype` err at most twice as much as `reference` in `dtype`.
 
     Truth is `reference` in float64 on inputs rounded to `dtype`. FLOOR is added so that a lucky exact eager result is
-    no trap; CEILING holds where eager is bad.
+    no trap; CEILING holds where eager is bad. In bfloat16 the norm of the error is judged as well (NORMS).
     """
     inputs = {name: _rounded(value, dtype) for name, value in inputs.items()}
     exact = output_and_grads(reference, inputs, torch.float64)
@@ -68,6 +73,20 @@ def assert_as_exact_as_eager(
         limit = min(limit, CEILING[dtype] * max(largest, 1.0))
         error = max_error(fused[name], want)
         assert error <= limit, f"{name}: error {error:.3g} is above {limit:.3g} (largest entry {largest:.3g})"
+        if dtype == torch.bfloat16:
+            _judge_norms(name, fused[name].double(), want.double())
+
+
+def _judge_norms(name: str, got: Tensor, want: Tensor) -> None:
+    """The error as a whole, and that of the entries which the largest hides."""
+    size = want.abs()
+    small = size < SMALL * (size.max() if size.numel() else 0.0)
+    for which, entries in (("all", torch.ones_like(small)), ("small", small)):
+        norm, error = want[entries].norm().item(), (got - want)[entries].norm().item()
+        if int(entries.sum()) >= FEW and norm > 0:
+            assert error <= NORMS[which] * norm, (
+                f"{name}: error of {which} entries {error:.3g} beside norm {norm:.3g}"
+            )
 
 
 @contextmanager

@@ -1,9 +1,13 @@
 """Who runs what: every rule of kernels.backend.choose, and its refusals."""
 
+import warnings
+
 import pytest
 import torch
 
 from kernels import backend
+from tests.conftest import ROOT
+from tests.tiny import random_bytes, tiny_model
 
 FLOAT32 = torch.zeros(1)
 
@@ -31,7 +35,7 @@ def test_auto_takes_numba_for_bfloat16_between_products():
 
 
 def test_auto_takes_the_reference_where_there_is_no_kernel(monkeypatch):
-    monkeypatch.setattr(backend, "_missing", lambda name, op: "it is not written")
+    monkeypatch.setattr(backend, "_is_written", lambda name, op: False)
     assert backend.choose("ssd", FLOAT32) == "reference"
 
 
@@ -108,3 +112,131 @@ def test_unknown_names_are_refused_with_those_that_exist(monkeypatch):
     monkeypatch.setenv(backend.ENVIRONMENT, "fast")
     with pytest.raises(backend.BackendError, match=r"HNET_KERNELS.*'fast'"):
         backend.choose("ssd", FLOAT32)
+
+
+MIXED = "triton,ssd=mamba_ssm,routing=reference"
+
+
+@pytest.fixture
+def anywhere(monkeypatch):
+    """As if every package were there and every tensor on a CUDA device."""
+    monkeypatch.setattr(backend, "_obstacle", lambda name, op, tensor: None)
+    monkeypatch.setattr(backend, "_MODULES", backend._MODULES | {"mamba_ssm": ("mamba_ssm", "torch")})
+    backend._missing.cache_clear()
+    yield
+    backend._missing.cache_clear()
+
+
+@pytest.mark.parametrize("by", ["environment", "using"])
+def test_a_list_names_backends_for_single_operators(by, monkeypatch, anywhere):
+    wanted = {"rms_norm": "triton", "linear": "reference", "ssd": "mamba_ssm", "routing": "reference"}
+    if by == "environment":
+        monkeypatch.setenv(backend.ENVIRONMENT, MIXED)
+        assert {op: backend.choose(op, FLOAT32) for op in wanted} == wanted
+    else:
+        with backend.using(" triton , ssd = mamba_ssm,routing=reference"):
+            assert {op: backend.choose(op, FLOAT32) for op in wanted} == wanted
+
+
+def test_what_a_list_does_not_name_is_automatic():
+    with backend.using("routing=reference,ssd=numba"):
+        assert backend.choose("routing", FLOAT32) == "reference"
+        assert backend.choose("smoothing", FLOAT32) == backend.choose("ssd", FLOAT32) == "numba"
+
+
+def test_a_part_that_is_asked_for_by_name_is_not_bypassed_by_the_operator_made_of_it(monkeypatch):
+    for part in ("ssd", "causal_conv1d", "rms_norm"):
+        with backend.using(f"{part}=reference"):
+            assert backend.choose("mamba2", FLOAT32) == "reference"
+    with backend.using("ssd=reference,mamba2=numba"):
+        assert backend.choose("mamba2", FLOAT32) == "numba"
+    with backend.using("mamba_ssm"):
+        assert backend.choose("mamba2", FLOAT32) == "reference"
+        with pytest.raises(backend.BackendError, match=r"mamba_ssm cannot run ssd: .*CUDA device"):
+            backend.choose("ssd", FLOAT32)
+
+
+@pytest.mark.parametrize(
+    ("request_", "op", "reason"),
+    [
+        ("ssd=triton", "ssd", "triton cannot run ssd: .*CUDA device"),
+        ("chunking=numba", "chunking", "chunking has no numba kernel"),
+        ("auto,routing=mamba_ssm", "routing", "mamba_ssm cannot run routing: "),
+        ("numba,ssd=triton", "ssd", "CUDA device"),
+    ],
+)
+def test_a_backend_asked_for_by_name_that_cannot_run_is_refused(request_, op, reason):
+    with backend.using(request_), pytest.raises(backend.BackendError, match=reason):
+        backend.choose(op, FLOAT32)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("triton,sdd=reference", "'sdd' is not an operator; choose one of causal_conv1d, .*ssd"),
+        ("ssd=fast", "'fast' is not a backend; choose one of auto, triton"),
+        ("ssd=", "'' is not a backend"),
+        ("=triton", "'' is not an operator"),
+        ("*=triton", r"'\*' is not an operator"),
+        ("triton,", "'' is not a backend"),
+        ("triton,numba", "names two backends for all operators"),
+        ("ssd=numba,ssd=triton", "names two backends for ssd"),
+    ],
+)
+def test_lists_that_say_nothing_clear_are_refused(text, words, monkeypatch):
+    with pytest.raises(backend.BackendError, match=words), backend.using(text):
+        pass
+    monkeypatch.setenv(backend.ENVIRONMENT, text)
+    with pytest.raises(backend.BackendError, match=rf"{backend.ENVIRONMENT}: .*{words}"):
+        backend.choose("ssd", FLOAT32)
+
+
+def test_every_operator_can_be_named():
+    folders = sorted(path.parent.name for path in (ROOT / "kernels").glob("*/reference.py"))
+    assert list(backend.OPERATORS) == folders
+    for op in backend.OPERATORS:
+        with backend.using(f"{op}=reference"):
+            assert backend.choose(op, FLOAT32) == "reference"
+
+
+def test_a_dtype_without_a_kernel_is_said_once_and_torchs_own_products_never():
+    backend._warn.cache_clear()
+    with pytest.warns(RuntimeWarning, match="ssd runs in plain torch, which is slow: .*float32 .*float16"):
+        assert backend.choose("ssd", FLOAT32.half()) == "reference"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        backend.choose("ssd", FLOAT32.half())
+        backend.choose("chunking", FLOAT32.half())
+        with backend.using("reference"):
+            backend.choose("smoothing", FLOAT32.half())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64], ids=str)
+def test_a_gpu_says_that_it_has_no_kernel_for_a_dtype(dtype):
+    backend._warn.cache_clear()
+    with pytest.warns(RuntimeWarning, match=f"ssd runs in plain torch, which is slow: triton .*{dtype}"):
+        assert backend.choose("ssd", FLOAT32.to("cuda", dtype)) == "reference"
+
+
+def test_a_missing_package_is_said_where_auto_wants_it(monkeypatch):
+    monkeypatch.setitem(backend._MODULES, "numba", ("cpu", "a_package_nobody_has"))
+    backend._missing.cache_clear(), backend._warn.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="a_package_nobody_has is not installed"):
+            assert backend.choose("ssd", FLOAT32) == "reference"
+    finally:
+        backend._missing.cache_clear()
+
+
+def test_a_list_reaches_the_operators_of_a_model():
+    model, ids = tiny_model(1), torch.tensor(list(random_bytes(40)))
+    with torch.no_grad():
+        want = model(ids, cu_seqlens=torch.tensor([0, 40]))
+        with backend.using("ssd=reference,smoothing=reference"):
+            got = model(ids, cu_seqlens=torch.tensor([0, 40]))
+        with backend.using("smoothing=triton"):
+            backend_error = pytest.raises(backend.BackendError, match="triton cannot run smoothing")
+            with backend_error:
+                model(ids, cu_seqlens=torch.tensor([0, 40]))
+    torch.testing.assert_close(got.logits, want.logits, atol=2e-5, rtol=0)

@@ -100,3 +100,28 @@ def test_wrong_inputs_are_refused():
         ValueError, match=r"starts must be \(M,\) in torch.int64, got \(1,\) in torch.float32"
     ):
         keep(torch.zeros(3, 4), torch.zeros(1))
+
+
+@pytest.mark.parametrize("place", TRITON)
+@pytest.mark.parametrize("found", [[0], [4000], [0, 3, 4999], [1, 2500, 2501]], ids=str)
+def test_a_chunk_of_thousands_of_positions_has_its_gradient(place, found, monkeypatch):
+    """Everything between two starts is zero, however long: before the first, after the last, within a tile's chunks."""
+    x = torch.randn(5000, 3, generator=torch.Generator().manual_seed(1))
+    with nan_filled_allocations(monkeypatch):
+        assert_as_exact_as_eager(
+            place.kernel("chunking", "keep"),
+            reference.keep,
+            {"x": x, "starts": torch.tensor(found)},
+            place.dtype,
+            place.device,
+        )
+
+
+@pytest.mark.parametrize("place", TRITON)
+def test_thousands_of_rows(place):
+    is_boundary = boundaries((3000,), 0.4)
+    limits = row_limits(*[n % 3 for n in range(3000)])
+    kernel = place.kernel("chunking", "starts")
+    found, inner, numbers = kernel(is_boundary.to(place.device), limits.to(place.device))
+    want = reference.starts(is_boundary, limits)
+    assert torch.equal(found.cpu(), want[0]) and torch.equal(inner.cpu(), want[1]) and numbers == want[2]

@@ -25,7 +25,15 @@ def test_decimal(value, shown):
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.5, "0.50"), (0.0123, "0.012"), (0.000999, "0.001"), (2e-5, "2e-05"), (NAN, "-")]
+    ("value", "shown"),
+    [
+        (0.5, "0.5"),
+        (0.01234, "0.0123"),
+        (0.000999, "0.000999"),
+        (2e-5, "< 0.0001"),
+        (0.0, "< 0.0001"),
+        (NAN, "-"),
+    ],
 )
 def test_probability(value, shown):
     assert probability(value) == shown

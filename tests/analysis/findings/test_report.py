@@ -6,11 +6,14 @@ import lzma
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
 from analysis import cli
 from analysis.findings import data
+from analysis.findings.features import profiles
+from analysis.findings.study import Study
 from hnet_core.checkpoint import WEIGHTS, save_model
 from tests.tiny import tiny_model
 
@@ -115,12 +118,30 @@ def test_the_page_names_models_data_and_controls(page):
         "english-b / 1",
         "codons of genes",
         "models before training",
+        "random places, same rate",
+        "evenly spaced, same rate",
+        "input shuffled, pairs of bytes kept",
         "beyond pairs",
         "`text/english_valid.jsonl.xz`",
     ):
         assert word in text
     assert "English, one depth" not in text and "English: no two models of one depth are bundled" in text
     assert "Phage lambda, one depth: " in text
+
+
+def test_controls_before_training_are_of_different_seeds(folder, models):
+    study = Study(folder, data.Limits(untrained=3).scaled(0.01, 19), str(models), say=lambda _: None)
+    (english, *_) = study.texts
+    blanks = [stage.marks for (stage,) in study.untrained(english, "english-a")]
+    assert len(blanks) == study.limits.untrained == 2 and not np.array_equal(*blanks)
+
+
+def test_profiles_of_the_findings_rest_on_twenty_times_the_shifts(folder, models):
+    study = Study(folder, data.Limits().scaled(0.1, 19), str(models), say=lambda _: None)
+    (genome,) = study.genomes
+    p = profiles(study, genome)["p_value"]
+    counted = p[p < 1] * (1 + 20 * 19) / 2
+    assert len(counted) > 10 and counted.tolist() == pytest.approx(counted.round().tolist(), abs=1e-6)
 
 
 def test_boundary_weights_alone_have_no_surprisal(page):

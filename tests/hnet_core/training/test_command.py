@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import platform
+import re
 import resource
 import signal
 import subprocess
@@ -13,13 +15,14 @@ import pytest
 from safetensors.torch import load_file
 
 from hnet_core.training.__main__ import main
+from kernels.linear.choice import WORTH
 from tests.hnet_core.training.recipes import write_recipe, write_text
 
 
 @pytest.fixture
 def call(tmp_path):
     """Arguments of a tiny training; `out` and further words may be given."""
-    recipe, text = write_recipe(tmp_path, checkpoint_minutes=0), write_text(tmp_path)
+    recipe, text = write_recipe(tmp_path, checkpoint_minutes=0, decay=0), write_text(tmp_path)
 
     def arguments(*more: str, out: str = "out") -> list[str]:
         paths = ["--config", str(recipe), "--data", str(text), "--out", str(tmp_path / out)]
@@ -53,6 +56,37 @@ def test_killed_at_any_moment_and_continued(tmp_path, call, root):
     assert all(first[name].equal(second[name]) for name in first)
 
 
+def test_where_bfloat16_is_emulated_auto_trains_in_float32_and_says_so(tmp_path, call, root):
+    command = [
+        sys.executable,
+        "-m",
+        "hnet_core.training",
+        *call("--set", "matmul_precision=auto", "bytes=1024"),
+    ]
+    said = {}
+    for isa in ("AVX2", ""):
+        more = ["--out", str(tmp_path / f"out{isa}")]
+        done = subprocess.run(
+            [*command, *more],
+            cwd=root,
+            env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = re.findall(
+            r"^matrix products in (\w+): measured ([\d.e+]+) .* and ([\d.e+]+) .*$", done.stderr, re.M
+        )
+        assert len(lines) == 1
+        said[isa] = name, single, half = lines[0]
+        assert (name == "bf16") == (float(half) > WORTH * float(single))
+        info = json.loads((tmp_path / f"out{isa}" / "model" / "model.json").read_text())
+        recipe = json.loads((tmp_path / f"out{isa}" / "recipe.json").read_text())
+        assert info["matmul_precision"] == name and recipe["training"]["matmul_precision"] == "auto"
+    if platform.machine() in ("x86_64", "AMD64"):
+        assert said["AVX2"][0] == "fp32"
+
+
 def test_terminated_saves_and_ends_well(tmp_path, call, monkeypatch, capsys):
     from hnet_core.training.loop import Training
 
@@ -81,6 +115,67 @@ def test_a_second_start_needs_resume_and_the_same_settings(tmp_path, call, capsy
         assert f"was made with another {word};" in capsys.readouterr().err
     assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
     assert main(call("--resume", "--bytes", "3000")) == 0
+
+
+RATE = ["--set", "warmup=0.2", "decay=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("done", "then"),
+    [(1000, 20000), (1000, 1500), (9000, 18000), (9000, 9800), (7000, 7400)],
+    ids=[
+        "in warm-up",
+        "in warm-up, shorter",
+        "in decay",
+        "in decay, a little",
+        "from the plateau into decay",
+    ],
+)
+def test_a_new_length_must_not_make_the_learning_rate_jump(done, then, tmp_path, call, capsys, monkeypatch):
+    stop_at(monkeypatch, done)
+    assert main(call(*RATE)) == 0
+    capsys.readouterr()
+    held = (tmp_path / "out" / "checkpoint.safetensors").read_bytes()
+    assert main(call("--resume", *RATE, "--bytes", str(then))) == 2
+    error = capsys.readouterr().err
+    assert f"with bytes={then} the learning rate would jump from" in error and error.count("\n") == 1
+    assert "resume with bytes=10000" in error
+    assert (tmp_path / "out" / "checkpoint.safetensors").read_bytes() == held
+
+
+def test_a_finished_plan_that_decayed_is_not_made_longer(call, capsys):
+    assert main(call(*RATE, "--bytes", "2000")) == 0
+    assert main(call("--resume", *RATE, "--bytes", "4000")) == 2
+    assert "the learning rate would jump from 0 to 0.00" in capsys.readouterr().err
+    assert main(call("--resume", *RATE, "--bytes", "2000")) == 0
+
+
+@pytest.mark.parametrize("then", [6600, 12000])
+def test_on_the_plateau_a_plan_may_change(then, tmp_path, call, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3000)
+        assert main(call(*RATE)) == 0
+    rates = [float(row["lr"]) for row in curve(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3600)
+        assert main(call("--resume", *RATE, "--bytes", str(then))) == 0
+    later = [float(row["lr"]) for row in curve(tmp_path / "out")]
+    assert later[: len(rates) - 1] == rates[:-1] and max(later) == max(rates)
+
+
+def stop_at(patch, n_bytes: int) -> None:
+    """A training ends, as by SIGTERM, after the step in which it has seen n_bytes."""
+    from hnet_core.training.loop import Training
+
+    advance = Training._advance
+
+    def stopped(self):
+        done = advance(self)
+        if self.bytes_seen >= n_bytes:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return done
+
+    patch.setattr(Training, "_advance", stopped)
 
 
 def test_other_data_is_refused_at_resume(tmp_path, call, capsys):

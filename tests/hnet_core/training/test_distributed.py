@@ -43,7 +43,7 @@ def curve(folder: Path) -> list[list[float]]:
 def trained(tmp_path_factory, root) -> Path:
     """Folders of the same training: `one` process, `ddp` and `fsdp` with two, whose chunk budget is often exceeded."""
     folder = tmp_path_factory.mktemp("trained")
-    write_recipe(folder, bytes=1500, log_steps=1, row_bytes=64)
+    write_recipe(folder, bytes=1500, log_steps=1, row_bytes=64, decay=0)
     write_text(folder)
     assert main(arguments(folder, "one")) == 0
     valid = ["--valid", str(folder / "text.jsonl"), "--set", "valid_every=1200", "chunk_budget=64"]

@@ -49,6 +49,13 @@ def test_fasta_is_upper_case_rna_is_dna_and_gaps_cut(tmp_path):
     ]
 
 
+def test_fasta_is_read_as_the_analysis_reads_it(tmp_path):
+    """A byte order mark, comments, blanks, old line ends, records without a name or with one name."""
+    path = tmp_path / "a.fa"
+    path.write_bytes(b"\xef\xbb\xbf;made by hand\r>one x\rAC GT\r;note\rac\r>\rA\r>one\rG")
+    assert read(path, domain="dna") == [("one", 0, b"ACGTAC"), ("record_2", 0, b"A"), ("one", 0, b"G")]
+
+
 def test_regions_choose_records_and_parts(tmp_path):
     path = tmp_path / "a.fa"
     path.write_text(">chr1\nAACCGGTT\n>chr2_10-20\nTTTT\n>chr2_30-40\nGGGG\n")
@@ -76,7 +83,7 @@ def test_regions_choose_records_and_parts(tmp_path):
         ("not.txt.xz", b"plain", "english", "damaged or cut short"),
         ("a.fa", b">x\nACGT\n", "english", "domain is 'english'"),
         ("a.txt", b"ACGT", "dna", "reads FASTA"),
-        ("headless.fa", b"ACGT\n>x\nA\n", "dna", "line 1: FASTA must start"),
+        ("headless.fa", b"ACGT\n>x\nA\n", "dna", "line 1: 'ACGT' comes before any header"),
         ("protein.fa", b">x\nACGT\nMEEP\n", "dna", "record 'x', line 3: 'E' is not a nucleotide"),
     ],
 )

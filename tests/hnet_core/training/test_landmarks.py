@@ -77,23 +77,71 @@ def test_without_genes_nothing_is_called_outside_of_them():
     assert dna_landmarks(Document("x", 0, np.zeros(9, dtype=np.uint8)), {}) == {}
 
 
-def test_gff3_lines(tmp_path):
-    path = tmp_path / "a.gff3"
-    lines = [
-        "##gff-version 3",
-        "x\ts\tgene\t1\t9\t.\t+\t.\t",
-        "x\ts\tCDS\t1\t9\t.\t-\t2\tID=a",
-        "##FASTA",
-        ">x",
-    ]
-    path.write_text("\n".join(lines))
-    assert read_coding_parts(path) == {"x": [CodingPart(0, 9, False, 2)]}
-    path.write_text("x\ts\tCDS\tone\t9\t.\t-\t2\t\n")
-    with pytest.raises(InputError, match="line 1"):
-        read_coding_parts(path)
-    path.write_text("# nothing\n")
-    with pytest.raises(InputError, match="holds no CDS line"):
-        read_coding_parts(path)
+def gff3(*lines):
+    return "".join("\t".join(line.split()) + "\n" for line in lines)
+
+
+def coding_parts(tmp_path, text, *names):
+    (tmp_path / "a.gff3").write_text(text)
+    return read_coding_parts(tmp_path / "a.gff3", names)
+
+
+def test_coding_parts_of_gff3_lines(tmp_path):
+    text = gff3("x s gene 1 9 . + .", "x s CDS 1 9 . - 2 ID=a", "y s CDS 1 9 . + 0 ID=b")
+    assert coding_parts(tmp_path, text + "##FASTA\n>x\n", "x") == {"x": [CodingPart(0, 9, False, 2)]}
+
+
+def test_names_meet_as_in_the_analysis(tmp_path):
+    text = gff3("1 s CDS 1 9 . + 0 ID=a", "NC_1 s CDS 4 9 . + 0 ID=b")
+    found = coding_parts(tmp_path, text, "chr1", "gi|7|ref|NC_1.2|")
+    assert found == {"chr1": [CodingPart(0, 9, True, 0)], "gi|7|ref|NC_1.2|": [CodingPart(3, 9, True, 0)]}
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_parts_without_a_phase_go_on_in_the_codon_before(tmp_path, strand):
+    lines = [f"x s CDS {at} . {strand} PHASE ID=a" for at in ("1 10", "21 31", "41 49")]
+    phases = ["0", "2", "0"] if strand == "+" else ["1", "0", "0"]
+    given = gff3(*(line.replace("PHASE", phase) for line, phase in zip(lines, phases, strict=True)))
+    missing = gff3(*(line.replace("PHASE", ".") for line in lines))
+    found = coding_parts(tmp_path, missing, "x")
+    assert found == coding_parts(tmp_path, given, "x")
+    assert [part.phase for part in found["x"]] == list(map(int, phases))
+
+
+def test_what_has_no_reading_frame_has_no_codon_position(tmp_path):
+    lines = ["x s CDS 1 6 . ? 0 ID=a", "x s CDS 7 11 . + 0 ID=b;pseudo=true", "x s CDS 10 12 . + 0 ID=c"]
+    text = gff3(*lines)
+    genes = coding_parts(tmp_path, text, "x")
+    marks = dna_landmarks(Document("x", 0, np.zeros(15, dtype=np.uint8)), genes)
+    at = {name: sites[:, 0].tolist() for name, sites in marks.items() if len(sites)}
+    assert at == {"codon_1": [9], "codon_2": [10], "codon_3": [11], "outside_genes": [12, 13, 14]}
+
+
+def test_gtf_stop_codons_and_rings_are_read_too(tmp_path):
+    text = (
+        'x\ts\tCDS\t1\t6\t.\t+\t0\ttranscript_id "t";\nx\ts\tstop_codon\t7\t9\t.\t+\t0\ttranscript_id "t";\n'
+    )
+    assert coding_parts(tmp_path, text, "x") == {"x": [CodingPart(0, 9, True, 0)]}
+    ring = gff3("x s region 1 20 . + . ID=x;Is_circular=true", "x s CDS 17 25 . + 0 ID=a")
+    assert coding_parts(tmp_path, ring, "x") == {
+        "x": [CodingPart(16, 20, True, 0), CodingPart(0, 5, True, 2)]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x\ts\tCDS\tone\t9\t.\t-\t2\t\n", "line 1"),
+        ("# nothing\n", "holds no CDS line"),
+        (gff3("y s CDS 1 9 . + 0 ID=a"), "is of another genome: its sequences are 'y', the input's are 'x'"),
+        (gff3("x s gene 1 9 . + . ID=a", "y s CDS 1 9 . + 0 ID=a"), "no CDS line lies on 'x'"),
+        ("LOCUS       X  9 bp\n", "is a GenBank file"),
+    ],
+)
+def test_annotations_that_say_nothing_of_the_records_are_refused(tmp_path, text, message):
+    with pytest.raises(InputError, match=r"a\.gff3") as caught:
+        coding_parts(tmp_path, text, "x")
+    assert message in str(caught.value)
 
 
 def test_how_far():

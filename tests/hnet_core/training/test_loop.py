@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from hnet_core.checkpoint import load_model, read_info
+from hnet_core.evaluate import evaluate
 from hnet_core.training import loop
+from hnet_core.training.checkpoints import tensors_of
 from hnet_core.training.corpus import open_corpus
 from hnet_core.training.documents import read_documents
 from hnet_core.training.loop import DivergedError, Training
 from hnet_core.training.packing import RowStream
 from hnet_core.training.recipe import Recipe
+from kernels.linear import precision
 from tests.hnet_core.training.recipes import tiny_recipe, write_text
 
 
@@ -182,3 +185,25 @@ def test_a_signal_is_only_noted():
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_validation_is_in_the_precision_of_the_training(tmp_path):
+    training = make(tmp_path, valid=True, matmul_precision="bf16")
+    got = training._validate()["valid_bpb"]
+    training.model.eval()
+    how = {"context": training.recipe.training.row_bytes, "domain": training.recipe.domain}
+    wide = evaluate(training.model, training.valid, **how).bits_per_byte
+    with precision("bf16"):
+        narrow = evaluate(training.model, training.valid, **how).bits_per_byte
+    assert got == narrow != wide and narrow == pytest.approx(wide, rel=0.01)
+
+
+def test_a_process_that_does_not_write_keeps_no_tensors(tmp_path):
+    training = make(tmp_path)
+    training._advance()
+    kept = tensors_of(training.model, training.optimizer)
+    names = [name for name, _ in training.model.named_parameters()]
+    assert {f"{kind}/{name}" for kind in ("model", "exp_avg", "exp_avg_sq", "step") for name in names} < set(
+        kept
+    )
+    assert tensors_of(training.model, training.optimizer, keep=False) == {}

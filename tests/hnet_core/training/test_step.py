@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from hnet_core.encoding import BOS, EOS
+from hnet_core.training import step
 from hnet_core.training.budget import OverBudgetError, inner_positions, split
 from hnet_core.training.distributed import Processes, SpreadModel
 from hnet_core.training.options import TrainingOptions
 from hnet_core.training.packing import PackedRows
 from hnet_core.training.step import StepFigures, StepGradient
 from kernels import backend
+from kernels.linear.choice import Choice
 from tests.tiny import random_bytes, tiny_model
 
 TARGET, ALPHA = (3.0, 2.0), (0.5, 0.25)
@@ -36,6 +38,7 @@ def gradient_of(packs, **options) -> tuple[StepFigures, dict[str, torch.Tensor],
             seen.append(len(args[0]))
 
     model.backbone.main_network.register_forward_pre_hook(note)
+    options = {"matmul_precision": "fp32", **options}
     options = TrainingOptions(target=TARGET, alpha=ALPHA, row_bytes=128, **options)
     figures = StepGradient(SpreadModel(model, Processes(), "ddp"), options, Processes())(packs)
     return figures, {name: p.grad for name, p in model.named_parameters()}, seen
@@ -96,15 +99,15 @@ def test_within_the_budget_nothing_runs_twice(whole):
 def test_the_step_stops_before_the_inner_network_is_over_the_budget():
     model = tiny_model(2)
     options = TrainingOptions(target=TARGET, row_bytes=128, chunk_budget=80)
-    step = StepGradient(SpreadModel(model, Processes(), "ddp"), options, Processes())
+    gradient = StepGradient(SpreadModel(model, Processes(), "ddp"), options, Processes())
     entered = []
     model.backbone.main_network.encoder.layers[0].register_forward_pre_hook(
         lambda module, args: entered.append(len(args[0]))
     )
-    with pytest.raises(OverBudgetError), step._budget.watched():
-        step._forward(rows())
+    with pytest.raises(OverBudgetError), gradient._budget.watched():
+        gradient._forward(rows())
     assert not entered
-    step([rows()])
+    gradient([rows()])
     assert entered and max(entered[1:]) <= 80
 
 
@@ -133,6 +136,23 @@ def test_split_keeps_rows_whole_and_in_order():
 
 def test_bf16_products_leave_weights_and_gradients_in_float32(whole):
     assert_rounded(gradient_of([rows()], matmul_precision="bf16"), whole)
+
+
+def test_bf16_is_taken_where_all_processes_choose_it(monkeypatch):
+    monkeypatch.setattr(step, "choose", lambda name, device: Choice("bf16", "faster here"))
+
+    class Group(Processes):
+        largest_elsewhere = 0
+
+        def largest(self, value: int) -> int:
+            return max(value, self.largest_elsewhere)
+
+    class Divided(Group):
+        largest_elsewhere = 1
+
+    for group, taken in ((Group(), "bf16"), (Divided(), "fp32")):
+        options, model = TrainingOptions(target=TARGET), SpreadModel(tiny_model(2), group, "ddp")
+        assert StepGradient(model, options, group).precision.name == taken
 
 
 def test_autocast_leaves_weights_and_gradients_in_float32(whole):

@@ -112,7 +112,7 @@ def test_a_document_within_the_context_is_one_forward():
 
 def test_context_is_counted_in_bytes(monkeypatch):
     seen = []
-    monkeypatch.setattr(evaluation, "_windows", lambda ids, context: seen.append(context) or iter([]))
+    monkeypatch.setattr(evaluation, "windows", lambda ids, context: seen.append(context) or iter([]))
     data = TEXT.encode()
     with pytest.raises(ValueError):
         score(bpe_model(), data, context=100, tokenizer=BPE)
@@ -124,7 +124,7 @@ def test_context_is_counted_in_bytes(monkeypatch):
 def trained(tmp_path_factory):
     """A BPE model from the training command, 3 steps long."""
     folder = tmp_path_factory.mktemp("bpe")
-    raw = tiny_recipe(bytes=1500, target=[], log_steps=1)
+    raw = tiny_recipe(bytes=1500, target=[], log_steps=1, decay=0)
     raw["tokenizer"] = "bpe"
     raw["model"] |= {"arch_layout": ["T1"], "d_model": [32], "d_intermediate": [64], "vocab_size": 280}
     raw["model"]["attn_cfg"] = {"num_heads": [1], "rotary_emb_dim": [8], "window_size": [-1]}

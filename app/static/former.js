@@ -1,0 +1,18 @@
+/* While a run is under way, and after one that gave nothing, what stands on the tab is of the run before: it says so. */
+(() => {
+  "use strict";
+  const hnet = (window.hnet = window.hnet || {});
+
+  /* name: prefix of the tab's element ids */
+  hnet.former = name => {
+    const viewer = document.querySelector(`#${name}-viewer .seg`), loads = viewer && viewer.dataset.loads;
+    if (!Number(loads)) return;
+    const results = viewer.closest(".picture");
+    results.classList.add("former");
+    new MutationObserver((_, watching) => {
+      if (viewer.dataset.loads === loads) return;
+      results.classList.remove("former");
+      watching.disconnect();
+    }).observe(viewer, { attributes: true, attributeFilter: ["data-loads"] });
+  };
+})();

@@ -1,0 +1,1 @@
+"""Files that people bring: FASTA and annotations as plain records, without tables."""
