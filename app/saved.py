@@ -101,8 +101,8 @@ def reopen(session: Session, name: str) -> Analysis:
     except InputError as err:
         raise InputError(_by_name(session, str(err))) from err
     except (OSError, ValueError, LookupError, TypeError) as err:
-        kind = type(err).__name__
-        raise InputError(f"run {name} cannot be read ({kind}); it was deleted or is of another make") from err
+        words = f"run {name} cannot be read ({type(err).__name__}); it was deleted or is of another make"
+        raise InputError(words) from err
 
 
 def _reopened(folder: Path, name: str) -> Analysis:
@@ -202,11 +202,10 @@ def on_list(session: Session):
 def on_open(session: Session, name: str | None):
     """A run again: analysis, the viewer's value, the stages of the table, its first page, a line."""
     done = reopen(session, _picked(name))
-    link = {"tab": "runs", "run": name}
     words = f"{done.sequences[0].name} (saved run)"
     return (
         done,
-        view.text_value(done, words, link),
+        view.text_value(done, words, {"tab": "runs", "run": name}),
         stage_choices(done),
         1,
         f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(_run(session, name))}",
