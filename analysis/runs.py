@@ -21,7 +21,7 @@ from pyarrow import ArrowException, parquet
 
 from analysis import schema
 from analysis.export import Writer, open_writer
-from analysis.provenance import Provenance, file_hash
+from analysis.provenance import Provenance, file_hash, other_code
 from hnet_core.errors import InputError
 
 MANIFEST = "manifest.json"
@@ -139,6 +139,12 @@ def read_run(folder: str | Path) -> dict[str, Any]:
     inside = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}"))
     hint = f"name one of the runs in it, such as {folder / inside[-1]}" if inside else "name a folder in DIR"
     raise InputError(f"{folder}: is no run of boundaries --save-run DIR; {hint}")
+
+
+def made_elsewhere(folder: Path) -> str:
+    """A sentence that says so where other code than this saved a run; empty where it was this."""
+    text = other_code(read_run(folder))
+    return f" Run {folder.name} {text}." if text else ""
 
 
 def _manifest(path: Path) -> dict[str, Any]:

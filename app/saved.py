@@ -23,8 +23,8 @@ from analysis.chunks import CompactTrack
 from analysis.extract import Analysis, ModelInfo
 from analysis.inputs import collect_warnings
 from analysis.p_values import is_least, shown
-from analysis.provenance import other_code, provenance
-from analysis.runs import Found, check_files, find_runs, open_run, read_run
+from analysis.provenance import provenance
+from analysis.runs import Found, check_files, find_runs, made_elsewhere, open_run, read_run
 from analysis.saved_models import SavedTrack
 from analysis.sources import Sequence as Record
 from app import view
@@ -80,11 +80,7 @@ def _listed(whole: list[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
         given = about.get("input", {})
         try:
             name = _input_name(folder)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-        ):  # somebody has deleted it meanwhile, or it is of another make
+        except (OSError, ValueError, LookupError):  # deleted meanwhile, or of another make
             continue
         rows.append(
             [
@@ -98,12 +94,6 @@ def _listed(whole: list[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def made_elsewhere(session: Session, name: str) -> str:
-    """A sentence that says so where other code than this saved a run; empty where it was this."""
-    text = other_code(read_run(_run(session, name)))
-    return f" Run {name} {text}." if text else ""
-
-
 def reopen(session: Session, name: str) -> Analysis:
     """The analysis of a run, as it was saved."""
     folder = _run(session, name)
@@ -112,8 +102,8 @@ def reopen(session: Session, name: str) -> Analysis:
     except InputError as err:
         raise InputError(_by_name(session, str(err))) from err
     except (OSError, ValueError, LookupError, TypeError) as err:
-        kind = type(err).__name__
-        raise InputError(f"run {name} cannot be read ({kind}); it was deleted or is of another make") from err
+        words = f"run {name} cannot be read ({type(err).__name__}); it was deleted or is of another make"
+        raise InputError(words) from err
 
 
 def _reopened(folder: Path, name: str) -> Analysis:
@@ -205,12 +195,8 @@ def on_list(session: Session):
     told = "\n".join(f"Left out: {_by_name(session, sentence)}" for sentence in found.left_out[:MOST_TOLD])
     more = len(found.left_out) - MOST_TOLD
     told += f"\nand {more:,} more" if more > 0 else ""
-    return (
-        table,
-        gr.update(choices=choices),
-        gr.update(choices=choices),
-        gr.update(value=told, visible=bool(told)),
-    )
+    lists = gr.update(choices=choices)
+    return table, lists, lists, gr.update(value=told, visible=bool(told))
 
 
 def title(row: Any) -> str:
@@ -225,14 +211,13 @@ def title(row: Any) -> str:
 def on_open(session: Session, name: str | None):
     """A run again: analysis, the viewer's value, the stages of the table, its first page, a line."""
     done = reopen(session, _picked(name))
-    link = {"tab": "runs", "run": name}
     words = f"{done.sequences[0].name} (saved run)"
     return (
         done,
-        view.text_value(done, words, link),
+        view.text_value(done, words, {"tab": "runs", "run": name}),
         stage_choices(done),
         1,
-        f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(session, name)}",
+        f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(_run(session, name))}",
     )
 
 
@@ -253,7 +238,7 @@ def on_compare(session: Session, name: str | None, other: str | None):
     words = (
         f"Outermost stages: F1 {found['f1']:.3f}, {found['f1_chance']:.3f} by chance; "
         f"kappa {found['kappa']:.3f}; p {p_value} by circular shifts."
-        + "".join(made_elsewhere(session, each) for each in (name, other))
+        + "".join(made_elsewhere(_run(session, each)) for each in (name, other))
     )
     link = {"tab": "runs", "run": name, "with": other}
     return value_of(Comparison((first, second), first.sequences[0].name, link=link)), words

@@ -22,7 +22,7 @@ ONLY_IN = {
     "gradio_client": (),
     "plotly": ("app/*",),
     "triton": ("kernels/*/cuda.py",),
-    "numba": ("kernels/*/cpu.py", "kernels/vectors/registers.py"),
+    "numba": ("kernels/*/cpu.py",),
     "mamba_ssm": ("kernels/*",),
     "pandas": ("analysis/*", "app/*"),
     "transformers": (),

@@ -20,7 +20,7 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from torch import Tensor
 
-from kernels.vectors.registers import FLOATS
+from kernels.vectors.cpu import FLOATS
 
 LANES = FLOATS
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)

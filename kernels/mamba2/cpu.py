@@ -13,7 +13,7 @@ from kernels.causal_conv1d import cpu as conv
 from kernels.mamba2 import reference
 from kernels.rms_norm import cpu as norm
 from kernels.ssd import cpu as scan
-from kernels.vectors.registers import FLOATS
+from kernels.vectors.cpu import FLOATS
 
 EPS = 1e-5
 

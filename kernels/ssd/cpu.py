@@ -29,6 +29,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from kernels.vectors.cpu import (
+    FLOATS,
     aligned,
     compiled,
     dot,
@@ -46,7 +47,6 @@ from kernels.vectors.cpu import (
     width_of,
     zeros,
 )
-from kernels.vectors.registers import FLOATS
 
 STEPS = 4
 """Positions of a block; the compiled functions are written out for four."""

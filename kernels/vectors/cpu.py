@@ -10,10 +10,22 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
-from kernels.vectors.registers import FLOATS
+_WIDTHS = {"+avx512f": 16, "+avx": 8}
+"""Numbers of a register by the feature that the processor has; without any of them (SSE, NEON) it holds four."""
+
+
+def floats_in(features: str) -> int:
+    """How many float32 numbers a register holds; `features` as LLVM writes them: "+avx,+avx2,-avx512f"."""
+    known = features.split(",")
+    return next((width for feature, width in _WIDTHS.items() if feature in known), 4)
+
+
+FLOATS = floats_in(cpu_target.target_context.codegen().magic_tuple()[2])
+"""Of the processor that Numba compiles for."""
 
 compiled = njit(nogil=True, fastmath=True, cache=True, error_model="numpy")
 

@@ -146,13 +146,15 @@ def rewritten(run, keep):
     changed(run)
 
 
-def other_bytes(run):
-    (run / "bytes.parquet").chmod(0o644)
-    (run / "bytes.parquet").write_bytes(b"PAR1 no more")
+def other_values(run):
+    path = run / "bytes.parquet"
+    path.chmod(0o644)
+    pd.read_parquet(path).assign(prob=np.float32(0.5)).to_parquet(path)
 
 
 def no_parquet(run):
-    other_bytes(run)
+    (run / "bytes.parquet").chmod(0o644)
+    (run / "bytes.parquet").write_bytes(b"PAR1 no more")
     changed(run)
 
 
@@ -169,8 +171,8 @@ def no_parquet(run):
         (lambda run: changed(run, input=[]), "is no manifest of a run"),
         (without_stage_1, "stage 1 of a in s1 is not there as a whole; save the run anew"),
         (without_some_rows, "stage 0 of a in s1 is not there as a whole"),
-        (other_bytes, "bytes.parquet: is not what was saved"),
-        (no_parquet, "bytes.parquet: cannot be read"),
+        (other_values, "bytes.parquet: is not what was saved"),
+        (no_parquet, "bytes.parquet: is cut off or no Parquet file"),
         (lambda run: (run / "bytes.parquet").unlink(), "bytes.parquet is missing"),
         (lambda run: (run / "manifest.json").unlink(), "is no run of boundaries --save-run DIR"),
     ],

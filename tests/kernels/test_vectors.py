@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kernels.vectors.registers import floats_in
+from kernels.vectors.cpu import floats_in
 
 HASWELL = "+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3"
 NARROWED = {
