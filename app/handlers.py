@@ -82,6 +82,11 @@ def on_stop(jobs: Jobs) -> Any:
     return gr.skip() if job.begun else STOPPED_BEFORE
 
 
+def on_over(jobs: Jobs) -> Any:
+    """A run has ended with its result: nothing to stop, unless another one has begun since."""
+    return on_end() if jobs.current.over else gr.skip()
+
+
 def on_end() -> dict[str, Any]:
     """A button off: the run has ended, however it did, and there is nothing to stop; or nothing to save yet."""
     return gr.update(interactive=False)

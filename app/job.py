@@ -53,12 +53,13 @@ class Job:
     """One run. `stop` ends it at its next report, a window of bytes away.
 
     begun    its work has been taken up
+    over     it has ended, however it did
     failure  the sentence that it ended with, if it failed
     """
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self.begun, self.failure = False, ""
+        self.begun, self.over, self.failure = False, False, ""
 
     def stop(self) -> None:
         self._stop.set()

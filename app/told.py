@@ -62,9 +62,15 @@ def of_run(handler: Callable) -> Callable:
     shows what it has as it goes, sees to its stop itself.
     """
 
-    def begun(jobs: Jobs, number: int) -> Job:
+    @contextmanager
+    def begun(jobs: Jobs, number: int) -> Iterator[Job]:
         with as_sentences((Job(),) if number != jobs.number else (jobs,)):
-            return jobs.take(number)
+            job = jobs.take(number)
+        job.over = False
+        try:
+            yield job
+        finally:
+            job.over = True
 
     def still(jobs: Jobs, number: int, job: Job, stops: bool) -> None:
         with as_sentences((job,)):
@@ -76,19 +82,19 @@ def of_run(handler: Callable) -> Callable:
 
         @functools.wraps(handler)
         def call(jobs: Jobs, number: int, *args: Any) -> Iterator[Any]:
-            job = begun(jobs, number)
-            for found in handler(job, *args):
-                still(jobs, number, job, stops=False)
-                yield found
+            with begun(jobs, number) as job:
+                for found in handler(job, *args):
+                    still(jobs, number, job, stops=False)
+                    yield found
 
     else:
 
         @functools.wraps(handler)
         def call(jobs: Jobs, number: int, *args: Any) -> Any:
-            job = begun(jobs, number)
-            found = handler(job, *args)
-            still(jobs, number, job, stops=True)
-            return found
+            with begun(jobs, number) as job:
+                found = handler(job, *args)
+                still(jobs, number, job, stops=True)
+                return found
 
     own = inspect.signature(handler)
     jobs, *others = own.parameters.values()

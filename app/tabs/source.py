@@ -134,5 +134,5 @@ def go_on(run: Run, before, ends: bool = True, anew: bool = False, kind: str = "
     ran = before.success(handler, trigger_mode="multiple", **limit, **event)
     ran.failure(handlers.on_failure, run.jobs, [run.stop, run.status], **_AT_ONCE)
     if ends:
-        ran.success(handlers.on_end, None, run.stop, **_AT_ONCE)
+        ran.success(handlers.on_over, run.jobs, run.stop, **_AT_ONCE)
     return ran

@@ -251,8 +251,9 @@ def test_two_people_never_see_each_others_data(server):
     button = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-all")
     event = next(d["id"] for d in config["dependencies"] if [button, "click"] in d["targets"])
     run = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "compare-run")
-    asked = [d for d in config["dependencies"] if [run, "click"] in d["targets"]]
-    begin = next(d["id"] for d in asked if d["inputs"])  # the other one runs in the browser alone
+    begin = next(
+        d["id"] for d in config["dependencies"] if [run, "click"] in d["targets"] and d["backend_fn"]
+    )
     start = next(d["id"] for d in config["dependencies"] if d["trigger_after"] == begin)
     number = _call(server, begin, [None], "first")["data"][-1]
     values = [None, number, "paste", TEXT, None, "english", ["english_a", "english_b"], 0]

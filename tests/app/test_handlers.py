@@ -169,3 +169,13 @@ def test_curves_are_those_of_training_csv(tmp_path, models_dir):
     assert {y for _, y in found["bits per byte, held out"]} == {7.0}
     (tmp_path / "m" / "training.csv").write_text("not,a,curve\n")
     assert handlers.curves(Session(tmp_path, "cpu"), "m") == []
+
+
+def test_the_end_of_a_run_leaves_the_stop_of_the_next_one_on():
+    """The browser hears of an end a moment later; by then another run may have begun."""
+    jobs = Jobs()
+    of_run(lambda job: None)(jobs, jobs.begin())
+    assert handlers.on_over(jobs) == gr.update(interactive=False)
+    jobs.begin()
+    assert handlers.on_over(jobs) == gr.skip()
+    assert handlers.on_failure(jobs) == (gr.skip(), gr.skip())
