@@ -10,7 +10,7 @@ import gradio as gr
 
 from analysis.agreement import compare_all
 from analysis.inputs import Sequence, read_input
-from app import arguments, references, view
+from app import arguments, readable, references
 from app.compare import MOST_MODELS
 from app.domain import kind_of, unseen
 from app.generate import MAX_BYTES, MAX_PROMPT
@@ -74,7 +74,7 @@ class Functions:
         for each in sequences:
             for row in done.chunks_of(each.name, stage).itertuples():
                 place = {"record": each.name, "start": int(row.start), "end": int(row.end)}
-                read = view.exact(each.data[row.start : row.end])
+                read = readable.exact(each.data[row.start : row.end])
                 chunks.append(place | {"p": round(float(row.prob), 4), "text": read})
         never = unseen(done.model.info, sequences[0])
         warnings = [*done.warnings, *([never] if never else [])]
@@ -144,7 +144,7 @@ class Functions:
             for each in write(loaded.model, data, bos=bool(loaded.info.get("bos", True)), **options):
                 written.append(each.byte)
                 share(len(written), options["max_bytes"])
-        return view.exact(bytes(written))
+        return readable.exact(bytes(written))
 
 
 def build(session: Session) -> None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 import pandas as pd
 
 from analysis.extract import Analysis
-from app import view
+from app import readable
 from app.wording import counted
 
 SHOWN = 200
@@ -15,7 +15,7 @@ SHOWN = 200
 def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
     """The different chunks of one stage of the first sequence, most frequent first, then by their bytes.
 
-    returns  text (view.cell), hex, n_bytes, count, share of all chunks, mean_prob of the boundaries that start them
+    returns  text (readable.cell), hex, n_bytes, count, share of all chunks, mean_prob of the boundaries that start them
     """
     sequence = analysis.sequences[0]
     table = analysis.chunks_of(sequence.name, stage)
@@ -29,7 +29,7 @@ def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
     chunks = sorted(counts, key=lambda chunk: (-counts[chunk], chunk))
     return pd.DataFrame(
         {
-            "text": [view.cell(chunk) for chunk in chunks],
+            "text": [readable.cell(chunk) for chunk in chunks],
             "hex": [chunk.hex(" ").upper() for chunk in chunks],
             "n_bytes": [len(chunk) for chunk in chunks],
             "count": [counts[chunk] for chunk in chunks],
@@ -42,7 +42,7 @@ def dictionary(analysis: Analysis, stage: int) -> pd.DataFrame:
 def shown(table: pd.DataFrame, analysis: Analysis) -> pd.DataFrame:
     """The first rows as the page shows them: numbers rounded, long chunks cut, every byte leaves a trace."""
     top = table.head(SHOWN).copy()
-    top["text"] = [view.visible(bytes.fromhex(each)) for each in top["hex"]]
+    top["text"] = [readable.visible(bytes.fromhex(each)) for each in top["hex"]]
     for column in ("text", "hex"):
         top[column] = top[column].str.slice(0, 300)
     top["share"] = top["share"].map("{:.2%}".format)

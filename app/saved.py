@@ -32,7 +32,7 @@ from app.compare import Comparison, value_of
 from app.handlers import stage_choices
 from app.session import Session
 from app.told import told
-from app.wording import counted, isolated
+from app.wording import counted, run_title
 from hnet_core.errors import HNetError, InputError
 
 SEQUENCES = "sequences.parquet"
@@ -191,7 +191,7 @@ def on_list(session: Session):
     """The table of runs, the two lists to choose from, and which folders are left out because they are no whole run."""
     found = _found(session)
     table = _listed(found.whole)
-    choices = [(title(row), row.run) for row in table.itertuples()]
+    choices = [(run_title(row), row.run) for row in table.itertuples()]
     told = "\n".join(f"Left out: {_by_name(session, sentence)}" for sentence in found.left_out[:MOST_TOLD])
     more = len(found.left_out) - MOST_TOLD
     told += f"\nand {more:,} more" if more > 0 else ""
@@ -199,26 +199,14 @@ def on_list(session: Session):
     return table, lists, lists, gr.update(value=told, visible=bool(told))
 
 
-def title(row: Any) -> str:
-    """A row of `listed` in a list as narrow as a field: what tells it from all others comes first.
-
-    Time of day and the end of the run's name, then model and input.
-    """
-    return f"{row.date[5:]} {row.run[-4:]}  {row.model}  {isolated(row.input)}"
-
-
 @beside(4)
 def on_open(session: Session, name: str | None):
     """A run again: analysis, the viewer's value, the stages of the table, its first page, a line."""
     done = reopen(session, _picked(name))
-    words = f"{done.sequences[0].name} (saved run)"
-    return (
-        done,
-        view.text_value(done, words, {"tab": "runs", "run": name}),
-        stage_choices(done),
-        1,
-        f"Run {name}, as it was saved; nothing was computed again.{made_elsewhere(_run(session, name))}",
-    )
+    value = view.text_value(done, f"{done.sequences[0].name} (saved run)", {"tab": "runs", "run": name})
+    elsewhere = made_elsewhere(_run(session, name))
+    words = f"Run {name}, as it was saved; nothing was computed again.{elsewhere}"
+    return done, value, stage_choices(done), 1, words
 
 
 @beside(1)
@@ -264,11 +252,6 @@ def check_link(session: Session, asked: Mapping[str, Any]) -> None:
 def on_row(event: gr.SelectData) -> str:
     """A row of the list was clicked: the run it names."""
     return str(event.row_value[COLUMNS.index("run")])
-
-
-def on_picked() -> dict[str, Any]:
-    """Another run is picked: what was said of the one before, or of none, no longer counts."""
-    return line("")
 
 
 def _picked(name: str | None) -> str:

@@ -37,3 +37,11 @@ def isolated(text: str) -> str:
     """Text that may run from right to left, so that it moves nothing beside it; other text as it is."""
     runs_left = any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text)
     return f"\u2068{text}\u2069" if runs_left else text
+
+
+def run_title(row: Any) -> str:
+    """A saved run (a row of app.saved.listed) in a list as narrow as a field: what tells it from others comes first.
+
+    The time of day and the end of its name, then model and input.
+    """
+    return f"{row.date[5:]} {row.run[-4:]}  {row.model}  {isolated(row.input)}"

@@ -5,7 +5,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import dna, handlers, kept, links, meaning
+from app import dna, handlers, kept, links, meaning, search
 from app.genome_view import GenomeView, go_to
 from app.session import Session
 from app.tabs import evidence, genome, source
@@ -203,7 +203,7 @@ def _connect_place(
     outputs = [views.bases, c.start, c.end, c.place_found, c.place_note]
     place = {"inputs": [states.opened, c.record, c.start, c.end, *rows], "outputs": outputs, **QUIET}
     seek = [states.records, c.record, c.find, c.start, c.end]
-    found = c.find.submit(dna.on_find, seek, [c.start, c.end, c.place_found, c.place_note], **QUIET)
+    found = c.find.submit(search.on_find, seek, [c.start, c.end, c.place_found, c.place_note], **QUIET)
     named = {**place, "outputs": outputs[:3]}  # what was found is said already
     picked = places.select(meaning.on_hit, None, [c.start, c.end], queue=False, **QUIET)
     asked = [

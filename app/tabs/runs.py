@@ -107,7 +107,7 @@ def _connect(
 ) -> None:
     controls.table.select(saved.on_row, None, controls.picked, queue=False, **QUIET)
     for event in (controls.table.select, controls.picked.input, controls.other.input):
-        event(saved.on_picked, None, controls.line, queue=False, **QUIET)
+        event(partial(saved.line, ""), None, controls.line, queue=False, **QUIET)
     opened = controls.open.click(
         partial(saved.on_open, session),
         controls.picked,

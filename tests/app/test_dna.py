@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app import bases, dna, handlers
+from app import bases, dna, handlers, search
 from app import session as limits
 from app.job import Job, Wish
 
@@ -67,12 +67,12 @@ def test_records_are_offered_with_their_lengths(session):
 def test_lambda_comes_with_its_genes(session):
     records, _, _, end, *_ = dna.on_records(session, "sample", "", None, "lambda", None)
     assert end == dna.FIRST_VIEW and len(records.features) > 70
-    start, end, words, problem = dna.on_find(records, "NC_001416.1", "cro", 1, 100)
+    start, end, words, problem = search.on_find(records, "NC_001416.1", "cro", 1, 100)
     assert (start, end, problem) == (38023 - 30, 38315 + 30, "")
     assert words.startswith("gene cro 38,023-38,315 (+), 1 of ")
     places = []
     for _ in range(11):
-        start, end, words, _ = dna.on_find(records, "NC_001416.1", "cI", start, end)
+        start, end, words, _ = search.on_find(records, "NC_001416.1", "cI", start, end)
         places.append(words.split()[0])
     assert places == ["gene", *["variation"] * 10]
     assert words.endswith("11 of 11; Enter again for the next, a gene")
@@ -92,7 +92,7 @@ def test_genbank_brings_its_own_annotation(session, tmp_path):
     path = tmp_path / "r.gb"
     path.write_text(GENBANK)
     records, *_ = dna.on_records(session, "upload", "", str(path), "lambda", None)
-    found = [dna.on_find(records, "REC1.1", name, 1, 9) for name in ("xyz", "XYZ", "t_01")]
+    found = [search.on_find(records, "REC1.1", name, 1, 9) for name in ("xyz", "XYZ", "t_01")]
     assert [(start, end) for start, end, *_ in found] == [(1, 60)] * 3
     path.write_text(GENBANK.split("ORIGIN")[0] + "ORIGIN\n//\n")
     changed = dna.on_records(session, "upload", "", str(path), "lambda", None)
@@ -125,7 +125,7 @@ def test_why_a_record_s_own_genes_are_missing_is_told_and_none_need_no_word(sess
 
 def test_places_are_found_by_name_tag_part_and_region(session, gff):
     records = records_of(session, annotation=gff)[0]
-    find = lambda text, start=1, end=9: dna.on_find(records, "two", text, start, end)  # noqa: E731
+    find = lambda text, start=1, end=9: search.on_find(records, "two", text, start, end)  # noqa: E731
     for text in ("abc", "ABC", "b0001", "ab", "b00"):
         assert find(text)[:2] == (1, 100), text
     for text in ("20-50", "two:20..50", "20 50", "20–50", "chr:2,0-50", "complement(20..50)", "<20..>50"):
@@ -147,7 +147,7 @@ def test_places_are_found_by_name_tag_part_and_region(session, gff):
         ("  ", "write a gene"),
     ):
         assert told in find(text)[3], text
-    assert "no record yet" in dna.on_find(None, None, "a", 1, 1)[3]
+    assert "no record yet" in search.on_find(None, None, "a", 1, 1)[3]
 
 
 def test_a_name_comes_before_a_place_and_a_gene_before_what_else_has_its_name(session, tmp_path):
@@ -164,13 +164,16 @@ def test_a_name_comes_before_a_place_and_a_gene_before_what_else_has_its_name(se
     path.write_text("".join(line.format(*row) for row in rows))
     records, at, kinds = records_of(session, annotation=str(path))[0], (1, 10), []
     for _ in range(3):
-        *at, words, _ = dna.on_find(records, "two", "cI", *at)
+        *at, words, _ = search.on_find(records, "two", "cI", *at)
         at = tuple(at)
         kinds.append(words.split()[0])
     assert kinds == ["gene", "CDS", "variation"]
-    assert dna.on_find(records, "two", "ci", 1, 10)[:2] == (91, 160)  # as it is written, before another case
-    assert dna.on_find(records, "two", "17", 1, 10)[:2] == (131, 200)
-    assert dna.on_find(records, "two", "16", 1, 10)[:2] == (1, 46)  # no part of a name
+    assert search.on_find(records, "two", "ci", 1, 10)[:2] == (
+        91,
+        160,
+    )  # as it is written, before another case
+    assert search.on_find(records, "two", "17", 1, 10)[:2] == (131, 200)
+    assert search.on_find(records, "two", "16", 1, 10)[:2] == (1, 46)  # no part of a name
 
 
 def test_asking_again_leads_to_the_next_of_that_name(session, tmp_path):
@@ -179,7 +182,7 @@ def test_asking_again_leads_to_the_next_of_that_name(session, tmp_path):
     path.write_text("".join(line.format(a, a + 19) for a in (41, 101, 201)))
     records, places, at = records_of(session, annotation=str(path))[0], [], (1, 10)
     for _ in range(4):
-        *at, words, _ = dna.on_find(records, "two", "rep", *at)
+        *at, words, _ = search.on_find(records, "two", "rep", *at)
         at = tuple(at)
         places.append(at)
     assert places == [(11, 90), (71, 150), (171, 250), (11, 90)] and "1 of 3" in words

@@ -106,6 +106,18 @@ def test_one_model_too_many_and_a_problem_that_is_no_more(page):
     page.wait_for_function("!document.querySelector('#explore-status textarea').value")
 
 
+def test_picking_a_run_takes_away_that_none_was_picked(page):
+    paste(page, "It was the best of times. ")
+    page.click("#explore-save")
+    page.wait_for_selector("#explore-saved textarea, #explore-saved input")
+    page.get_by_role("tab", name="Runs", exact=True).click()
+    page.click("#runs-open")
+    said = "document.querySelector('#runs-line-said textarea').value"
+    page.wait_for_function(f"{said}.includes('no run is picked')")
+    page.locator("#runs-list .virtual-row").first.locator("[role=gridcell]").first.click()
+    page.wait_for_function(f"{said} === ''")
+
+
 def test_text_from_right_to_left_moves_nothing_beside_it(page):
     paste(page, "\u0627\u0644\u0643 2 \u062a\u0627\u0628 " * 4)
     parts = page.evaluate(PARTS)

@@ -61,11 +61,6 @@ def test_no_two_runs_read_the_same_in_a_narrow_list(keeping):
     assert all("English, 2 stages" in label and label.endswith("a <i>.txt") for label in labels)
 
 
-def test_picking_a_run_takes_away_what_was_said(keeping):
-    refused(saved.on_open(keeping, None), "no run is picked")
-    assert saved.on_picked()["value"] == ""
-
-
 def test_a_run_of_other_code_says_so(keeping):
     names = [kept(keeping)[1] for _ in range(2)]
     assert "other code" not in saved.on_open(keeping, names[0])[-1]["value"]

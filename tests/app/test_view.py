@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.inputs import Sequence
-from app import view
+from app import readable, view
 
 TEXT = b"It was the best of times, it was the worst of times. " * 8
 
@@ -64,7 +64,7 @@ def test_pages_tile_the_table(long):
 
 
 def read_back(text: str) -> bytes:
-    """The bytes of what view.cell wrote, by the rule in its own words."""
+    """The bytes of what readable.cell wrote, by the rule in its own words."""
 
     def one(match) -> bytes:
         kind, digits = match[1][0], match[1][1:]
@@ -87,10 +87,10 @@ def read_back(text: str) -> bytes:
 @example(b"=cmd()")
 @example(b"-1")
 def test_text_of_a_file_gives_its_bytes_back(data):
-    for text in (view.exact(data), view.cell(data)):
+    for text in (readable.exact(data), readable.cell(data)):
         assert read_back(text) == data
         assert text.isprintable() or not text
-    assert view.cell(data)[:1] not in tuple("=+-@＝＋－＠")
+    assert readable.cell(data)[:1] not in tuple("=+-@＝＋－＠")
 
 
 def test_bases_of_a_table_count_from_one_on_the_page(session):
@@ -123,7 +123,7 @@ def test_a_sentence_of_several_models_names_those_it_is_of():
     ],
 )
 def test_visible_leaves_a_trace_of_every_byte(data, text):
-    assert view.visible(data) == text
+    assert readable.visible(data) == text
     text.encode("utf-8")
 
 
