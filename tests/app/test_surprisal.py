@@ -44,7 +44,7 @@ def test_long_input_waits_for_the_button_and_too_long_is_refused(session, done, 
 
 
 def test_boundary_weights_alone_are_one_sentence(session, done, monkeypatch):
-    monkeypatch.setattr(session, "_is_whole", lambda name: name == "code_a")
+    monkeypatch.setattr(session, "_has_all_weights", lambda name: name == "code_a")
     value, _, line, button = surprisal.on_automatic(session, Job(), done)
     assert value is None and "boundary weights" in line and "Python, 1 stage" in line
     assert not button["interactive"]
