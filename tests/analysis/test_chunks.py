@@ -83,8 +83,22 @@ def test_chunks_tile_any_input_and_nest(inputs):
             assert b"".join(pieces) == sequence.data
             assert chunks["n_bytes"].tolist() == list(map(len, pieces)) and all(pieces)
             assert set(chunks["start"]) <= outer
-            assert result.boundaries_of(sequence.name, stage)["byte"].tolist() == sorted(outer)
+            seen = result.boundaries_of(sequence.name, stage)
+            assert seen["byte"].tolist() == sorted(outer)
+            for part, table in ((seen, result.boundaries), (chunks, result.chunks)):
+                of_both = (table["sequence"] == sequence.name) & (table["stage"] == stage)
+                pd.testing.assert_frame_equal(part, table[of_both].reset_index(drop=True))
             outer = set(chunks["start"])
+    pd.testing.assert_frame_equal(result.summary, summary_table(result.boundaries, result.chunks))
+
+
+def test_an_analysis_keeps_9_bytes_a_position_and_5_where_every_byte_is_seen():
+    ((outer, inner),) = analyse([Sequence("s", b"The cat sat. " * 999)], FakeModel()).tracks
+    kept = [
+        sum(each.nbytes for each in (t.prob, t.is_boundary, t.offsets) if each is not None)
+        for t in (outer, inner)
+    ]
+    assert kept == [5 * len(outer.byte), 9 * len(inner.byte)] and len(outer.byte) == 999 * 13
 
 
 def test_check_names_the_column_in_the_wrong():

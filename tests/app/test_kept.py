@@ -11,6 +11,7 @@ import pytest
 from app import kept, ui
 from app.job import Jobs, Wish
 from app.kept import Kept, Slot
+from app.session import Session
 from hnet_core.errors import InputError
 
 
@@ -79,8 +80,8 @@ def test_events_take_and_give_results_and_states_hold_slots():
     assert "has ended" in jobs.current.failure
 
 
-def test_no_state_of_the_page_ends_without_a_word(session):
-    page = ui.build(session)
+def test_no_state_of_the_page_ends_without_a_word(models_dir, tmp_path):
+    page = ui.build(Session(models_dir, "cpu", tmp_path / "runs"))
     states = [each for each in page.blocks.values() if isinstance(each, gr.State)]
     assert len(states) > 10
     for state in states:
