@@ -98,10 +98,12 @@ def test_a_run_is_stopped_what_was_shown_stays_and_the_next_one_works(page, long
     page.click("#explore-stop:not([disabled])")
     assert problem(page, "explore").endswith("the next request starts afresh.")
     assert shown_text(page, "explore") == TEXT.replace("\n", "↵")
+    former = page.locator(".picture.former")  # it says that it is of the run before
+    assert former.locator("#explore-viewer").count() == 1
     page.wait_for_selector("#explore-stop[disabled]")
     start_paste(page, "something else")
     wait_loaded(page, "explore", 2)
-    assert shown_text(page, "explore") == "something else"
+    assert shown_text(page, "explore") == "something else" and former.count() == 0
 
 
 def test_after_stop_the_new_request_runs_and_the_old_one_never_shows(page, second, long_text):
