@@ -4,6 +4,7 @@ Without a GPU the same comparison runs in Triton's interpreter.
 """
 
 import os
+import re
 from functools import cache
 
 import pytest
@@ -86,9 +87,17 @@ def assert_close(got: dict[str, Tensor], exact: dict[str, Tensor], eager: dict[s
         assert torch.equal(got.pop(name), exact[name])
         assert 2 < int(exact[name].sum()) < len(exact[name])
     for name, value in got.items():
-        largest = float(exact[name].abs().max())
-        limit = 2 * max_error(eager[name], exact[name]) + 2 * FLOOR[dtype] * max(largest, 1e-3)
+        # The gradient of a single number may be exact in eager torch by luck: those of one role are judged alike.
+        alike = [each for each in got if role(each) == role(name)]
+        largest = max(float(exact[each].abs().max()) for each in alike)
+        eager_error = max(max_error(eager[each], exact[each]) for each in alike)
+        limit = 2 * eager_error + 2 * FLOOR[dtype] * max(largest, 1e-3)
         assert max_error(value, exact[name]) <= limit, name
+
+
+def role(name: str) -> str:
+    """What a quantity is, whichever layer it belongs to: "grad backbone.decoder.layers..mixer.D"."""
+    return re.sub(r"\d+", "", name)
 
 
 def skip_gpu_in_the_interpreter(device: str) -> None:

@@ -37,7 +37,7 @@ def content(**changes) -> dict:
 def small(tmp_path, monkeypatch):
     """Data, a recipe, and a sweep of two arms and two seeds, whose trainings run in this process."""
     write_text(tmp_path)
-    write_recipe(tmp_path, checkpoint_minutes=0)
+    write_recipe(tmp_path, checkpoint_minutes=0, warmup=0, decay=0)
     held_out = [{"name": half, "data": "text.jsonl", "documents": half} for half in ("even", "odd")]
     data = {"x": {"train": ["text.jsonl"], "valid": held_out[:1], "tests": held_out[1:]}}
     (tmp_path / "families.json").write_text(json.dumps({"data": data, "families": {}}))

@@ -19,7 +19,8 @@ from tests.hnet_core.training.recipes import write_recipe, write_text
 def small(tmp_path, monkeypatch):
     """A family "english" of two members and one experiment, of a tiny recipe."""
     write_text(tmp_path)
-    write_recipe(tmp_path, checkpoint_minutes=0, bytes=1500)
+    # A constant learning rate: a training goes on to another length only where its rate does not jump.
+    write_recipe(tmp_path, checkpoint_minutes=0, bytes=1500, warmup=0, decay=0)
     tests = [{"name": "rest", "data": "text.jsonl"}]
     data = {
         "x": {"train": ["text.jsonl"], "valid": [{"name": "before", "data": "text.jsonl"}], "tests": tests}
