@@ -42,6 +42,7 @@ def test_uploads_lie_in_a_folder_of_this_run_that_goes_with_it(monkeypatch):
 
 
 def test_what_people_brought_goes_when_it_is_old(session, monkeypatch):
+    """The page is built in this process: no option makes the two hours short enough to wait for."""
     assert ui.FILES_KEPT[0] <= 600 and ui.FILES_KEPT[1] <= 7200
     monkeypatch.setattr(ui, "FILES_KEPT", (1, 2))
     page = ui.build(session)
