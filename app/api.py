@@ -17,8 +17,8 @@ from app.generate import MAX_BYTES, MAX_PROMPT
 from app.handlers import AUTO
 from app.session import MAX_PASTE, Session
 from hnet_core.errors import HNetError
-from hnet_core.generate import MAX_SEED
 from hnet_core.generate import generate as write
+from hnet_core.sampling import MAX_SEED
 
 _UNDER_WAY = {"concurrency_id": "program", "concurrency_limit": 4}
 """Requests of programs that are under way at once; those with a model take turns with the runs of the page."""

@@ -2,7 +2,6 @@
 
 import argparse
 import codecs
-import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,15 +13,15 @@ from torch import Tensor
 
 from hnet_core.checkpoint import DTYPES, load_model
 from hnet_core.commands import Parser, run
-from hnet_core.encoding import EOS, VOCAB_SIZE, encode
-from hnet_core.errors import CheckpointError, InputError
+from hnet_core.encoding import EOS, encode
+from hnet_core.errors import InputError
 from hnet_core.model import HNetForCausalLM
 from hnet_core.routing import StageBoundaries
+from hnet_core.sampling import Sampling
 from hnet_core.state import StageState
 
 WINDOW = 4096
 """Bytes of the prompt taken at once, so that logits of a long prompt never lie in memory together."""
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -72,21 +71,21 @@ def generate(
     bos          put the start marker before the prompt (`bos` in model.json)
     Arguments are checked at once (InputError); the model runs as the iterator is read.
     """
-    _check(max_bytes, temperature, top_p, seed)
+    sampling = _sampling(max_bytes, temperature, top_p, seed)
     if not prompt and not bos:
         raise InputError("the prompt is empty and the model knows no start marker; give at least one byte")
-    return _generated(model, encode(prompt, bos=bos), max_bytes, temperature, top_p, seed)
+    return _generated(model, encode(prompt, bos=bos), max_bytes, sampling)
 
 
 def _generated(
-    model: HNetForCausalLM, ids: np.ndarray, max_bytes: int, temperature: float, top_p: float, seed: int
+    model: HNetForCausalLM, ids: np.ndarray, max_bytes: int, sampling: Sampling
 ) -> Iterator[GeneratedByte]:
-    generator = torch.Generator().manual_seed(seed)
+    generator = sampling.generator(0)
     state = model.new_state(1)
     for start in range(0, len(ids), WINDOW):
         logits, _, state = _advance(model, ids[start : start + WINDOW], state)
     for _ in range(max_bytes):
-        byte = sample(logits, temperature, top_p, generator)
+        byte, _ = sampling.draw(logits, generator)
         if byte == EOS:
             return
         logits, stages, state = _advance(model, np.array([byte]), state)
@@ -106,32 +105,11 @@ def _advance(
     return out.logits[-1], out.stages, out.state
 
 
-def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:
-    """One byte value from logits (V,), drawn on the CPU in float64: a seed means the same everywhere."""
-    # A larger vocabulary has entries beyond the byte values, which are no bytes.
-    logits = logits[:VOCAB_SIZE].to("cpu", torch.float64)
-    if not bool(logits.isfinite().all()):
-        raise CheckpointError("the model answers with logits that are not numbers; its weights are damaged")
-    if temperature == 0:
-        return int(logits.argmax())
-    # Relative to the largest, so that even a tiny temperature never yields infinity minus infinity.
-    prob, order = torch.softmax((logits - logits.max()) / temperature, dim=-1).sort(
-        descending=True, stable=True
-    )
-    # A byte stays while those before it have not reached top_p yet: the likeliest one always does.
-    prob = torch.where(prob.cumsum(0) - prob < top_p, prob, 0.0)
-    return int(order[torch.multinomial(prob, 1, generator=generator)])
-
-
-def _check(max_bytes: int, temperature: float, top_p: float, seed: int) -> None:
+def _sampling(max_bytes: int, temperature: float, top_p: float, seed: int) -> Sampling:
+    """How to draw; InputError for what cannot be."""
     if max_bytes < 1:
         raise InputError(f"bytes={max_bytes} must be 1 or more")
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise InputError(f"temperature={temperature} must be 0 (always the likeliest byte) or more")
-    if not 0 < top_p <= 1:
-        raise InputError(f"top-p={top_p} must be above 0 and at most 1 (1 is no limit)")
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"seed={seed} must be from 0 to {MAX_SEED}")
+    return Sampling(temperature=temperature, top_p=top_p, seed=seed)
 
 
 def _as_hex(text: str) -> str:
@@ -177,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    _check(args.bytes, args.temperature, args.top_p, args.seed)
+    _sampling(args.bytes, args.temperature, args.top_p, args.seed)
     loaded = load_model(args.model, _device(args.device), args.models, dtype=DTYPES[args.dtype])
     written = generate(
         loaded.model,

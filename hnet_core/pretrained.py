@@ -13,11 +13,12 @@ from hnet_core.boundaries import BoundaryModel, StageTrack, load_boundary_model
 from hnet_core.checkpoint import CONFIG, DTYPES, model_folder, read_info, save_model
 from hnet_core.checkpoint import load_model as load_whole
 from hnet_core.config import HNetConfig
-from hnet_core.continuations import Continuation, Sampling, continue_all
+from hnet_core.continuations import Continuation, continue_all
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, InputError
 from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
+from hnet_core.sampling import Sampling
 from hnet_core.vectors import ChunkVectors, chunk_vectors
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from hnet_core import continuations
-from hnet_core.continuations import Sampling, continue_all
+from hnet_core.continuations import continue_all
 from hnet_core.encoding import EOS
 from hnet_core.errors import CheckpointError, InputError
 from hnet_core.generate import generate
+from hnet_core.sampling import Sampling
 from tests.tiny import random_bytes, tiny_model
 
 PROMPTS = [b"The cat sat on ", b"", b"a", random_bytes(90)]
@@ -28,10 +29,11 @@ def test_a_batch_is_what_each_would_be_alone(n_stages):
         assert samples[0].data != samples[1].data
 
 
-def test_greedy_is_what_the_stream_writes():
+@pytest.mark.parametrize("how", [{"temperature": 0}, {"temperature": 0.9, "top_p": 0.8, "seed": 5}], ids=str)
+def test_the_first_sample_is_what_the_stream_writes(how):
     model = tiny_model(1)
-    written = bytes(w.byte for w in generate(model, b"The cat", max_bytes=30, temperature=0))
-    ((one,),) = continue_all(model, [b"The cat"], max_bytes=30, sampling=Sampling(temperature=0))
+    written = bytes(w.byte for w in generate(model, b"The cat", max_bytes=30, **how))
+    ((one,),) = continue_all(model, [b"The cat"], max_bytes=30, sampling=Sampling(**how))
     assert one.data == written and one.ended == ("length" if len(written) == 30 else "end marker")
 
 
@@ -111,9 +113,9 @@ def test_draws_follow_the_options():
     [
         ({"temperature": -1}, "temperature=-1"),
         ({"temperature": float("nan")}, "temperature=nan"),
-        ({"top_k": -1}, "top_k=-1"),
-        ({"top_k": 257}, "top_k=257"),
-        ({"top_p": 0}, "top_p=0"),
+        ({"top_k": -1}, "top-k=-1"),
+        ({"top_k": 257}, "top-k=257"),
+        ({"top_p": 0}, "top-p=0"),
         ({"alphabet": b""}, "alphabet is empty"),
         ({"seed": -1}, "seed=-1"),
     ],

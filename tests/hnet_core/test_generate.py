@@ -9,7 +9,8 @@ from hnet_core.checkpoint import boundary_tensor_names, save_model, write_folder
 from hnet_core.commands import run
 from hnet_core.encoding import EOS, encode
 from hnet_core.errors import CheckpointError, InputError
-from hnet_core.generate import Utf8Stream, generate, main, sample
+from hnet_core.generate import Utf8Stream, generate, main
+from hnet_core.sampling import Sampling
 from tests.tiny import random_bytes, tiny_model
 
 PROMPT = b"The cat sat on "
@@ -90,7 +91,10 @@ LOGITS = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
 
 def drawn(temperature: float, top_p: float, n: int = 2000) -> np.ndarray:
     generator = torch.Generator().manual_seed(0)
-    counts = np.bincount([sample(LOGITS, temperature, top_p, generator) for _ in range(n)], minlength=4)
+    counts = np.bincount(
+        [Sampling(temperature=temperature, top_p=top_p).draw(LOGITS, generator)[0] for _ in range(n)],
+        minlength=4,
+    )
     return counts / n
 
 
@@ -114,12 +118,12 @@ def test_temperature_and_top_p_shape_the_draw(temperature, top_p, share):
 def test_ids_beyond_the_byte_values_are_never_drawn():
     logits = torch.zeros(300)
     logits[299] = 50
-    assert sample(logits, 0, 1, torch.Generator()) == 0
+    assert Sampling(temperature=0).draw(logits, torch.Generator())[0] == 0
 
 
 def test_logits_that_are_not_numbers_are_an_error():
     with pytest.raises(CheckpointError, match="not numbers"):
-        sample(torch.tensor([0.0, float("nan")]), 1, 1, torch.Generator())
+        Sampling().draw(torch.tensor([0.0, float("nan")]), torch.Generator())
 
 
 @pytest.mark.parametrize(
