@@ -5,9 +5,11 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 import pytest
@@ -89,22 +91,32 @@ def running(models: Path, *options: str, environment: dict[str, str] | None = No
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "app", "--models", str(models), "--device", "cpu", "--port", str(port)]
-    process = subprocess.Popen(
-        [*command, *options],
-        cwd=ROOT,
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        line = process.stdout.readline()
-        printed = re.search(r"http://\S+", line)
-        assert printed, line + process.stderr.read()
-        yield printed[0]
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    # What it complains of goes to a file: a pipe that nobody reads would stop it when it is full.
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+        )
+        try:
+            yield _printed_address(process, complaints)
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def _printed_address(process: subprocess.Popen, complaints: TextIO) -> str:
+    """The first address among the lines that the process prints; where it ends without one, what it said."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if printed := re.search(r"at (http://\S+)", line):
+            return printed[1]
+    complaints.seek(0)
+    raise AssertionError("".join(lines) + complaints.read())
 
 
 @pytest.fixture(scope="session")
