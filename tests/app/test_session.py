@@ -137,7 +137,9 @@ def test_the_models_that_people_begin_with_are_loaded_and_run_ahead(models_dir, 
 
 
 def test_a_session_without_models_starts_all_the_same(tmp_path):
-    Session(tmp_path, "cpu").warm_up()
+    session = Session(tmp_path, "cpu")
+    session.warm_up()
+    assert session.choices() == [] and session.pair() == (None, None)
 
 
 def test_a_copied_and_a_renamed_folder_are_models_of_their_own(tmp_path, models_dir):
