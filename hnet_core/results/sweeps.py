@@ -17,7 +17,8 @@ HEAD = """# Sweeps
 Written by `make results` from the figures in `docs/results/sweeps/` (one file a run) and from the sweep files
 (`hnet_core/training/sweeps/`), which are written before anything is trained. Every run of a sweep is in its table; an
 empty row is a run that has not come to its end. All figures are of validation data, by which recipes are chosen: what a
-model is reported to do is measured on other data ([results.md](results.md)). Seconds and kB/s are those of the machine.
+model is reported to do is measured on other data ([results.md](results.md)). Seconds are by the clock of a machine
+that did other work too; kB/CPU s, kilobytes of training a second of one processor, hardly feels that.
 
     .venv/bin/python -m hnet_core.training.sweep NAME --data DIR
 """
@@ -70,7 +71,7 @@ def _arms(
     names: Sequence[str],
     keys: Sequence[str],
 ) -> str:
-    head = ["arm", "runs", "bits a byte", "spread", "successes", "95 %", *names, "kB/s", "MFLOPs a byte"]
+    head = ["arm", "runs", "bits a byte", "spread", "successes", "95 %", *names, "kB/CPU s", "MFLOPs a byte"]
     rows = []
     for arm in sweep.arms:
         of_arm = [member.name for member in members if member.arm == arm.name]
@@ -83,6 +84,7 @@ def _arm(arm: Arm, runs: Sequence[Run], n: int, keys: Sequence[str]) -> list[str
         return [arm.title, f"0 of {n}", *[""] * (6 + len(keys))]
     measured = [run for run in runs if run["tests"]]
     bits = [run["tests"][0]["bits_per_byte"] for run in measured]
+    speeds = [run["kb_per_cpu_s"] for run in measured if run["kb_per_cpu_s"] is not None]
     judged = [run["success"] for run in runs if run["success"] is not None]
     low, high = wilson(sum(judged), len(judged)) if judged else (0, 0)
     return [
@@ -93,7 +95,7 @@ def _arm(arm: Arm, runs: Sequence[Run], n: int, keys: Sequence[str]) -> list[str
         f"{sum(judged)} of {len(judged)}" if judged else "no router",
         f"{low:.0%} to {high:.0%}" if judged else "",
         *(_mean_figure(measured, key) for key in keys),
-        f"{mean(run['kb_per_s'] for run in measured):.1f}" if measured else "",
+        f"{mean(speeds):.1f}" if speeds else "",
         f"{mean(run['mflops_per_byte'] for run in measured):.2f}" if measured else "",
     ]
 
@@ -121,7 +123,7 @@ def _runs(
         *names,
         "success",
         "seconds",
-        "kB/s",
+        "kB/CPU s",
         "MFLOPs a byte",
     ]
     rows = [_run(member, runs.get(member.name), keys) for member in sorted(members, key=lambda m: m.name)]
@@ -142,7 +144,7 @@ def _run(member: SweepMember, run: Run | None, keys: Sequence[str]) -> list[str]
         *(_mean_figure([run], key) for key in keys),
         {True: "yes", False: "no", None: ""}[run["success"]],
         f"{run['seconds']:.0f}",
-        f"{run['kb_per_s']:.1f}",
+        "" if run["kb_per_cpu_s"] is None else f"{run['kb_per_cpu_s']:.1f}",
         f"{run['mflops_per_byte']:.2f}",
     ]
 

@@ -84,6 +84,8 @@ class Training:
             out, self.model, options.snapshots, options.batch_bytes, options.bytes, group
         )
         self.step, self.bytes_seen, self.seconds = 0, 0, 0.0
+        # None where it would say nothing: a device works beside the process, or an older checkpoint did not count.
+        self.cpu_seconds = 0.0 if group.device.startswith("cpu") else None
         self.figures: dict[str, Any] = {}
 
     @property
@@ -106,6 +108,7 @@ class Training:
         checkpoints.load_checkpoint(self.checkpoint, self.model, self.optimizer)
         self.group.by_first(lambda: (self.out / DIVERGED).unlink(missing_ok=True))
         self.step, self.bytes_seen, self.seconds = progress["step"], progress["bytes"], progress["seconds"]
+        self.cpu_seconds = progress.get("cpu_seconds")
         self.figures, self.guard.recent = progress["figures"], progress.get("recent_losses", [])
         self.stream.seek(Position(**progress["position"]))
         self.log.resume(progress["log"])
@@ -150,6 +153,7 @@ class Training:
             "step": self.step,
             "bytes": self.bytes_seen,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "position": asdict(self.stream.position),
             "figures": self.figures,
             "recent_losses": self.guard.recent,
@@ -169,7 +173,7 @@ class Training:
 
     def _advance(self) -> int:
         """One optimizer step, its line of the log, and a validation when one is due. Returns bytes of data used."""
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         options = self.recipe.training
         data = self.stream.next_step(options.micro_bytes)
         packs, ids_per_byte = self.tokenizer.rows(data.packs)
@@ -182,6 +186,8 @@ class Training:
         before, self.bytes_seen, self.step = self.bytes_seen, self.bytes_seen + data.n_bytes, self.step + 1
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
+        if self.cpu_seconds is not None:
+            self.cpu_seconds += time.process_time() - cpu_started
         values = _values(figures, ids_per_byte) | {
             "grad_norm": norm,
             "kb_per_s": data.n_bytes / elapsed / 1000,

@@ -140,7 +140,10 @@ def record(sweep: Sweep, member: SweepMember, places: Places) -> str:
 def figures(sweep: Sweep, member: SweepMember, folder: Path, tests: list[dict]) -> dict:
     """A run as the table of its sweep needs it. tests: what was measured on validation data, the first of which judges.
 
-    seconds, kb_per_s  of the training steps     processor  of the machine that measured     mflops_per_byte  forward
+    seconds, cpu_seconds, kb_per_cpu_s  of the training steps; by the clock, and of this process alone, which other work
+                                        on the machine hardly changes (None on a device, which works beside it)
+    processor                           of the machine that measured
+    mflops_per_byte                     forward
     """
     from hnet_core.checkpoint import read_info
     from hnet_core.results.collect import flops_of
@@ -148,6 +151,7 @@ def figures(sweep: Sweep, member: SweepMember, folder: Path, tests: list[dict]) 
 
     recipe, info = read_recipe(member.config, member.set), read_info(folder / "model")
     progress = read_progress(folder / FILE)
+    cpu = progress.get("cpu_seconds")
     return {
         **facts(sweep, member),
         "title": info.get("title", member.title),
@@ -155,7 +159,8 @@ def figures(sweep: Sweep, member: SweepMember, folder: Path, tests: list[dict]) 
         "n_parameters": info["n_parameters"],
         "success": success(recipe.domain, tests[0]["shares"]),
         "seconds": round(progress["seconds"], 1),
-        "kb_per_s": round(progress["bytes"] / max(progress["seconds"], 1e-9) / 1000, 2),
+        "cpu_seconds": None if cpu is None else round(cpu, 1),
+        "kb_per_cpu_s": None if cpu is None else round(progress["bytes"] / max(cpu, 1e-9) / 1000, 2),
         "processor": processor(),
         "mflops_per_byte": round(flops_of(recipe, folder, tests) / 1e6, 4),
         "tests": tests,

@@ -78,7 +78,12 @@ def test_every_run_is_trained_measured_and_in_the_table(small, capsys):
     assert sorted(p.stem for p in kept.iterdir()) == names
     run = json.loads((kept / "prior_s1_o0.json").read_text())
     assert (run["seed"], run["success"], run["title"]) == (1, False, "Prior, warm-started")
-    assert run["seconds"] > 0 and run["kb_per_s"] > 0 and run["mflops_per_byte"] > 0
+    assert (
+        run["seconds"] > 0
+        and run["cpu_seconds"] > 0
+        and run["kb_per_cpu_s"] > 0
+        and run["mflops_per_byte"] > 0
+    )
     # Figures are those of the validation half, by the model at the end of its training.
     model = load_model(runs / "prior_s1_o0" / "model").model
     documents = list(read_documents([small / "text.jsonl"], "english", documents="even"))
