@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.extract import Analysis as Analysis
-    from analysis.sources import Sequence as Sequence
+    from analysis.boundaries.extract import Analysis as Analysis
+    from analysis.inputs.sources import Sequence as Sequence
     from analysis.verbs import analyse as analyse
     from analysis.verbs import compare as compare
     from analysis.verbs import enrich as enrich
@@ -17,8 +17,8 @@ _HOME = {
     "analyse": "analysis.verbs",
     "compare": "analysis.verbs",
     "enrich": "analysis.verbs",
-    "Analysis": "analysis.extract",
-    "Sequence": "analysis.sources",
+    "Analysis": "analysis.boundaries.extract",
+    "Sequence": "analysis.inputs.sources",
 }
 __all__ = ["Analysis", "Sequence", "analyse", "compare", "enrich"]
 

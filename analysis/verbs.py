@@ -7,16 +7,17 @@ from typing import Protocol
 
 import pandas as pd
 
-from analysis import command_inputs
-from analysis.agreement import compare_pairs
-from analysis.annotations import fit_features, read_features
-from analysis.enrichment import DRAWS, Cuts, annotate, enrichment_table
-from analysis.extract import Analysis, BoundaryModel, Progress, boundary_marks, check
-from analysis.extract import analyse as _analyse
-from analysis.features import UPSTREAM
-from analysis.inputs import MAX_BYTES, read_input
-from analysis.segmentations import cut
-from analysis.sources import Sequence as Record
+from analysis.agreement.pairs import compare_pairs
+from analysis.boundaries.extract import Analysis, BoundaryModel, Progress, boundary_marks, check
+from analysis.boundaries.extract import analyse as _analyse
+from analysis.boundaries.segmentations import cut
+from analysis.genome.enrichment import DRAWS, Cuts, annotate, enrichment_table
+from analysis.genome.features import UPSTREAM
+from analysis.inputs.annotations import fit_features, read_features
+from analysis.inputs.files import read_sequences
+from analysis.inputs.reading import MAX_BYTES, read_input
+from analysis.inputs.sources import Sequence as Record
+from analysis.references.models import labels_of, load_model
 from hnet_core.errors import InputError
 
 
@@ -111,12 +112,12 @@ def _read(given: Input, kind: str) -> list[Record]:
         raise InputError(f"an input is a path, bytes or a Record, not {type(given).__name__}")
     if isinstance(given, str) and not Path(given).exists():
         raise InputError(f"{given[:80]!r}: no such file; for a text itself give bytes (text.encode())")
-    return command_inputs.read_sequences([str(given)], kind, MAX_BYTES)
+    return read_sequences([str(given)], kind, MAX_BYTES)
 
 
 def _model(given: Model) -> BoundaryModel:
     if isinstance(given, str | Path):
-        return command_inputs.load_model(str(given), None)
+        return load_model(str(given), None)
     return getattr(given, "boundary_model", given)
 
 
@@ -124,7 +125,7 @@ def _named(models: Sequence[Model]) -> dict[str, BoundaryModel]:
     """label -> model; names as they were given where two models call themselves the same."""
     opened = [_model(each) for each in models]
     given = [str(each) if isinstance(each, str | Path) else each.name for each in models]
-    labels = command_inputs.labels_of(given, opened)
+    labels = labels_of(given, opened)
     if len(set(labels)) < len(labels):
         raise InputError(f"two models are called {max(labels, key=labels.count)!r}; give each once")
     return dict(zip(labels, opened, strict=True))

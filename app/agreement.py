@@ -10,10 +10,11 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 from scipy.stats import false_discovery_control
 
-from analysis import groups, schema
-from analysis.agreement import compare_segmentations
-from analysis.p_values import is_least
-from analysis.segmentations import Segmentation, positions
+from analysis import schema
+from analysis.agreement import groups
+from analysis.agreement.pairs import compare_segmentations
+from analysis.boundaries.segmentations import Segmentation, positions
+from analysis.chance.p_values import is_least
 from app.compare import Comparison, label
 from app.handlers import PROGRESS
 from app.job import Job
@@ -83,7 +84,7 @@ GROUPS = {
     "domain and depth": ("domain", "depth"),
     "domain, depth and data order": ("domain", "depth", "data"),
 }
-"""What the page groups models by -> keys of analysis.groups.KEYS."""
+"""What the page groups models by -> keys of analysis.agreement.groups.KEYS."""
 SURE = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 """q below -> the mark of it in the matrix."""
 NO_MARKS = " No stars here: q is of the cuts that are shared, not of this."

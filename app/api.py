@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from analysis.agreement import compare_all
-from analysis.inputs import Sequence, read_input
+from analysis.agreement.pairs import compare_all
+from analysis.inputs.reading import Sequence, read_input
 from app import arguments, readable, references
 from app.compare import MOST_MODELS
 from app.domain import kind_of, unseen

@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from analysis.extract import Analysis
-from analysis.groups import consensus
-from analysis.provenance import Provenance
-from analysis.segmentations import positions
-from analysis.segmenters import is_reference
+from analysis.agreement.groups import consensus
+from analysis.boundaries.extract import Analysis
+from analysis.boundaries.segmentations import positions
+from analysis.files.provenance import Provenance
+from analysis.references.names import is_reference
 from app import files, references, view
 from app.handlers import PROGRESS, read_source
 from app.job import Job

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pandas as pd
 
-from analysis.extract import Analysis
+from analysis.boundaries.extract import Analysis
 from app import readable
 from app.wording import counted
 

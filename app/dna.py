@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from analysis.annotations import NOTES, fit_features, read_features
-from analysis.extract import Analysis
-from analysis.genbank import is_genbank
-from analysis.inputs import Sequence, read_input
-from analysis.sources import Source, read_bytes
+from analysis.boundaries.extract import Analysis
+from analysis.inputs.annotations import NOTES, fit_features, read_features
+from analysis.inputs.genbank import is_genbank
+from analysis.inputs.reading import Sequence, read_input
+from analysis.inputs.sources import Source, read_bytes
 from app import files, view
 from app import session as limits
 from app.bases import as_fields, check_region, known_region, region_value, shown_part

@@ -2,7 +2,7 @@
 
 import re
 
-from analysis.inputs import Sequence, guess_kind
+from analysis.inputs.reading import Sequence, guess_kind
 from app import languages
 
 DOMAINS = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from analysis.extract import Analysis
-from analysis.inputs import Sequence
+from analysis.boundaries.extract import Analysis
+from analysis.inputs.reading import Sequence
 from app import view
 from app.domain import kind_of
 from app.handlers import AUTO, PROGRESS, read_source, stage_choices

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.export import open_writer
-from analysis.extract import Analysis
-from analysis.provenance import Provenance, provenance
+from analysis.boundaries.extract import Analysis
+from analysis.files.export import open_writer
+from analysis.files.provenance import Provenance, provenance
 from app import view
 from app.session import Session
 from app.standalone import standalone

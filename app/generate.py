@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import arguments, files, view
 from app.handlers import stage_choices
 from app.job import Job, Stopped

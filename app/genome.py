@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from gradio.utils import get_upload_folder
 
-from analysis.annotations import features_of
-from analysis.codon_phase import CodonMap, codon_map
-from analysis.extract import Analysis
-from analysis.provenance import Provenance
-from analysis.sources import Sequence as Record
+from analysis.boundaries.extract import Analysis
+from analysis.files.provenance import Provenance
+from analysis.genome.codon_phase import CodonMap, codon_map
+from analysis.inputs.annotations import features_of
+from analysis.inputs.sources import Sequence as Record
 from app import files
 from app.viewer import encoded
 from hnet_core.errors import InputError
@@ -53,7 +53,7 @@ class Records:
 
     sequences: tuple[Record, ...]
     features: pd.DataFrame | None
-    """Of all records, as analysis.annotations.fit_features returns them."""
+    """Of all records, as analysis.inputs.annotations.fit_features returns them."""
     notes: tuple[str, ...]
     """What of the annotation was left out."""
     problem: str
@@ -80,7 +80,7 @@ class Opened:
 
     analyses: tuple[Analysis, ...]
     features: pd.DataFrame | None
-    """Those of this record, as analysis.annotations.fit_features returns them."""
+    """Those of this record, as analysis.inputs.annotations.fit_features returns them."""
     notes: tuple[str, ...]
     """What was left out of the annotation."""
     folder: TrackFolder

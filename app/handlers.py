@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from analysis.export import csv_bytes
-from analysis.extract import Analysis
-from analysis.input_files import read_file
-from analysis.inputs import Sequence, read_input
+from analysis.boundaries.extract import Analysis
+from analysis.files.export import csv_bytes
+from analysis.inputs.files import read_file
+from analysis.inputs.reading import Sequence, read_input
 from app import dictionary, files, view
 from app import session as limits
 from app.bases import known_region

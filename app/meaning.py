@@ -9,14 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 from pandas.io.formats.style import Styler
 
-from analysis.circular_shifts import running_sum
-from analysis.enrichment import Cuts, annotate, enrichment_table
-from analysis.features import UPSTREAM, sites
-from analysis.motifs import motif, motif_rows, occurrences
-from analysis.p_values import is_least, shown
-from analysis.profiles import PROFILE_DRAWS, profile_table
-from analysis.reverse_complement import consistency_row, reverse_complement
-from analysis.sources import Sequence as Record
+from analysis.chance.circular_shifts import running_sum
+from analysis.chance.p_values import is_least, shown
+from analysis.genome.enrichment import Cuts, annotate, enrichment_table
+from analysis.genome.features import UPSTREAM, sites
+from analysis.genome.motifs import motif, motif_rows, occurrences
+from analysis.genome.profiles import PROFILE_DRAWS, profile_table
+from analysis.genome.strands import consistency_row
+from analysis.inputs.bases import reverse_complement
+from analysis.inputs.sources import Sequence as Record
 from app import files
 from app.dna import beside
 from app.genome import Opened

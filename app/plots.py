@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import plotly.graph_objects as go
 
-from analysis.extract import Analysis
-from analysis.provenance import KEY, Provenance, as_text, provenance
+from analysis.boundaries.extract import Analysis
+from analysis.files.provenance import KEY, Provenance, as_text, provenance
 from app.wording import counted
 
 _HUES = ("#3f7fc4", "#8a94a3", "#1d3f66", "#b9c3cf")

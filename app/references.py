@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from analysis import inputs
-from analysis.byte_pairs import learned_units
-from analysis.extract import Analysis, Progress, analyse
-from analysis.segmenters import PREFIX, Segmenter, is_reference, segmenter
+from analysis.boundaries.extract import Analysis, Progress, analyse
+from analysis.inputs import reading
+from analysis.references.byte_pairs import learned_units
+from analysis.references.names import PREFIX, is_reference, segmenter
+from analysis.references.units import Segmenter
 from app.domain import DOMAINS, kind_of
 from app.session import Session
 from hnet_core.errors import InputError
@@ -44,7 +45,7 @@ def title_of(name: str) -> str:
     return f"reference: {_TITLES[name]}"
 
 
-def reference(name: str, sequences: Sequence[inputs.Sequence]) -> Segmenter:
+def reference(name: str, sequences: Sequence[reading.Sequence]) -> Segmenter:
     """The reference of that name; byte pairs are learned from the sequences."""
     if name not in _TITLES:
         raise InputError(f"no reference named {name!r}; there are {', '.join(_TITLES)}")
@@ -54,7 +55,7 @@ def reference(name: str, sequences: Sequence[inputs.Sequence]) -> Segmenter:
     return Segmenter(name, title_of(name), segmenter(name).cut)
 
 
-def misplaced(name: str, sequence: inputs.Sequence) -> str:
+def misplaced(name: str, sequence: reading.Sequence) -> str:
     """A sentence where a reference is made for another kind of input than this one, or ""."""
     domain, language = kind_of(sequence)
     if name.startswith(_OF_DNA) and domain != "dna":
@@ -67,7 +68,7 @@ def misplaced(name: str, sequence: inputs.Sequence) -> str:
 
 
 def run(
-    session: Session, sequences: Sequence[inputs.Sequence], name: str, progress: Progress | None = None
+    session: Session, sequences: Sequence[reading.Sequence], name: str, progress: Progress | None = None
 ) -> Analysis:
     """A model or a reference over the sequences."""
     if is_reference(name):

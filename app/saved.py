@@ -1,6 +1,6 @@
 """Saved runs on the page: keep an analysis, list what is kept, open it again, compare two, delete one.
 
-A run is a folder of analysis.runs with one table more, sequences.parquet: the input, which the picture needs. The
+A run is a folder of analysis.files.runs with one table more, sequences.parquet: the input, which the picture needs. The
 folder is given when the app is started; the page names runs, never paths.
 """
 
@@ -18,15 +18,15 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
-from analysis.agreement import compare as agreement
-from analysis.chunks import CompactTrack
-from analysis.extract import Analysis, ModelInfo
-from analysis.inputs import collect_warnings
-from analysis.p_values import is_least, shown
-from analysis.provenance import provenance
-from analysis.runs import Found, check_files, find_runs, made_elsewhere, open_run, read_run
-from analysis.saved_models import SavedTrack
-from analysis.sources import Sequence as Record
+from analysis.agreement.pairs import compare as agreement
+from analysis.boundaries.chunks import CompactTrack
+from analysis.boundaries.extract import Analysis, ModelInfo
+from analysis.chance.p_values import is_least, shown
+from analysis.files.provenance import provenance
+from analysis.files.runs import Found, check_files, find_runs, made_elsewhere, open_run, read_run
+from analysis.files.saved_models import SavedTrack
+from analysis.inputs.reading import collect_warnings
+from analysis.inputs.sources import Sequence as Record
 from app import view
 from app.compare import Comparison, value_of
 from app.handlers import stage_choices

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app.bases import as_fields, as_words, check_region
 from app.dna import beside
 from app.genome import Records, named_features

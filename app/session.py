@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from analysis import inputs
-from analysis.extract import Analysis, Progress, analyse
-from analysis.provenance import file_hash
-from analysis.runs import check_runs
-from analysis.segmenters import is_reference
+from analysis.boundaries.extract import Analysis, Progress, analyse
+from analysis.files.provenance import file_hash
+from analysis.files.runs import check_runs
+from analysis.inputs import reading
+from analysis.references.names import is_reference
 from app.domain import DOMAINS, saw
 from app.kept import Kept
 from app.languages import NEAREST
@@ -202,7 +202,7 @@ class Session:
             return self._models[name]
 
     def analyse(
-        self, sequences: list[inputs.Sequence], name: str, progress: Progress | None = None
+        self, sequences: list[reading.Sequence], name: str, progress: Progress | None = None
     ) -> Analysis:
         """One model over the sequences, in turn with other people's runs.
 
@@ -230,7 +230,7 @@ class Session:
             first = [self.model_for(domain) for domain in DOMAINS]
             for name in dict.fromkeys((*first, *filter(None, self.pair()))):
                 with suppress(HNetError):
-                    self.analyse([inputs.Sequence("warm-up", b"The first words. ")], name)
+                    self.analyse([reading.Sequence("warm-up", b"The first words. ")], name)
 
     def turn(self, progress: Progress | None = None) -> AbstractContextManager[Progress]:
         """The one place for work with a model, as Turns.take gives it: it is shared by calling what this yields."""

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from analysis.provenance import Provenance
+from analysis.files.provenance import Provenance
 from app.viewer import STATIC, script_tag, viewer_scripts
 
 _POLICY = "; ".join(

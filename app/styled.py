@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from analysis.p_values import shown
+from analysis.chance.p_values import shown
 
 MISSING = "–"
 

@@ -5,9 +5,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from analysis.p_values import shown
-from analysis.segmentations import positions
-from analysis.surprisal import Surprisal, surprisal_table, surprisals
+from analysis.boundaries.segmentations import positions
+from analysis.chance.p_values import shown
+from analysis.meaning.surprisal import Surprisal, surprisal_table, surprisals
 from app import plots, view
 from app.handlers import PROGRESS
 from app.job import Job

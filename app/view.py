@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.chunks import CompactTrack
-from analysis.edits import Moves, moves, shared_bytes
-from analysis.extract import Analysis
-from analysis.provenance import input_hash, provenance
+from analysis.boundaries.chunks import CompactTrack
+from analysis.boundaries.extract import Analysis
+from analysis.files.provenance import input_hash, provenance
+from analysis.meaning.edits import Moves, moves, shared_bytes
 from app.domain import DOMAINS, unseen
 from app.readable import cell, visible
 from app.syntax import syntax

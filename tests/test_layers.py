@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,25 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("kernels", "hnet_core", "analysis", "app")
 """Bottom to top; a layer imports itself and what is below it."""
+
+ROOMS = {
+    "analysis": (
+        *(
+            "schema",
+            "chance",
+            "inputs",
+            "boundaries",
+            "files",
+            "genome",
+            "meaning",
+            "references",
+            "agreement",
+        ),
+        *("verbs", "findings", "commands"),
+    ),
+}
+"""Layer -> its folders, and the files beside them, bottom to top: what stands in one imports nothing above it.
+__init__ and __main__, the doors of a layer, stand above all."""
 
 ONLY_IN = {
     "gradio": ("app/*",),
@@ -87,6 +107,48 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
                 yield node.lineno, node.args[0].value
+
+
+def named_modules(source: str) -> Iterator[tuple[int, str]]:
+    """As `imports`, and `from a import b` as a.b too: b may be a module."""
+    yield from imports(source)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def rooms_above(path: str, source: str) -> list[str]:
+    """Imports, in functions too, of a room above the file's own in the same layer; a room that the order leaves out."""
+    layer, *rest = Path(path).with_suffix("").parts
+    order = ROOMS.get(layer)
+    if order is None or rest in (["__main__"], ["__init__"]):
+        return []
+    if rest[0] not in order:
+        return [f"{path} stands in {rest[0]}, which the order of the rooms of {layer} leaves out"]
+    above = order[order.index(rest[0]) + 1 :]
+    return [
+        f"{path}:{line} imports {name}, a room above its own"
+        for line, name in named_modules(source)
+        if name.split(".")[0] == layer and len(name.split(".")) > 1 and name.split(".")[1] in above
+    ]
+
+
+def circles(sources: dict[str, str]) -> list[list[str]]:
+    """Circles of imports among files, path -> source. Late imports in functions count, those for types too."""
+    paths = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
+    wants = {
+        path: sorted({paths[name] for _, name in named_modules(source) if name in paths} - {path})
+        for path, source in sources.items()
+    }
+    # What `from package import module` asks of is the module, not the package's __init__.
+    for path, found in wants.items():
+        wants[path] = [each for each in found if not each.endswith("__init__.py")]
+    sorter = TopologicalSorter(wants)
+    try:
+        sorter.prepare()
+    except CycleError as err:
+        return [err.args[1]]
+    return []
 
 
 def upward_imports(path: str, source: str) -> list[str]:
@@ -171,7 +233,7 @@ def machine_paths(path: str, source: str) -> list[str]:
 
 Rule = Callable[[str, str], list[str]]
 PYTHON_RULES: list[Rule] = [upward_imports, misplaced_libraries, relative_imports, catch_all_names, too_long]
-PYTHON_RULES += [import_time_work]
+PYTHON_RULES += [import_time_work, rooms_above]
 TEXT_RULES: list[Rule] = [registry_hosts, machine_paths]
 
 
@@ -187,6 +249,28 @@ def test_python_files_keep_the_rule(rule):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_file_imports_itself_by_way_of_others(layer):
+    files = [path for path in package_files() if path.startswith(f"{layer}/")]
+    found = circles({path: (ROOT / path).read_text(encoding="utf-8") for path in files})
+    assert not found, " -> ".join(found[0])
+
+
+def test_a_circle_is_seen():
+    line = {"app/a.py": "from app import b", "app/b.py": "def f():\n    from app.c import x", "app/c.py": ""}
+    assert circles(line) == []
+    assert circles({**line, "app/c.py": "import app.a"})
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_the_order_of_rooms_names_what_is_there(layer):
+    """A folder that is gone would say nothing about the others."""
+    there = {
+        path.removesuffix(".py").split("/")[1] for path in package_files() if path.startswith(f"{layer}/")
+    }
+    assert set(ROOMS[layer]) == there - {"__init__", "__main__"}
+
+
 @pytest.mark.parametrize("rule", TEXT_RULES, ids=rule_name)
 def test_text_files_keep_the_rule(rule):
     read = {path: (ROOT / path).read_text(encoding="utf-8", errors="replace") for path in text_files()}
@@ -197,11 +281,11 @@ def test_text_files_keep_the_rule(rule):
 BAD = [
     (upward_imports, "kernels/ssd/cpu.py", "from hnet_core.errors import HNetError"),
     (upward_imports, "hnet_core/model.py", "def f():\n    import analysis.schema"),
-    (upward_imports, "analysis/extract.py", "import app"),
+    (upward_imports, "analysis/boundaries/extract.py", "import app"),
     (upward_imports, "hnet_core/model.py", "import importlib\nm = importlib.import_module('app.view')"),
     (upward_imports, "app/ui.py", "from tests.conftest import ROOT"),
-    (misplaced_libraries, "analysis/extract.py", "import gradio as gr"),
-    (misplaced_libraries, "analysis/extract.py", "from plotly.graph_objects import Figure"),
+    (misplaced_libraries, "analysis/boundaries/extract.py", "import gradio as gr"),
+    (misplaced_libraries, "analysis/boundaries/extract.py", "from plotly.graph_objects import Figure"),
     (misplaced_libraries, "app/ui.py", "from gradio_client import Client"),
     (misplaced_libraries, "kernels/ssd/reference.py", "import triton.language as tl"),
     (misplaced_libraries, "kernels/cuda.py", "import triton"),
@@ -222,6 +306,9 @@ BAD = [
     (import_time_work, "analysis/schema.py", "print('hello')"),
     (import_time_work, "analysis/schema.py", "for i in range(3):\n    pass"),
     (import_time_work, "app/viewer.py", "from pathlib import Path\nSCRIPT = Path('x.js').read_text()"),
+    (rooms_above, "analysis/inputs/sources.py", "from analysis.files import export"),
+    (rooms_above, "analysis/inputs/sources.py", "def f():\n    from analysis import verbs"),
+    (rooms_above, "analysis/attic/x.py", ""),
     (registry_hosts, "Makefile", "pip install -i https://" + "py" + "pi.org/simple"),
     (machine_paths, "docs/speed.md", "measured in " + "/" + "home/me/clone"),
 ]
@@ -233,16 +320,22 @@ def test_rule_sees_the_violation(rule, path, source):
 
 
 GOOD = [
-    (upward_imports, "app/ui.py", "import analysis.extract\nimport hnet_core.model\nimport kernels"),
+    (
+        upward_imports,
+        "app/ui.py",
+        "import analysis.boundaries.extract\nimport hnet_core.model\nimport kernels",
+    ),
     (upward_imports, "analysis/x.py", "import applications"),
     (misplaced_libraries, "app/ui.py", "import gradio\nimport plotly\nimport pandas"),
     (misplaced_libraries, "kernels/ssd/cpu.py", "import numba"),
     (misplaced_libraries, "kernels/ssd/cuda.py", "import triton"),
     (misplaced_libraries, "tests/app/test_ui.py", "import gradio_client\nimport pandas"),
-    (catch_all_names, "analysis/agreement.py", ""),
+    (catch_all_names, "analysis/agreement/pairs.py", ""),
     (too_long, "app/ui.py", "x = 1\n" * 300),
     (too_long, "kernels/ssd/cpu.py", "x = 1\n" * 450),
     (too_long, "tests/test_x.py", "x = 1\n" * 900),
+    (rooms_above, "analysis/files/export.py", "from analysis.inputs import sources\nimport analysis.schema"),
+    (rooms_above, "analysis/__init__.py", "from analysis.verbs import compare"),
     (import_time_work, "app/ui.py", '"""Doc."""\nimport os\nX = 1\n"""Of X."""\n\ndef f():\n    print(1)'),
 ]
 

@@ -6,8 +6,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from analysis.agreement import DENSITY_RATIO, agreement_table
-from analysis.controls import beyond_pairs
+from analysis.agreement.controls import beyond_pairs
+from analysis.agreement.groups import cluster_order, group_labels, group_table
+from analysis.agreement.pairs import DENSITY_RATIO, agreement_table
+from analysis.boundaries.segmentations import Segmentation
 from analysis.findings import plots
 from analysis.findings.consensus import consensus
 from analysis.findings.data import Corpus
@@ -24,8 +26,6 @@ from analysis.findings.document import (
 )
 from analysis.findings.references import UNTRAINED, controls, references
 from analysis.findings.study import Study
-from analysis.groups import cluster_order, group_labels, group_table
-from analysis.segmentations import Segmentation
 
 _SCORES = {
     "f1": ("F1", decimal(3)),

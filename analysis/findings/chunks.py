@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.dictionary import chunk_types, dictionary_table, growth_table, heaps_exponent, overlap_table
-from analysis.extract import boundary_marks
+from analysis.boundaries.extract import boundary_marks
+from analysis.boundaries.segmentations import Segmentation
 from analysis.findings import plots
 from analysis.findings.data import Corpus, heads
 from analysis.findings.document import (
@@ -23,11 +23,18 @@ from analysis.findings.document import (
     whole,
 )
 from analysis.findings.study import Study
-from analysis.inference_account import account_table, measured_rates
-from analysis.motifs import DEFAULT_MOTIFS
-from analysis.reverse_complement import consistency_row, reverse_complement
-from analysis.segmentations import Segmentation
-from analysis.stability import stability_table
+from analysis.genome.motifs import DEFAULT_MOTIFS
+from analysis.genome.strands import consistency_row
+from analysis.inputs.bases import reverse_complement
+from analysis.meaning.account import account_table, measured_rates
+from analysis.meaning.dictionary import (
+    chunk_types,
+    dictionary_table,
+    growth_table,
+    heaps_exponent,
+    overlap_table,
+)
+from analysis.meaning.stability import stability_table
 
 TOP = 12
 """Chunks shown of each dictionary."""

@@ -6,12 +6,12 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
+from analysis.agreement.groups import fleiss_kappa
+from analysis.boundaries.segmentations import Segmentation
+from analysis.chance.nulls import against, turns
 from analysis.findings.data import Corpus
 from analysis.findings.document import Section, decimal, percent, probability, table, text, whole
 from analysis.findings.study import Study
-from analysis.groups import fleiss_kappa
-from analysis.null_models import against, turns
-from analysis.segmentations import Segmentation
 
 
 def consensus(out: Section, study: Study, corpus: Corpus, infos, stages: list[Segmentation]) -> None:

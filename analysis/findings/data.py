@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import sources
-from analysis.annotations import fit_features, read_features
-from analysis.fasta import read_fasta
-from analysis.gold import GoldText, read_conllu
-from analysis.json_lines import read_json_lines
+from analysis.inputs import sources
+from analysis.inputs.annotations import fit_features, read_features
+from analysis.inputs.conllu import GoldText, read_conllu
+from analysis.inputs.fasta import read_fasta
+from analysis.inputs.json_lines import read_json_lines
 from hnet_core.errors import InputError
 
 _SIZES = ("_bytes", "_bases")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analysis.p_values import shown
-from analysis.segmentations import Segmentation
+from analysis.boundaries.segmentations import Segmentation
+from analysis.chance.p_values import shown
 
 LEVEL = 0.05
 """A q-value below this is called beyond chance."""

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from analysis.features import UPSTREAM, sites
 from analysis.findings import plots
 from analysis.findings.data import AnnotatedGenome
 from analysis.findings.document import (
@@ -18,7 +17,8 @@ from analysis.findings.document import (
     whole,
 )
 from analysis.findings.study import Study
-from analysis.profiles import PROFILE_DRAWS, profile_table
+from analysis.genome.features import UPSTREAM, sites
+from analysis.genome.profiles import PROFILE_DRAWS, profile_table
 
 WINDOW = 30
 """Bases on either side of a site."""

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.byte_pairs import learned_units
-from analysis.codon_units import codon_starts
-from analysis.controls import periodic_like, random_like, shuffled
+from analysis.agreement.controls import periodic_like, random_like, shuffled
+from analysis.boundaries.segmentations import Segmentation, cut, segmentation_of
 from analysis.findings.data import Corpus
 from analysis.findings.study import Study
-from analysis.segmentations import Segmentation, cut, segmentation_of
-from analysis.segmenters import Cut, Segmenter, segmenter
+from analysis.references.byte_pairs import learned_units
+from analysis.references.codons import codon_starts
+from analysis.references.names import segmenter
+from analysis.references.units import Cut, Segmenter
 from hnet_core.errors import InputError
 
 KINDS = {
@@ -20,7 +21,7 @@ KINDS = {
     "code": ("python-tokens", "python-nodes", "words", "spaces"),
     "dna": ("kmers:3",),
 }
-"""Domain -> reference segmenters (analysis.segmenters)."""
+"""Domain -> reference segmenters (analysis.references.names)."""
 VOCABULARY = {"dna": 512}
 """Entries of the byte-pair vocabulary, where it is not TEXT_VOCABULARY."""
 TEXT_VOCABULARY = 4096

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.files.provenance import code_version
 from analysis.findings import agreement, chunks, codons, features, surprise, words
 from analysis.findings.document import Section, decimal, table, text, whole
 from analysis.findings.study import Study
-from analysis.provenance import code_version
 
 SECTIONS = (agreement, codons, features, surprise, words, chunks)
 """Each has section(study) -> Section; one without content is left out."""

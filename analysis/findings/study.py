@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis import command_inputs, sources
-from analysis.enrichment import Cuts, Genome, annotate, enrichment_table
-from analysis.extract import BoundaryModel
-from analysis.features import UPSTREAM
+from analysis.boundaries.extract import BoundaryModel
+from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.findings.data import (
     AnnotatedGenome,
     Corpus,
@@ -23,8 +21,11 @@ from analysis.findings.data import (
     read_texts,
     read_treebanks,
 )
-from analysis.motifs import DEFAULT_MOTIFS, motif_rows
-from analysis.segmentations import Segmentation, cut
+from analysis.genome.enrichment import Cuts, Genome, annotate, enrichment_table
+from analysis.genome.features import UPSTREAM
+from analysis.genome.motifs import DEFAULT_MOTIFS, motif_rows
+from analysis.inputs import sources
+from analysis.references.models import load_model, load_whole_model, untrained_model
 from hnet_core.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ class Study:
 
     def untrained(self, corpus: Corpus, label: str) -> list[list[Segmentation]]:
         """Every stage over the corpus of models like this one before training, from limits.untrained seeds."""
-        config = json.dumps(command_inputs.untrained_model(label, self.models_dir, 0).config.to_dict())
+        config = json.dumps(untrained_model(label, self.models_dir, 0).config.to_dict())
         for seed in range(self.limits.untrained):
             # Models of one architecture start from the same weights, whatever they were trained on.
             if (corpus.title, f"{config}, {seed}") not in self._cuts:
-                blank = command_inputs.untrained_model(label, self.models_dir, seed)
+                blank = untrained_model(label, self.models_dir, seed)
                 self._cuts[corpus.title, f"{config}, {seed}"] = [
                     replace(stage, name=f"untrained, seed {seed}") for stage in cut(corpus.sequences, blank)
                 ]
@@ -89,7 +90,7 @@ class Study:
     def whole(self, label: str) -> "LoadedModel | None":
         """The model that predicts bytes; None where only its boundary weights are there."""
         try:
-            return command_inputs.load_whole_model(label, self.models_dir)
+            return load_whole_model(label, self.models_dir)
         except CheckpointError:
             return None
 
@@ -156,7 +157,7 @@ def _models(models_dir: str | None) -> dict[str, BoundaryModel]:
 
     folders = {name: model_folder(name, models_dir) for name in model_names(models_dir)}
     models = {
-        name: command_inputs.load_model(name, models_dir)
+        name: load_model(name, models_dir)
         for name, folder in folders.items()
         if HNetConfig.from_file(folder / CONFIG).n_stages and not (folder / TOKENIZER).exists()
     }

@@ -17,7 +17,7 @@ from analysis.findings.document import (
     whole,
 )
 from analysis.findings.study import Study
-from analysis.surprisal import LAGS, surprisal_table, surprisals
+from analysis.meaning.surprisal import LAGS, surprisal_table, surprisals
 
 _COLUMNS = {
     "label": ("model / stage", text),

@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from analysis.agreement.gold_words import word_table
+from analysis.boundaries.segmentations import cut
 from analysis.findings import plots
 from analysis.findings.data import Treebank
 from analysis.findings.document import (
@@ -16,9 +18,7 @@ from analysis.findings.document import (
     whole,
 )
 from analysis.findings.study import Study
-from analysis.segmentations import cut
-from analysis.segmenters import segmenter
-from analysis.word_agreement import word_table
+from analysis.references.names import segmenter
 
 RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 """Constant rates of random boundaries, besides a boundary at every byte."""

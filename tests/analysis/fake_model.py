@@ -14,7 +14,7 @@ class FakeTrack:
 
 @dataclass
 class FakeModel:
-    """Implements analysis.extract.BoundaryModel.
+    """Implements analysis.boundaries.extract.BoundaryModel.
 
     Stage s starts a chunk behind a byte of `cuts[s]`, with probability 0.9; elsewhere it is 0.1.
     """

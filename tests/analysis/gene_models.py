@@ -1,8 +1,8 @@
 """Gene models written down in every format, on the forward strand and mirrored on the reverse one."""
 
-from analysis.annotations import fit_features, read_features
-from analysis.features import feature_classes, sites
-from analysis.sources import Sequence
+from analysis.genome.features import feature_classes, sites
+from analysis.inputs.annotations import fit_features, read_features
+from analysis.inputs.sources import Sequence
 
 LENGTH = 1000
 _OTHER = {"+": "-", "-": "+", ".": "."}

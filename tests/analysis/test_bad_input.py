@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis import cli, command_inputs
+from analysis.commands import cli
+from analysis.references import models as models_by_name
 from tests.analysis.fake_model import FakeModel
 
 AWKWARD = "tests/data/awkward"
@@ -23,7 +24,7 @@ REFUSED = {
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch):
-    monkeypatch.setattr(command_inputs, "load_model", lambda *_: FakeModel("m", cuts=(b"A", b"T"), info={}))
+    monkeypatch.setattr(models_by_name, "load_model", lambda *_: FakeModel("m", cuts=(b"A", b"T"), info={}))
 
 
 def exit_code(arguments):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis import cli, command_inputs
+from analysis.commands import cli
+from analysis.references import models as models_by_name
 from hnet_core.boundaries import BoundaryModel
 from hnet_core.checkpoint import LoadedModel
 from tests.analysis.fake_model import FakeModel
@@ -23,8 +24,8 @@ def models(monkeypatch, tmp_path_factory):
     model = tiny_model(1)
     whole = LoadedModel(model, model.config, {"row_bytes": 2048}, tmp_path_factory.mktemp("m"), "m")
     fakes = {"real": BoundaryModel(model, {"name": "m"}), "fake": FakeModel("m", cuts=(b"A ",), info={})}
-    monkeypatch.setattr(command_inputs, "load_model", lambda name, *_: fakes[name])
-    monkeypatch.setattr(command_inputs, "load_whole_model", lambda *_: whole)
+    monkeypatch.setattr(models_by_name, "load_model", lambda name, *_: fakes[name])
+    monkeypatch.setattr("analysis.commands.meaning.load_whole_model", lambda *_: whole)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.codon_phase import codon_map
+from analysis.genome.codon_phase import codon_map
 from tests.analysis.gene_models import (
     LENGTH,
     bed12,

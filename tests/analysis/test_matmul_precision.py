@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from analysis import cli
+from analysis.commands import cli
 
 LINE = r"matrix products in (fp32|bf16): measured .+\n"
 

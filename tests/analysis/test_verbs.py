@@ -9,7 +9,7 @@ import pytest
 import analysis
 import hnet_core
 from analysis import schema
-from analysis.cli import main
+from analysis.commands.cli import main
 from hnet_core.errors import InputError
 from tests.analysis.fake_model import FakeModel
 

@@ -13,7 +13,7 @@ from gradio_client.exceptions import AppError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import __main__ as program
 from app import api
 from app.__main__ import main, users

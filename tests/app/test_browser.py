@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from analysis.p_values import shown
+from analysis.chance.p_values import shown
 from app.session import MAX_TEXT_BYTES
 
 pytestmark = pytest.mark.browser
@@ -130,7 +130,7 @@ def test_text_by_clicks(page, session):
 
 
 def session_text(text: str):
-    from analysis.inputs import read_text
+    from analysis.inputs.reading import read_text
 
     return read_text(text.encode(), "pasted text")
 

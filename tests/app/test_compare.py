@@ -9,9 +9,9 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from analysis.agreement import compare as pair_of
-from analysis.inputs import Sequence
-from analysis.provenance import file_hash
+from analysis.agreement.pairs import compare as pair_of
+from analysis.files.provenance import file_hash
+from analysis.inputs.reading import Sequence
 from app import agreement, compare, compare_files, references
 from app.handlers import on_wish
 from app.job import Job, Wish

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import domain as kinds
 from app.domain import DOMAINS, guess_domain, guess_language
 from app.session import Session

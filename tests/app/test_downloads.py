@@ -11,8 +11,8 @@ import oxbow
 import pandas as pd
 import pytest
 
-from analysis.extract import Analysis
-from analysis.inputs import Sequence
+from analysis.boundaries.extract import Analysis
+from analysis.inputs.reading import Sequence
 from app import compare_files, files
 from tests.app.conftest import running
 from tests.app.test_browser import choose, download, paste, wait_loaded

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import view
 from app.viewer import STATIC, SegmentViewer, viewer_value
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import files, view
 from app.standalone import standalone
 from hnet_core.errors import InputError

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.annotations import fit_features, read_features
-from analysis.sources import Sequence
+from analysis.inputs.annotations import fit_features, read_features
+from analysis.inputs.sources import Sequence
 from app.genome import (
     NOTHING,
     STEP,

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.annotations import fit_features, read_features
-from analysis.enrichment import DRAWS, annotate, enrichment_table
-from analysis.features import UPSTREAM, sites
-from analysis.motifs import motif_rows
-from analysis.profiles import profile_table
-from analysis.reverse_complement import as_forward_cuts, reverse_complement
-from analysis.sources import Sequence
+from analysis.genome.enrichment import DRAWS, annotate, enrichment_table
+from analysis.genome.features import UPSTREAM, sites
+from analysis.genome.motifs import motif_rows
+from analysis.genome.profiles import profile_table
+from analysis.genome.strands import as_forward_cuts
+from analysis.inputs.annotations import fit_features, read_features
+from analysis.inputs.bases import reverse_complement
+from analysis.inputs.sources import Sequence
 from app import meaning
 from app.genome import Opened, TrackFolder
 from app.job import Job

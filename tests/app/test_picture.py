@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import view
 from app.standalone import standalone
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app.plots import figures
 
 

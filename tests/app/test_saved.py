@@ -8,9 +8,10 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from analysis import cli, runs
-from analysis.inputs import Sequence
-from analysis.runs import saved_runs
+from analysis.commands import cli
+from analysis.files import runs
+from analysis.files.runs import saved_runs
+from analysis.inputs.reading import Sequence
 from app import saved
 from app.session import Session
 from hnet_core.errors import InputError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import compare, view
 from app.viewer import Group, viewer_value
 

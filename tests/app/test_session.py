@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import agreement, compare, dna, explore, meaning, surprisal
 from app import session as module
 from app.genome import Opened, TrackFolder

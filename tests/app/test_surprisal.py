@@ -6,9 +6,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from analysis.inputs import Sequence
-from analysis.provenance import KEY
-from analysis.surprisal import surprisals
+from analysis.files.provenance import KEY
+from analysis.inputs.reading import Sequence
+from analysis.meaning.surprisal import surprisals
 from app import surprisal, view
 from app.job import Job
 

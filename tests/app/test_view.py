@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analysis.inputs import Sequence
+from analysis.inputs.reading import Sequence
 from app import readable, view
 
 TEXT = b"It was the best of times, it was the worst of times. " * 8

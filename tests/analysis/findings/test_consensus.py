@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from analysis.boundaries.segmentations import segmentation_of
 from analysis.findings.consensus import shared_by_all
-from analysis.segmentations import segmentation_of
 
 
 def segmentation(seed, n=4000, rate=0.2):

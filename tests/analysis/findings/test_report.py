@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from analysis import cli
+from analysis.commands import cli
 from analysis.findings import data
 from analysis.findings.features import profiles
 from analysis.findings.study import Study

@@ -1,0 +1,1 @@
+"""Two or more segmentations -> how alike they are, and how alike chance would make them."""

@@ -1,0 +1,1 @@
+"""Sequences and a model -> where it cuts: positions, chunks, segmentations."""

@@ -1,0 +1,1 @@
+"""What a number would be by chance: shifted boundaries, p-values, ranks."""

@@ -1,0 +1,1 @@
+"""python -m analysis: one module a command, or a family of commands."""

@@ -1,0 +1,1 @@
+"""Tables -> files and saved runs, and back."""

@@ -1,0 +1,1 @@
+"""Boundaries and features of a genome -> tables."""

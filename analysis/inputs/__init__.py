@@ -1,0 +1,1 @@
+"""What a person brings -> sequences, features, gold words."""

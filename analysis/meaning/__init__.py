@@ -1,0 +1,1 @@
+"""Boundaries and what they hold -> tables: surprisal, chunk types, stability, cost."""

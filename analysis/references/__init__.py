@@ -1,0 +1,1 @@
+"""A name -> what cuts: a trained model, or a rule that stands beside it."""
