@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.analysis.inputs.test_conllu import line
 
 from analysis import schema
 from analysis.agreement.gold_words import PLACES, word_table
@@ -13,6 +12,7 @@ from analysis.inputs.conllu import read_conllu
 from analysis.references import models as models_by_name
 from analysis.references.names import segmenter
 from tests.analysis.fake_model import FakeModel
+from tests.analysis.inputs.test_conllu import line
 
 
 def bank(words, after=None):

@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from tests.analysis.commands.test_cli import refused
 
 from analysis.boundaries import engine, extract
 from analysis.boundaries.streaming import local_worker
@@ -18,6 +17,7 @@ from analysis.commands import cli
 from analysis.inputs.sources import Sequence
 from analysis.references import models as models_by_name
 from hnet_core.errors import InputError
+from tests.analysis.commands.test_cli import refused
 from tests.analysis.fake_model import FakeModel
 
 needs_ray = pytest.mark.skipif(

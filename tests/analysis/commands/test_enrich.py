@@ -2,13 +2,13 @@
 
 import pandas as pd
 import pytest
-from tests.analysis.commands.test_cli import refused
-from tests.analysis.inputs.test_genbank import RECORD
 
 from analysis import schema
 from analysis.commands import cli
 from analysis.references import models as models_by_name
+from tests.analysis.commands.test_cli import refused
 from tests.analysis.fake_model import FakeModel
+from tests.analysis.inputs.test_genbank import RECORD
 
 GFF3 = "s1\tx\tgene\t4\t15\t.\t+\t.\tID=g\ns1\tx\tCDS\t4\t15\t.\t+\t0\tID=c;Parent=g\n"
 DNA = "TTTATGAAATGATAATTTGGTATAATCC"

@@ -6,7 +6,6 @@ import os
 import duckdb
 import pandas as pd
 import pytest
-from tests.analysis.commands.test_cli import refused
 
 from analysis.commands import cli
 from analysis.files.export import open_writer
@@ -16,6 +15,7 @@ from analysis.files.runs import open_run, saved_runs
 from analysis.inputs.sources import Sequence
 from analysis.references import models as models_by_name
 from hnet_core.errors import InputError
+from tests.analysis.commands.test_cli import refused
 from tests.analysis.fake_model import FakeModel
 
 MODELS = {

@@ -5,8 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.analysis.commands.test_cli import refused
-from tests.analysis.commands.test_enrich import DNA, GFF3
 
 from analysis.commands import cli
 from analysis.files.provenance import code_hash, file_hash
@@ -15,6 +13,8 @@ from analysis.files.saved_models import saved_models
 from analysis.inputs.bases import reverse_complement
 from analysis.inputs.sources import Sequence
 from analysis.references import models as models_by_name
+from tests.analysis.commands.test_cli import refused
+from tests.analysis.commands.test_enrich import DNA, GFF3
 from tests.analysis.fake_model import FakeModel
 
 MODELS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chisquare, directional_stats
-from tests.analysis.genome.test_features import features
 
 from analysis.genome.codon_phase import asymptotic_p, chi_square, codon_map, phase_counts, rayleigh, turned
+from tests.analysis.genome.test_features import features
 
 
 def codons(*lines, length=30):

@@ -5,7 +5,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from tests.analysis.genome.test_features import features
 
 from analysis import schema
 from analysis.genome.codon_phase import phase_counts
@@ -14,6 +13,7 @@ from analysis.genome.features import sites
 from analysis.genome.profiles import profile_table
 from analysis.inputs.annotations import fit_features, laid_end_to_end, read_features
 from analysis.inputs.sources import Sequence
+from tests.analysis.genome.test_features import features
 
 LENGTH = 3000
 

@@ -3,12 +3,12 @@
 import gzip
 
 import pytest
-from tests.analysis.inputs.test_genbank import RECORD
 
 from analysis import schema
 from analysis.inputs.annotations import features_of, fit_features, read_features
 from analysis.inputs.sources import Sequence
 from hnet_core.errors import InputError
+from tests.analysis.inputs.test_genbank import RECORD
 
 GFF3 = """##gff-version 3
 ##sequence-region TOY1.2 1 30
