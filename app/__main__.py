@@ -13,8 +13,8 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-from app.kept import BYTES, SECONDS, Kept
-from app.session import Session
+from app.server.kept import BYTES, SECONDS, Kept
+from app.server.session import Session
 from app.ui import build, launch_options
 from hnet_core.allocator import keep_free_memory
 from hnet_core.errors import HNetError, InputError

@@ -10,12 +10,14 @@ import gradio as gr
 
 from analysis.agreement.pairs import compare_all
 from analysis.inputs.reading import Sequence, read_input
-from app import arguments, readable, references
-from app.compare import MOST_MODELS
-from app.domain import kind_of, unseen
-from app.generate import MAX_BYTES, MAX_PROMPT
-from app.handlers import AUTO
-from app.session import MAX_PASTE, Session
+from app.compare.handlers import MOST_MODELS
+from app.generate.handlers import MAX_BYTES, MAX_PROMPT
+from app.kinds.domain import kind_of, unseen
+from app.server import references
+from app.server.session import MAX_PASTE, Session
+from app.source.reading import AUTO
+from app.wording import readable
+from app.work import arguments
 from hnet_core.errors import HNetError
 from hnet_core.generate import generate as write
 from hnet_core.sampling import MAX_SEED

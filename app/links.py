@@ -2,18 +2,16 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from app import references
-from app.agreement import GROUPS, MEASURES
-from app.generate import MAX_BYTES, MAX_SEED
-from app.session import Session
-from app.tabs.quiet import QUIET
-from app.told import told
-from app.viewer import goto
+from app.picture.viewer import goto
+from app.server import references
+from app.server.session import Session
+from app.work.quiet import QUIET
+from app.work.told import told
 from hnet_core.errors import InputError
 
 TABS = ("explore", "compare", "dna", "generate", "runs", "models")
@@ -21,16 +19,27 @@ _WHOLE = ("sample", "run", "example")
 """A link with one of these has an input, so the work begins by itself."""
 
 
-def read(session: Session, query: Mapping[str, str]) -> dict[str, Any]:
+Reader = Callable[[Session, str], Any]
+"""The text of one part of a link -> its value; InputError for what the page itself would not write."""
+
+
+def read(
+    session: Session, query: Mapping[str, str], own: Mapping[str, Reader] | None = None
+) -> dict[str, Any]:
     """What a link asks for, checked; unknown names are left alone.
+
+    own  readers of parts that only one tab knows
 
     Raises InputError for whatever is not one of the values that the page itself would write.
     """
-    asked = {name: reader(session, query[name]) for name, reader in _READERS.items() if name in query}
+    readers = {**_READERS, **(own or {})}
+    asked = {name: reader(session, query[name]) for name, reader in readers.items() if name in query}
     return {"tab": "explore", **asked} if asked else {}
 
 
-def _one_of(what: str, known: Callable[[Session], list[str]]) -> Callable[[Session, str], str]:
+def one_of(what: str, known: Callable[[Session], Sequence[str]]) -> Reader:
+    """One of the names that are known."""
+
     def reader(session: Session, text: str) -> str:
         if text not in known(session):
             raise InputError(
@@ -47,14 +56,8 @@ def _model_names(session: Session) -> list[str]:
 
 def _models(session: Session, text: str) -> list[str]:
     known = [*_model_names(session), *(name for _, name in references.choices())]
-    one = _one_of("model", lambda _: known)
+    one = one_of("model", lambda _: known)
     return [one(session, each) for each in text.split(",")]
-
-
-def _run(session: Session, text: str) -> str:
-    if not re.fullmatch(r"[0-9TZ]{8,40}-[0-9a-f]{8}", text):
-        raise InputError("the link asks for a run by a name that no run can have; open it from the Runs tab")
-    return text
 
 
 def _offset(session: Session, text: str) -> int:
@@ -78,7 +81,9 @@ def _region(session: Session, text: str) -> list[int]:
     return [int(found[1]), int(found[2])]
 
 
-def _number(name: str, low: float, high: float, whole: bool = False) -> Callable[[Session, str], float]:
+def number(name: str, low: float, high: float, whole: bool = False) -> Reader:
+    """A number from `low` to `high`."""
+
     def reader(session: Session, text: str) -> float:
         try:
             value = int(text) if whole else float(text[:30])
@@ -108,27 +113,18 @@ def _thresholds(session: Session, text: str) -> list[float | None]:
     return values
 
 
-_READERS: dict[str, Callable[[Session, str], Any]] = {
-    "tab": _one_of("tab", lambda _: list(TABS)),
-    "model": _one_of("model", _model_names),
+_READERS: dict[str, Reader] = {
+    "tab": one_of("tab", lambda _: list(TABS)),
+    "model": one_of("model", _model_names),
     "models": _models,
-    "sample": _one_of("sample", lambda session: [each.name for each in session.samples()]),
+    "sample": one_of("sample", lambda session: [each.name for each in session.samples()]),
     "record": lambda _, text: text[:200],
-    "run": _run,
-    "with": _run,
     "at": _offset,
     "start": _first_base,
     "end": _offset,
     "region": _region,
     "threshold": _thresholds,
-    "stage": lambda session, text: int(_one_of("stage", lambda _: ["0", "-1"])(session, text)),
-    "measure": _one_of("measure", lambda _: list(MEASURES)),
-    "by": _one_of("grouping", lambda _: list(GROUPS)),
-    "length": _number("length", 1, MAX_BYTES, whole=True),
-    "seed": _number("seed", 0, MAX_SEED, whole=True),
-    "temperature": _number("temperature", 0, 2),
-    "top_p": _number("top_p", 0.05, 1),
-    "example": _one_of("prompt", lambda _: ["1"]),
+    "stage": lambda session, text: int(one_of("stage", lambda _: ["0", "-1"])(session, text)),
 }
 
 
@@ -139,16 +135,18 @@ def on_link(
     names: tuple[str, ...],
     check: Callable[[Mapping[str, Any]], None] | None,
     query: Mapping[str, str],
+    own: Mapping[str, Reader] | None = None,
 ) -> tuple[Any, ...]:
     """The page was opened: values of the tab's fields, and everything for the browser; only the tab asked for answers.
 
     names  of the link's parts that the fields take, in order
     check  raises InputError for what is not there any more
+    own    readers of parts that only this tab knows
     """
     given = query.get("tab", "explore")
     if (given if given in TABS else "explore") != tab:
         return *[gr.skip()] * len(names), {}
-    asked = read(session, query)
+    asked = read(session, query, own)
     if check:
         check(asked)
     values = [gr.update(value=asked[name]) if name in asked else gr.skip() for name in names]
@@ -161,16 +159,20 @@ def connect(
     fields: Mapping[str, gr.components.Component] | None = None,
     check: Callable[[Mapping[str, Any]], None] | None = None,
     event: Callable | None = None,
+    own: Mapping[str, Reader] | None = None,
 ) -> None:
     """An address of this tab fills its fields, opens it, and starts the work where the link has an input.
 
     fields  part of the link -> the component that takes it
     event   after which it happens; None: when the page is opened
+    own     readers of parts that only this tab knows
     """
     fields, asked = fields or {}, gr.JSON(visible=False)
 
     def open_link(request: gr.Request):  # Gradio finds the request by this annotation, not inside a partial
-        found = on_link(session, tab, tuple(fields), check, dict(request.query_params) if request else {})
+        found = on_link(
+            session, tab, tuple(fields), check, dict(request.query_params) if request else {}, own
+        )
         return found if fields else found[0]  # of one output Gradio wants the value
 
     load = event or gr.context.Context.root_block.load

@@ -5,11 +5,17 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from app import api, kept
-from app.policy import Policy
-from app.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
-from app.tabs import compare, dna, explore, generate, models, runs
-from app.viewer import STATIC, script_tag
+from app import api
+from app.compare import tab as compare
+from app.dna import tab as dna
+from app.explore import tab as explore
+from app.generate import tab as generate
+from app.models import tab as models
+from app.picture.viewer import STATIC, script_tag
+from app.runs import tab as runs
+from app.server import kept
+from app.server.policy import Policy
+from app.server.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
 
 TITLE = "H-Net chunks"
 _TABS = {

@@ -70,7 +70,7 @@
       this.empty = make("p", "genome-empty", this.root);
     }
 
-    /* value: of app/genome_view.py. A newer value takes the place of one that is still being opened. */
+    /* value: of app/dna/genome_view.py. A newer value takes the place of one that is still being opened. */
     async load(value) {
       const bare = !value || !value.tracks, turn = (this.turn = (this.turn || 0) + 1), began = performance.now();
       this.root.classList.toggle("genome-is-empty", bare);

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const BINS = 40, LONGEST = 40, PAGE = 100, NEAR = 12; // as app/plots.py and app/view.py draw them; pixels to a point
+  const BINS = 40, LONGEST = 40, PAGE = 100, NEAR = 12; // as app/evidence/plots.py and app/picture/value.py draw them; pixels to a point
   const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
   /* Places [from, to, from, to, ...] of positions or chunks of a stage that pass `test`. */

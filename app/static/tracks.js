@@ -1,9 +1,9 @@
-/* The genome view's tracks: files of app/genome.py read by window, as the feature sources that igv.js asks. */
+/* The genome view's tracks: files of app/dna/tracks.py read by window, as the feature sources that igv.js asks. */
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const STEP = 4, NOTHING = 255, SMALLEST = 1024; // as in app/genome.py
-  const CHR = "record", CLOSE = 12000, AROUND = 4096; // AROUND is STRIDE of app/genome.py
+  const STEP = 4, NOTHING = 255, SMALLEST = 1024; // as in app/dna/tracks.py
+  const CHR = "record", CLOSE = 12000, AROUND = 4096; // AROUND is STRIDE of app/dna/tracks.py
   const BLOCK = 32768, KEPT = 48; // bytes of a request; blocks of a file that stay
   const AHEAD = 2.5; // screens either side: igv.js draws one beyond what is seen
   const NARROW = 2; // pixels
@@ -57,7 +57,7 @@
     }
   }
 
-  /* Means of STEP^level bases, a byte each; see pyramid() in app/genome.py. */
+  /* Means of STEP^level bases, a byte each; see pyramid() in app/dna/tracks.py. */
   class Pyramid {
     constructor(url, length) {
       this.levels = [];

@@ -66,7 +66,7 @@
       if (document.fonts) document.fonts.ready.then(() => this.onResize(true));
     }
 
-    /* value: the JSON of app/viewer.py, or null for the empty page with one line on what to do. */
+    /* value: the JSON of app/picture/viewer.py, or null for the empty page with one line on what to do. */
     load(value) {
       const began = performance.now();
       const bare = !value || !value.groups;

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import torch
 
-from app.session import Session
+from app.server.session import Session
 from hnet_core.checkpoint import save_model
 from hnet_core.config import HNetConfig
 from hnet_core.model import HNetForCausalLM

@@ -17,9 +17,9 @@ from analysis.inputs.reading import Sequence
 from app import __main__ as program
 from app import api
 from app.__main__ import main, users
-from app.policy import FILE_POLICY, HEADERS, PAGE_POLICY
-from app.readable import exact
-from app.session import MAX_UPLOAD_BYTES
+from app.server.policy import FILE_POLICY, HEADERS, PAGE_POLICY
+from app.server.session import MAX_UPLOAD_BYTES
+from app.wording.readable import exact
 from hnet_core.checkpoint import load_model
 from hnet_core.errors import InputError
 from hnet_core.generate import generate

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from analysis.chance.p_values import shown
-from app.session import MAX_TEXT_BYTES
+from app.server.session import MAX_TEXT_BYTES
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,8 @@ import pytest
 
 from analysis.boundaries.extract import Analysis
 from analysis.inputs.reading import Sequence
-from app import compare_files, files
+from app.compare import files as compare_files
+from app.evidence import files
 from tests.app.conftest import running
 from tests.app.test_browser import choose, download, paste, wait_loaded
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.inputs.reading import Sequence
-from app import view
-from app.viewer import STATIC, SegmentViewer, viewer_value
+from app.picture import value as view
+from app.picture.viewer import STATIC, SegmentViewer, viewer_value
 
 pytestmark = pytest.mark.browser
 
@@ -179,7 +179,7 @@ def test_minimap_window_is_dragged(bare, session):
 
 
 def test_a_region_that_begins_inside_a_chunk_keeps_it_at_any_threshold(bare, done):
-    from app.viewer import Group
+    from app.picture.viewer import Group
 
     start = int(done.chunks_of("t", 0).query("n_bytes > 1")["start"].iloc[5]) + 1
     page = bare(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.session import MAX_DNA_BYTES
+from app.server.session import MAX_DNA_BYTES
 from tests.app.test_browser import choose, download, shown_text, table_rows, upload, wait_loaded
 
 pytestmark = pytest.mark.browser

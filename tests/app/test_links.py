@@ -5,12 +5,16 @@ from urllib.parse import urlencode
 import pytest
 
 from app import links
-from app.generate import EXAMPLE
+from app.compare.tab import LINK as COMPARE
+from app.generate.handlers import EXAMPLE
+from app.generate.tab import LINK as GENERATE
+from app.runs.handlers import LINK as RUNS
 from hnet_core.checkpoint import load_model
 from hnet_core.errors import InputError
 from hnet_core.generate import generate
 from tests.app.test_browser import wait_loaded
 
+OWN = {**COMPARE, **GENERATE, **RUNS}
 HOSTILE = [
     {"model": "../../etc/passwd"},
     {"models": "english_a,../../etc/passwd"},
@@ -51,7 +55,7 @@ def test_everything_a_link_may_say_is_read(session):
         "top_p": "0.95",
         "__theme": "dark",
     }
-    assert links.read(session, query) == {
+    assert links.read(session, query, OWN) == {
         "tab": "compare",
         "models": ["english_a", "ref:random:0.2"],
         "at": 17,
@@ -67,7 +71,7 @@ def test_everything_a_link_may_say_is_read(session):
 @pytest.mark.parametrize("query", HOSTILE)
 def test_a_hostile_link_is_refused_in_one_sentence(session, query):
     with pytest.raises(InputError) as raised:
-        links.read(session, query)
+        links.read(session, query, OWN)
     said, value = str(raised.value), next(iter(query.values()))
     assert len(value) < 4 or value not in said
     assert "\n" not in said and "the link" in said
@@ -76,7 +80,7 @@ def test_a_hostile_link_is_refused_in_one_sentence(session, query):
 def test_only_the_tab_that_is_asked_for_answers(session):
     query = {"tab": "generate", "model": "english_b", "seed": "3"}
     assert links.on_link(session, "compare", ("models",), None, query)[-1] == {}
-    model, seed, asked = links.on_link(session, "generate", ("model", "seed"), None, query)
+    model, seed, asked = links.on_link(session, "generate", ("model", "seed"), None, query, OWN)
     assert (model["value"], seed["value"], asked["starts"]) == ("english_b", 3, False)
     assert links.on_link(session, "explore", (), None, {"sample": "python"})[-1]["starts"] is True
     assert links.on_link(session, "explore", (), None, {}) == ({},)

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from analysis.inputs.reading import Sequence
-from app import view
-from app.standalone import standalone
+from app.picture import value as view
+from app.picture.standalone import standalone
 
 pytestmark = pytest.mark.browser
 

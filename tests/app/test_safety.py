@@ -11,8 +11,8 @@ import pytest
 
 from app import __main__ as program
 from app import ui
-from app.genome_view import igv_script
-from app.session import MAX_WAITING
+from app.dna.genome_view import igv_script
+from app.server.session import MAX_WAITING
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from analysis.inputs.reading import Sequence
-from app import compare, view
-from app.viewer import Group, viewer_value
+from app.evidence.table import chunks
+from app.picture import value as view
+from app.picture.comparison import Comparison, value_of
+from app.picture.viewer import Group, viewer_value
 
 pytestmark = pytest.mark.browser
 
@@ -50,16 +52,16 @@ def test_stages_arrive_as_they_are(page, done):
 def test_a_region_keeps_its_chunks(page, done, start, end):
     value = viewer_value(DATA[start:end], [Group("", "m", view.tracks(done, "t", start, end))], origin=start)
     for stage, read in enumerate(page.evaluate(READ, value)["stages"][0]):
-        chunks = view.chunks(done, stage, start, end)
-        assert read["starts"] == (chunks["start"].clip(start) - start).tolist()
-        assert read["ends"] == (chunks["end"].clip(upper=end) - start).tolist()
+        wanted = chunks(done, stage, start, end)
+        assert read["starts"] == (wanted["start"].clip(start) - start).tolist()
+        assert read["ends"] == (wanted["end"].clip(upper=end) - start).tolist()
 
 
 @pytest.mark.parametrize("stages", [(0, 0), (0, 1)])
 def test_differences_are_bytes_that_one_of_both_cuts(page, session, done, stages):
     other = session.analyse([Sequence("t", DATA)], "english_a")
-    both = compare.Comparison((other, done), "t", pair=(0, stages[0], 1, stages[1]))
-    read = page.evaluate(READ, compare.value_of(both))
+    both = Comparison((other, done), "t", pair=(0, stages[0], 1, stages[1]))
+    read = page.evaluate(READ, value_of(both))
     a = set(other.chunks_of("t", stages[0])["start"])
     b = set(done.chunks_of("t", stages[1])["start"])
     assert {i for i, differs in enumerate(read["differs"]) if differs} == a ^ b and a & b and a ^ b

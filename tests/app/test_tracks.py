@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from app.genome import pyramid
+from app.dna.tracks import pyramid
 
 pytestmark = pytest.mark.browser
 

@@ -12,7 +12,7 @@ import genome_page
 from playwright.sync_api import Page, sync_playwright
 from speed_page import machine, table
 
-from app.session import Session
+from app.server.session import Session
 from app.ui import build, launch_options
 
 ROOT = Path(__file__).resolve().parents[2]

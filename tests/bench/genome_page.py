@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from app.session import Session
+from app.server.session import Session
 
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
 LENGTH = 4_641_652

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from app.session import Session
+from app.server.session import Session
 from app.ui import build, launch_options
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

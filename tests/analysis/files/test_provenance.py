@@ -33,7 +33,7 @@ def test_every_change_of_a_source_is_another_state(tmp_path):
 
 def test_line_ends_and_what_settles_no_table_do_not_count(tmp_path):
     others = {
-        "app/view.py": b"w = 1\n",
+        "app/picture/value.py": b"w = 1\n",
         "analysis/notes.md": b"# notes\n",
         "hnet_core/model.py": b"y = 2\r\nz = 3\r\n",
     }

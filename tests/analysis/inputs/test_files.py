@@ -8,8 +8,8 @@ import pytest
 
 from analysis.commands import cli
 from analysis.inputs.files import read_file
-from app.handlers import read_source
-from app.session import Session
+from app.server.session import Session
+from app.source.reading import read_source
 
 LINES = "\ufeff" + "".join(json.dumps({"text": text}) + "\n" for text in ("one two", "three four"))
 TREEBANK = "\t".join(["1", "a", *"________"]) + "\n\n# newdoc\n" + "\t".join(["1", "b", *"________"]) + "\n"

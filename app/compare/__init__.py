@@ -1,0 +1,1 @@
+"""Compare: several models over one input, and how far they agree."""

@@ -1,0 +1,1 @@
+"""What stands under any picture: the chunk table, files, plots, the dictionary."""

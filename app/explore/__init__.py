@@ -1,0 +1,1 @@
+"""Explore: one text, one model."""

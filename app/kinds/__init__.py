@@ -1,0 +1,1 @@
+"""What kind of text an input is, and in which programming language."""

@@ -1,0 +1,1 @@
+"""Models: what each was trained on and how far it has come."""

@@ -1,0 +1,1 @@
+"""Analyses -> the segment viewer."""

@@ -1,1 +1,0 @@
-"""One module a tab: its components, and which handler each of them calls."""
