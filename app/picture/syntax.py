@@ -1,51 +1,65 @@
-"""Syntax colours of Python source, one class a byte, for the text under the ribbons."""
+"""Syntax colours of source code, one class a byte, for the text under the ribbons."""
 
-import io
-import keyword
-import tokenize
+import time
+from functools import cache
 
 import numpy as np
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Keyword, Name, Number, String, _TokenType
 
 from app.kinds.domain import guess_domain, guess_language
 
 LARGEST = 300_000
 """Bytes; longer source is shown in one colour."""
+SECONDS = 0.5
+"""After which a source is shown in one colour: some lexers take the square of its length on text made for that."""
 KEYWORD, STRING, COMMENT, NUMBER, NAME = 1, 2, 3, 4, 5
-"""Classes; 0 is everything else. NAME is what a def or class defines."""
-_KINDS = {tokenize.STRING: STRING, tokenize.COMMENT: COMMENT, tokenize.NUMBER: NUMBER}
+"""Classes; 0 is everything else. NAME is what a source defines: functions and classes."""
+_CLASSES = (
+    (Comment.Preproc, 0),  # the lines of C that begin with #
+    (Comment, COMMENT),
+    (Keyword, KEYWORD),
+    (Name.Function, NAME),
+    (Name.Class, NAME),
+    (String, STRING),
+    (Number, NUMBER),
+)
+_LEXERS = {"C++": "cpp", "C#": "csharp", "CSS": "scss", "shell": "bash"}
+"""Languages that Pygments calls something else."""
 
 
 def syntax(data: bytes, name: str) -> np.ndarray | None:
-    """(len(data),) uint8 classes of what looks like Python and is it up to its last token; else None."""
+    """(len(data),) uint8 classes of what looks like source in a language that is known; else None."""
     if len(data) > LARGEST or guess_domain(data, name) != "code":
         return None
-    if guess_language(data, name) not in ("Python", ""):  # some other languages are tokens of Python, too
+    language = guess_language(data, name)
+    if not language:
         return None
     try:
-        return classes(data)
-    except (tokenize.TokenError, SyntaxError, UnicodeError, ValueError):
+        return classes(data.decode("utf-8"), language)
+    except UnicodeDecodeError:
         return None
 
 
-def classes(data: bytes) -> np.ndarray:
-    """(len(data),) uint8; raises what `tokenize` raises for source that is not Python."""
-    text = data.decode("utf-8")
-    lines = io.StringIO(text, newline="\n").readlines()
-    starts = np.cumsum([0, *(len(line.encode()) for line in lines)])
-    out, before = np.zeros(len(data), np.uint8), ""
-
-    def offset(row: int, column: int) -> int:
-        if row > len(lines):
-            return len(data)
-        return int(starts[row - 1]) + len(lines[row - 1][:column].encode())
-
-    for token in tokenize.generate_tokens(iter([*lines, ""]).__next__):
-        kind = _KINDS.get(token.type, 0)
-        if tokenize.tok_name[token.type].startswith("FSTRING"):
-            kind = STRING
-        if token.type == tokenize.NAME:
-            kind = KEYWORD if keyword.iskeyword(token.string) else NAME if before in ("def", "class") else 0
+def classes(text: str, language: str, seconds: float = SECONDS) -> np.ndarray | None:
+    """(bytes of text,) uint8; None where it takes more than `seconds` of this process."""
+    offset = np.cumsum([0, *(len(character.encode()) for character in text)])
+    out, end = np.zeros(offset[-1], np.uint8), time.process_time() + seconds
+    for start, token, value in _lexer(language).get_tokens_unprocessed(text):
+        kind = _class(token)
         if kind:
-            out[offset(*token.start) : offset(*token.end)] = kind
-        before = token.string
+            out[offset[start] : offset[start + len(value)]] = kind
+        if time.process_time() > end:
+            return None
     return out
+
+
+@cache
+def _lexer(language: str) -> Lexer:
+    return get_lexer_by_name(_LEXERS.get(language, language.lower()))
+
+
+@cache
+def _class(token: _TokenType) -> int:
+    return next((kind for parent, kind in _CLASSES if token in parent), 0)
