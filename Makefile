@@ -6,6 +6,7 @@
 # make models FAMILY=english|chinese|code|dna|all DATA=FOLDER [BYTES=...] [JOBS=...] [DEVICE=auto|cpu|cuda]
 #             train, measure and bundle a family of models; a second call goes on where the first one stopped
 # make results [DATA=FOLDER]  write docs/results.md and docs/sweeps.md from what trainings left; with DATA, measure those that are new
+# make format  the style of Python, JavaScript and CSS (the last two need npm, which brings prettier)
 # make findings DATA=FOLDER  what the bundled models found on held-out data, write docs/findings.md
 #
 # Set-up is a virtual environment in .venv with the packages of requirements.txt. It is done when
@@ -19,7 +20,7 @@ PIP_FLAGS := --disable-pip-version-check --no-input $(if $(CI),--progress-bar of
 # Usable: the right version, and able to make a virtual environment (Debian splits that off).
 USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
 
-.PHONY: app test gpu device bench models results findings setup
+.PHONY: app test gpu device bench models results findings format web setup
 .DEFAULT_GOAL := app
 
 app: setup
@@ -36,6 +37,16 @@ device: setup
 
 bench: setup
 	@for script in tests/bench/bench_*.py; do PYTHONPATH=. $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+format: setup web
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	@tests/web/node_modules/.bin/prettier --config tests/web/package.json --write app/static tests/web/package.json
+
+# What tests need of npm, as tests/web/package.json pins it; without npm the tests that need it are skipped.
+web:
+	@cmp -s tests/web/package.json tests/web/node_modules/installed.json || { cd tests/web && \
+		npm install --no-package-lock --no-audit --no-fund --loglevel error && \
+		cp package.json node_modules/installed.json; }
 
 findings: setup
 	@$(BIN)/python -m analysis findings --data "$(DATA)" --out docs/findings.md $(ARGS)

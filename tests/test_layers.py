@@ -91,7 +91,7 @@ def package_files() -> list[str]:
 def python_files() -> list[str]:
     """The packages and the tests; test data may be Python that is wrong on purpose."""
     tests = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("*.py"))]
-    return package_files() + [path for path in tests if not path.startswith("tests/data/")]
+    return package_files() + [path for path in tests if not path.startswith(("tests/data/", "tests/web/"))]
 
 
 def text_files() -> list[str]:
@@ -99,7 +99,7 @@ def text_files() -> list[str]:
     folders = [*LAYERS, "tests", "docs", "assets"]
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     names = [path.relative_to(ROOT).as_posix() for path in paths if path.suffix not in BINARY]
-    others = ("assets/samples/", "tests/data/")
+    others = ("assets/samples/", "tests/data/", "tests/web/node_modules/")
     return TOP_LEVEL_FILES + sorted(name for name in names if not name.startswith(others))
 
 

@@ -9,7 +9,10 @@
       this.also = {}; // parts that other controls of the tab have set
       this.node = make("span", "seg-address", parent);
       this.button = make("button", "", this.node, "link");
-      Object.assign(this.button, { type: "button", title: "copy an address that leads to these models, this place and threshold" });
+      Object.assign(this.button, {
+        type: "button",
+        title: "copy an address that leads to these models, this place and threshold",
+      });
       this.told = make("output", "seg-told", this.node);
       this.button.addEventListener("click", () => this.copy());
     }
@@ -19,22 +22,32 @@
       this.node.hidden = !Object.keys(this.link).length || !location.protocol.startsWith("http");
     }
     get url() {
-      const { segments, caret, anchor, range } = this.viewer, query = new URLSearchParams({ ...this.link, ...this.also });
+      const { segments, caret, anchor, range } = this.viewer,
+        query = new URLSearchParams({ ...this.link, ...this.also });
       if (caret) query.set("at", String(caret + segments.origin));
-      if (anchor !== null && !segments.bases) query.set("region", range.map((each) => each + segments.origin).join("-"));
+      if (anchor !== null && !segments.bases)
+        query.set("region", range.map((each) => each + segments.origin).join("-"));
       if (segments.whatIf) query.set("threshold", segments.thresholds.map((each) => each ?? "").join(","));
       return `${location.origin}${location.pathname}?${query}`;
     }
     async copy() {
-      const { url } = this, whole = this.link.sample || this.link.run || this.link.example;
+      const { url } = this,
+        whole = this.link.sample || this.link.run || this.link.example;
       history.replaceState(null, "", url);
       let words = "link in the address bar";
-      try { await navigator.clipboard.writeText(url); words = "link copied"; } catch { /* no clipboard without https */ }
+      try {
+        await navigator.clipboard.writeText(url);
+        words = "link copied";
+      } catch {
+        /* no clipboard without https */
+      }
       this.told.textContent = whole ? words : `${words}; your input is not in it`;
     }
     /* The place and thresholds that the address asked for, once what it asked for is shown. */
     arrive() {
-      const goal = hnet.goal, { viewer } = this, { origin, bases, data } = viewer.segments;
+      const goal = hnet.goal,
+        { viewer } = this,
+        { origin, bases, data } = viewer.segments;
       if (!goal || viewer.id !== `${goal.tab}-viewer`) return;
       hnet.goal = null;
       if (goal.threshold) viewer.whatIf.set(goal.threshold);
@@ -48,7 +61,9 @@
   hnet.goto = (asked) => {
     if (!asked || !asked.tab) return;
     // On a narrow screen the last tabs are entries of a menu.
-    const tab = [...document.querySelectorAll("[role=tab], .overflow-menu button")].find((each) => each.textContent.trim().toLowerCase() === asked.tab);
+    const tab = [...document.querySelectorAll("[role=tab], .overflow-menu button")].find(
+      (each) => each.textContent.trim().toLowerCase() === asked.tab,
+    );
     if (tab) tab.click();
     if (!asked.starts) return;
     hnet.goal = asked;

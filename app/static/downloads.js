@@ -4,7 +4,7 @@
   const hnet = (window.hnet = window.hnet || {});
   let pressed = null;
 
-  const refusal = async url => {
+  const refusal = async (url) => {
     try {
       const answer = await fetch(url, { method: "HEAD" });
       if (answer.ok) return "";
@@ -41,12 +41,17 @@
     link.remove();
   };
 
-  document.addEventListener("click", event => {
-    const button = event.target.closest("button"), link = event.target.closest("a[download]");
-    if (button) pressed = button;
-    if (!link || link.dataset.asked || !link.href.includes("/file=") || !pressed) return;
-    event.preventDefault();
-    event.stopPropagation();
-    hnet.saveFile(link.href, link.download, pressed);
-  }, true);
+  document.addEventListener(
+    "click",
+    (event) => {
+      const button = event.target.closest("button"),
+        link = event.target.closest("a[download]");
+      if (button) pressed = button;
+      if (!link || link.dataset.asked || !link.href.includes("/file=") || !pressed) return;
+      event.preventDefault();
+      event.stopPropagation();
+      hnet.saveFile(link.href, link.download, pressed);
+    },
+    true,
+  );
 })();

@@ -14,12 +14,21 @@
     for (const note of value.notes || []) make("span", "", viewer.note, note);
     viewer.legend.replaceChildren();
     const { groups, differs, moved } = viewer.segments;
-    const add = (className, text) => { const item = make("span", "", viewer.legend); make("i", className, item); item.append(text); };
+    const add = (className, text) => {
+      const item = make("span", "", viewer.legend);
+      make("i", className, item);
+      item.append(text);
+    };
     add("seg-key-tint", "a chunk: the stronger the tint, the surer its first cut");
     add("seg-key-full", "cut, height = p");
     add("seg-key-hollow", "no cut");
     if (differs) add("seg-key-differ", "some models cut here, others do not; the line on top: how many do");
-    if (moved) add("seg-key-differ", "moved since the last run: a full mark is a new cut, a hollow one a cut that is gone");
-    if (groups.length > 1) groups.forEach((group) => make("b", "", viewer.legend, `${group.label}: ${group.name}`));
+    if (moved)
+      add(
+        "seg-key-differ",
+        "moved since the last run: a full mark is a new cut, a hollow one a cut that is gone",
+      );
+    if (groups.length > 1)
+      groups.forEach((group) => make("b", "", viewer.legend, `${group.label}: ${group.name}`));
   };
 })();

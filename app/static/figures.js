@@ -4,7 +4,7 @@
   "use strict";
   const KEY = "hnet_chunks";
 
-  const bytesOf = base64 => Uint8Array.from(atob(base64), char => char.charCodeAt(0));
+  const bytesOf = (base64) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
   const save = async (plot, format) => {
     const meta = (plot.layout.meta || {})[KEY] || "{}";
@@ -12,11 +12,11 @@
     const figure = { data: plot.data, layout: { ...plot.layout, ...paper } };
     const size = { width: 800, height: 400, scale: format === "png" ? 2 : 1 };
     const url = await window.Plotly.toImage(figure, { format, ...size });
-    const title = (plot.layout.title && plot.layout.title.text) || "figure", { hnet } = window;
+    const title = (plot.layout.title && plot.layout.title.text) || "figure",
+      { hnet } = window;
     const drawn = url.slice(url.indexOf(",") + 1);
-    const blob = format === "png"
-      ? hnet.pngWith(bytesOf(drawn), meta)
-      : hnet.withFacts(decodeURIComponent(drawn), meta);
+    const blob =
+      format === "png" ? hnet.pngWith(bytesOf(drawn), meta) : hnet.withFacts(decodeURIComponent(drawn), meta);
     hnet.saveBlob(blob, `${title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${format}`);
   };
 
@@ -52,6 +52,11 @@
 
   let waiting = 0;
   new MutationObserver(() => {
-    if (!waiting) waiting = setTimeout(() => { waiting = 0; forget(); equip(); }, 400);
+    if (!waiting)
+      waiting = setTimeout(() => {
+        waiting = 0;
+        forget();
+        equip();
+      }, 400);
   }).observe(document, { childList: true, subtree: true });
 })();

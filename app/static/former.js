@@ -4,8 +4,9 @@
   const hnet = (window.hnet = window.hnet || {});
 
   /* name: prefix of the tab's element ids */
-  hnet.former = name => {
-    const viewer = document.querySelector(`#${name}-viewer .seg`), loads = viewer && viewer.dataset.loads;
+  hnet.former = (name) => {
+    const viewer = document.querySelector(`#${name}-viewer .seg`),
+      loads = viewer && viewer.dataset.loads;
     if (!Number(loads)) return;
     const results = viewer.closest(".picture");
     results.classList.add("former");

@@ -21,19 +21,24 @@
 
   /* p of every stage at `byte`; a dash where a stage does not look. */
   function probLine(group, byte) {
-    return group.stages.map((stage) => {
-      const i = stage.indexAt(byte);
-      return i < 0 ? "–" : (stage.prob[i] / 65535).toFixed(4);
-    }).join(" / ");
+    return group.stages
+      .map((stage) => {
+        const i = stage.indexAt(byte);
+        return i < 0 ? "–" : (stage.prob[i] / 65535).toFixed(4);
+      })
+      .join(" / ");
   }
 
   /* The chunk of stage s at `byte`: its text, length and place in the sequence. */
   function chunkLine(segments, stage, byte) {
-    const chunk = stage.chunkAt(byte), from = stage.starts[chunk], to = stage.endOf(chunk);
+    const chunk = stage.chunkAt(byte),
+      from = stage.starts[chunk],
+      to = stage.endOf(chunk);
     const start = chunk === 0 && stage.clipped ? stage.lead.start : from + segments.origin;
     const end = chunk + 1 === stage.starts.length ? stage.tail : to + segments.origin;
     // What lies outside of what is shown cannot be read here.
-    const before = start < from + segments.origin ? "…" : "", goesOn = end > to + segments.origin;
+    const before = start < from + segments.origin ? "…" : "",
+      goesOn = end > to + segments.origin;
     return `“${apart(before + segments.visible(from, to, goesOn))}”  ${hnet.counted(end - start, segments.unit)}  ${segments.span(start, end)}`;
   }
 
@@ -42,7 +47,8 @@
     const kinds = new Map();
     for (const each of segments.features) {
       if (each.start > byte || byte >= each.end) continue;
-      const kind = each.kind || "part", name = apart(each.name) + (each.strand === "." ? "" : ` (${each.strand})`);
+      const kind = each.kind || "part",
+        name = apart(each.name) + (each.strand === "." ? "" : ` (${each.strand})`);
       kinds.set(kind, kinds.has(kind) ? `${kinds.get(kind)}, ${name}` : name);
     }
     return [...kinds];
@@ -58,10 +64,11 @@
     }
     /* The range as a whole: its length, and how many chunks it cuts into. */
     selectionLine(segments, [from, to]) {
-      const n = to - from, cuts = segments.groups.map((group) => {
-        const counts = group.stages.map((stage) => stage.chunkAt(to - 1) - stage.chunkAt(from) + 1);
-        return `${group.label ? `${group.label} ` : ""}${counts.join(" / ")} chunk${counts.join("") === "1" ? "" : "s"}`;
-      });
+      const n = to - from,
+        cuts = segments.groups.map((group) => {
+          const counts = group.stages.map((stage) => stage.chunkAt(to - 1) - stage.chunkAt(from) + 1);
+          return `${group.label ? `${group.label} ` : ""}${counts.join(" / ")} chunk${counts.join("") === "1" ? "" : "s"}`;
+        });
       return `${segments.span(from + segments.origin, to + segments.origin)}  ${hnet.counted(n, segments.unit)}  ${cuts.join(", ")}`;
     }
     lines(segments, byte, range) {
@@ -84,7 +91,10 @@
     }
     /* A sentence in which what was set apart may run from right to left without moving what stands beside it. */
     write(node, text) {
-      text.split(/[\u2068\u2069]/).forEach((part, i) => { if (i % 2) this.make("bdi", "", node, part); else node.append(part); });
+      text.split(/[\u2068\u2069]/).forEach((part, i) => {
+        if (i % 2) this.make("bdi", "", node, part);
+        else node.append(part);
+      });
     }
     /* speak: the caret moved by key, so a screen reader hears it; hovering stays silent. */
     show(segments, byte, range, speak = false) {
@@ -96,7 +106,12 @@
         this.make("small", "", pair, name);
         this.write(this.make("code", "", pair), text);
       }
-      if (speak) this.spoken.textContent = lines.slice(0, 5).map((pair) => pair.join(" ")).join(", ").replace(/[\u2068\u2069]/g, "");
+      if (speak)
+        this.spoken.textContent = lines
+          .slice(0, 5)
+          .map((pair) => pair.join(" "))
+          .join(", ")
+          .replace(/[\u2068\u2069]/g, "");
     }
   }
 

@@ -2,7 +2,15 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const TEXT = 22, LANE = 11, STEP = 13, FEATURE = 15, TOP = 4, BOTTOM = 7, GROUP_GAP = 4, VOTES = 12, SINGLE = 6; // with more models single marks are clutter
+  const TEXT = 22,
+    LANE = 11,
+    STEP = 13,
+    FEATURE = 15,
+    TOP = 4,
+    BOTTOM = 7,
+    GROUP_GAP = 4,
+    VOTES = 12,
+    SINGLE = 6; // with more models single marks are clutter
 
   /* Heights and offsets (CSS pixels) of what a row holds, top to bottom. */
   function geometry(segments) {
@@ -12,7 +20,11 @@
     let y = text + TEXT + 2;
     const lanes = segments.groups.map((group, g) => {
       if (g) y += GROUP_GAP;
-      return group.stages.map(() => { const top = y; y += STEP; return top; });
+      return group.stages.map(() => {
+        const top = y;
+        y += STEP;
+        return top;
+      });
     });
     return { feature, votes, text, textHeight: TEXT, lanes, laneHeight: LANE, height: y + BOTTOM };
   }
@@ -21,10 +33,19 @@
     const style = getComputedStyle(element);
     const read = (name) => style.getPropertyValue(name).trim();
     return {
-      tints: [read("--seg-tint-a"), read("--seg-tint-b")], tick: read("--seg-tick"), hollow: read("--seg-hollow"),
-      differ: read("--seg-differ"), differSoft: read("--seg-differ-soft"), dot: read("--seg-dot"), text: read("--seg-text"),
-      gene: read("--seg-gene"), font: read("--seg-font"), muted: read("--seg-muted"), fill: read("--seg-map"),
-      lineA: read("--seg-edge"), match: read("--seg-match"),
+      tints: [read("--seg-tint-a"), read("--seg-tint-b")],
+      tick: read("--seg-tick"),
+      hollow: read("--seg-hollow"),
+      differ: read("--seg-differ"),
+      differSoft: read("--seg-differ-soft"),
+      dot: read("--seg-dot"),
+      text: read("--seg-text"),
+      gene: read("--seg-gene"),
+      font: read("--seg-font"),
+      muted: read("--seg-muted"),
+      fill: read("--seg-map"),
+      lineA: read("--seg-edge"),
+      match: read("--seg-match"),
     };
   }
 
@@ -33,7 +54,8 @@
 
   /* Horizontal extent of every byte of a row: x[i] .. x[i + 1] for byte start + i. */
   function byteEdges(cells, start, end, cellWidth) {
-    const left = new Float32Array(end - start + 1), right = new Float32Array(end - start + 1);
+    const left = new Float32Array(end - start + 1),
+      right = new Float32Array(end - start + 1);
     for (const cell of cells) {
       const each = (cell.width * cellWidth) / cell.length;
       for (let k = 0; k < cell.length; k++) {
@@ -46,8 +68,11 @@
 
   function fit(canvas, width, height) {
     const ratio = window.devicePixelRatio || 1;
-    const context = canvas.getContext("2d"), wide = Math.round(width * ratio), high = Math.round(height * ratio);
-    if (canvas.width !== wide || canvas.height !== high) { // a new size costs a new buffer
+    const context = canvas.getContext("2d"),
+      wide = Math.round(width * ratio),
+      high = Math.round(height * ratio);
+    if (canvas.width !== wide || canvas.height !== high) {
+      // a new size costs a new buffer
       canvas.width = wide;
       canvas.height = high;
       canvas.style.width = `${width}px`;
@@ -62,9 +87,11 @@
   function drawChunks(context, view, row, stage, top, height) {
     let chunk = stage.chunkAt(row.start);
     for (; chunk < stage.starts.length && stage.starts[chunk] < row.end; chunk++) {
-      const from = Math.max(stage.starts[chunk], row.start), to = Math.min(stage.endOf(chunk), row.end);
+      const from = Math.max(stage.starts[chunk], row.start),
+        to = Math.min(stage.endOf(chunk), row.end);
       if (to <= from) continue;
-      const x = row.edges.left[from - row.start], right = row.edges.right[to - 1 - row.start];
+      const x = row.edges.left[from - row.start],
+        right = row.edges.right[to - 1 - row.start];
       context.globalAlpha = strength(stage.startProb[chunk]);
       context.fillStyle = view.colours.tints[(chunk + stage.lead.index) & 1];
       context.fillRect(x, top, right - x, height);
@@ -83,8 +110,10 @@
     for (let i = stage.firstIndexFrom(row.start); i < stage.prob.length; i++) {
       const byte = stage.positionAt(i);
       if (byte >= row.end) break;
-      const x = row.edges.left[byte - row.start], room = row.edges.right[byte - row.start] - x;
-      const height = (stage.prob[i] / 65535) * LANE, width = Math.min(4, Math.max(2, room - 2));
+      const x = row.edges.left[byte - row.start],
+        room = row.edges.right[byte - row.start] - x;
+      const height = (stage.prob[i] / 65535) * LANE,
+        width = Math.min(4, Math.max(2, room - 2));
       if (stage.isStart[i]) {
         context.fillStyle = tick;
         context.fillRect(x, top + LANE - height, width, height);
@@ -100,13 +129,17 @@
     const { segments, shape } = view;
     for (let byte = row.start; byte < row.end; byte++) {
       if (!segments.differs[byte]) continue;
-      const x = row.edges.left[byte - row.start], right = row.edges.right[byte - row.start];
+      const x = row.edges.left[byte - row.start],
+        right = row.edges.right[byte - row.start];
       context.fillStyle = view.colours.differSoft;
       context.fillRect(x, shape.text, right - x, shape.textHeight);
       if (segments.groups.length > SINGLE) continue;
       segments.groups.forEach((group, g) => {
-        const s = segments.compared[g], stage = group.stages[s], top = shape.lanes[g][s];
-        const index = stage.indexAt(byte), cuts = index >= 0 && stage.isStart[index];
+        const s = segments.compared[g],
+          stage = group.stages[s],
+          top = shape.lanes[g][s];
+        const index = stage.indexAt(byte),
+          cuts = index >= 0 && stage.isStart[index];
         context.fillStyle = context.strokeStyle = view.colours.differ;
         context.lineWidth = 1.5;
         if (cuts) context.fillRect(x, top, 4, LANE);
@@ -117,10 +150,12 @@
 
   /* On top: at every byte where a model cuts, the share of models that do; orange where they disagree. */
   function drawVotes(context, view, row) {
-    const { segments, shape } = view, n = segments.groups.length;
+    const { segments, shape } = view,
+      n = segments.groups.length;
     for (let byte = row.start; byte < row.end; byte++) {
       if (!segments.votes[byte]) continue;
-      const x = row.edges.left[byte - row.start], room = row.edges.right[byte - row.start] - x;
+      const x = row.edges.left[byte - row.start],
+        room = row.edges.right[byte - row.start] - x;
       const height = Math.max(2, (segments.votes[byte] / n) * VOTES);
       context.fillStyle = segments.differs[byte] ? view.colours.differ : view.colours.tick;
       context.fillRect(x, shape.votes + VOTES - height, Math.max(2, Math.min(5, room - 2)), height);
@@ -128,14 +163,17 @@
   }
 
   function drawFeatures(context, view, row) {
-    const { segments, shape } = view, { left, right } = row.edges;
+    const { segments, shape } = view,
+      { left, right } = row.edges;
     context.font = `11px ${view.colours.font}`;
     context.textBaseline = "middle";
     let free = 0; // where the names so far end: those of overlapping genes stand beside each other
     for (const feature of segments.features) {
       if (feature.end <= row.start || feature.start >= row.end) continue;
-      const from = Math.max(feature.start, row.start), to = Math.min(feature.end, row.end);
-      const x = left[from - row.start], width = right[to - 1 - row.start] - x;
+      const from = Math.max(feature.start, row.start),
+        to = Math.min(feature.end, row.end);
+      const x = left[from - row.start],
+        width = right[to - 1 - row.start] - x;
       context.globalAlpha = 1;
       context.fillStyle = view.colours.gene;
       context.fillRect(x, shape.feature + FEATURE - 4, width, 2);
@@ -147,7 +185,8 @@
         context.lineTo(head[1] + head[2], shape.feature + FEATURE + 1);
         context.fill();
       }
-      const at = Math.max(x, free), room = x + width - at;
+      const at = Math.max(x, free),
+        room = x + width - at;
       if (room > 8 && (feature.start >= row.start || row.index === view.firstRow)) {
         context.save();
         context.beginPath();
@@ -165,8 +204,10 @@
   function drawMatches(context, view, row) {
     const { left, right } = row.edges;
     for (const [start, end, current] of view.search.within(row.start, row.end)) {
-      const from = Math.max(start, row.start), to = Math.min(end, row.end);
-      const x = left[from - row.start], width = right[to - 1 - row.start] - x;
+      const from = Math.max(start, row.start),
+        to = Math.min(end, row.end);
+      const x = left[from - row.start],
+        width = right[to - 1 - row.start] - x;
       context.fillStyle = context.strokeStyle = view.colours.match;
       context.fillRect(x, view.shape.text + TEXT - 3, width, 3);
       context.lineWidth = 2;
@@ -190,9 +231,12 @@
     context.fillStyle = context.strokeStyle = view.colours.differ;
     context.lineWidth = 1.5;
     view.segments.moved.forEach(({ added, removed }, s) => {
-      const top = view.shape.lanes[0][s], inRow = (byte) => byte >= row.start && byte < row.end;
-      for (const byte of added.filter(inRow)) context.fillRect(row.edges.left[byte - row.start], top, 4, LANE);
-      for (const byte of removed.filter(inRow)) context.strokeRect(row.edges.left[byte - row.start] + 0.75, top + 0.75, 3, LANE - 1.5);
+      const top = view.shape.lanes[0][s],
+        inRow = (byte) => byte >= row.start && byte < row.end;
+      for (const byte of added.filter(inRow))
+        context.fillRect(row.edges.left[byte - row.start], top, 4, LANE);
+      for (const byte of removed.filter(inRow))
+        context.strokeRect(row.edges.left[byte - row.start] + 0.75, top + 0.75, 3, LANE - 1.5);
     });
   }
 
@@ -208,15 +252,21 @@
 
   function drawRow(canvas, view, row) {
     const context = fit(canvas, view.rowWidth, view.shape.height);
-    const { segments, shape } = view, alone = segments.groups.length === 1;
+    const { segments, shape } = view,
+      alone = segments.groups.length === 1;
     row.edges = byteEdges(row.cells, row.start, row.end, view.cellWidth);
-    segments.groups.forEach((group, g) => group.stages.forEach((stage, s) => {
-      const top = shape.lanes[g][s];
-      if (alone && s === 0) drawChunks(context, view, row, stage, shape.text, shape.textHeight);
-      else drawChunks(context, view, row, stage, top, LANE);
-      drawTicks(context, view, row, stage, top);
-    }));
-    if (segments.differs) { drawDifferences(context, view, row); drawVotes(context, view, row); }
+    segments.groups.forEach((group, g) =>
+      group.stages.forEach((stage, s) => {
+        const top = shape.lanes[g][s];
+        if (alone && s === 0) drawChunks(context, view, row, stage, shape.text, shape.textHeight);
+        else drawChunks(context, view, row, stage, top, LANE);
+        drawTicks(context, view, row, stage, top);
+      }),
+    );
+    if (segments.differs) {
+      drawDifferences(context, view, row);
+      drawVotes(context, view, row);
+    }
     if (shape.feature !== null) drawFeatures(context, view, row);
     if (segments.moved) drawMoved(context, view, row);
     drawDots(context, view, row);
@@ -235,25 +285,37 @@
 
   /* Many models: how often they cut on average. */
   function drawMapVotes(context, view, n, columns, step, height) {
-    const rate = new Float32Array(columns), { votes } = view.segments;
-    for (let byte = 0; byte < n; byte++) rate[Math.min(columns - 1, Math.floor((byte / n) * columns))] += votes[byte];
+    const rate = new Float32Array(columns),
+      { votes } = view.segments;
+    for (let byte = 0; byte < n; byte++)
+      rate[Math.min(columns - 1, Math.floor((byte / n) * columns))] += votes[byte];
     const peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
     context.fillStyle = view.colours.fill;
-    rate.forEach((each, i) => { const high = (each / peak) * (height - 9); context.fillRect(i * step, height - high, Math.max(1, step - 0.5), high); });
+    rate.forEach((each, i) => {
+      const high = (each / peak) * (height - 9);
+      context.fillRect(i * step, height - high, Math.max(1, step - 0.5), high);
+    });
   }
 
   function drawMapMatches(context, view, n, width, height) {
     context.fillStyle = view.colours.match;
-    const found = view.lit.length ? view.lit : view.search.found, columns = new Uint8Array(Math.ceil(width) + 1);
+    const found = view.lit.length ? view.lit : view.search.found,
+      columns = new Uint8Array(Math.ceil(width) + 1);
     for (let i = 0; i < found.length; i += 2) columns[Math.floor((found[i] / n) * width)] = 1;
-    columns.forEach((hit, x) => { if (hit) context.fillRect(x, height - 5, 2, 5); });
+    columns.forEach((hit, x) => {
+      if (hit) context.fillRect(x, height - 5, 2, 5);
+    });
   }
 
   /* Boundary rate along the whole input, a band per model; differences on the lower edge. */
   function drawMap(canvas, view, width, height) {
-    const context = fit(canvas, width, height), { segments } = view, n = segments.data.length;
-    const columns = Math.max(1, Math.min(Math.floor(width / 2), n)), step = width / columns;
-    const groups = segments.groups.length > 2 ? [] : segments.groups, band = height / Math.max(1, groups.length);
+    const context = fit(canvas, width, height),
+      { segments } = view,
+      n = segments.data.length;
+    const columns = Math.max(1, Math.min(Math.floor(width / 2), n)),
+      step = width / columns;
+    const groups = segments.groups.length > 2 ? [] : segments.groups,
+      band = height / Math.max(1, groups.length);
     if (!groups.length) drawMapVotes(context, view, n, columns, step, height);
     groups.forEach((group, g) => {
       const bottom = (g + 1) * band;
@@ -272,9 +334,11 @@
     if (!segments.differs) return;
     const bytes = [];
     for (let i = 0; i < n; i++) if (segments.differs[i]) bytes.push(i);
-    const rate = density(bytes, n, columns), peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
+    const rate = density(bytes, n, columns),
+      peak = rate.reduce((a, b) => Math.max(a, b), 0) || 1;
     context.fillStyle = view.colours.differ;
-    for (let i = 0; i < columns; i++) context.fillRect(i * step, 0, Math.max(1, step - 0.5), (rate[i] / peak) * 6);
+    for (let i = 0; i < columns; i++)
+      context.fillRect(i * step, 0, Math.max(1, step - 0.5), (rate[i] / peak) * 6);
   }
 
   hnet.paint = { geometry, palette, drawRow, drawMap, density };

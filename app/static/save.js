@@ -16,7 +16,8 @@
   /* An iTXt chunk (PNG specification, 11.3.3.4) before IEND, the last 12 bytes: keyword, then UTF-8. */
   hnet.pngWith = (png, text) => {
     const body = new TextEncoder().encode(`iTXt${KEY}\0\0\0\0\0${text}`);
-    const chunk = new Uint8Array(body.length + 8), view = new DataView(chunk.buffer);
+    const chunk = new Uint8Array(body.length + 8),
+      view = new DataView(chunk.buffer);
     view.setUint32(0, body.length - 4);
     chunk.set(body, 4);
     view.setUint32(body.length + 4, crc(body));
@@ -33,7 +34,8 @@
   };
 
   /* The same for an SVG that is text. */
-  hnet.withFacts = (svg, text) => hnet.svgWith(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, text);
+  hnet.withFacts = (svg, text) =>
+    hnet.svgWith(new DOMParser().parseFromString(svg, "image/svg+xml").documentElement, text);
 
   hnet.saveBlob = (blob, name) => {
     const link = document.createElement("a");

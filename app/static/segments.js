@@ -4,11 +4,25 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const NARROW = 1, WIDE = 2, MARK = 3, HIDDEN = 4;
+  const NARROW = 1,
+    WIDE = 2,
+    MARK = 3,
+    HIDDEN = 4;
   const WIDE_RANGES = [
-    [0x1100, 0x115f], [0x2e80, 0x303e], [0x3041, 0x4dbf], [0x4e00, 0xa4cf], [0xa960, 0xa97f], [0xac00, 0xd7a3],
-    [0xf900, 0xfaff], [0xfe30, 0xfe6f], [0xff00, 0xff60], [0xffe0, 0xffe6], [0x16fe0, 0x18dff], [0x1b000, 0x1b2ff],
-    [0x1f200, 0x1f265], [0x20000, 0x3fffd],
+    [0x1100, 0x115f],
+    [0x2e80, 0x303e],
+    [0x3041, 0x4dbf],
+    [0x4e00, 0xa4cf],
+    [0xa960, 0xa97f],
+    [0xac00, 0xd7a3],
+    [0xf900, 0xfaff],
+    [0xfe30, 0xfe6f],
+    [0xff00, 0xff60],
+    [0xffe0, 0xffe6],
+    [0x16fe0, 0x18dff],
+    [0x1b000, 0x1b2ff],
+    [0x1f200, 0x1f265],
+    [0x20000, 0x3fffd],
   ];
   // Every code point that would leave no trace on screen, or would move its neighbours.
   const INVISIBLE = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
@@ -22,13 +36,15 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     let kind = NARROW;
     if (INVISIBLE.test(glyph)) kind = HIDDEN;
     else if (COMBINING.test(glyph)) kind = MARK;
-    else if (EMOJI.test(glyph) || WIDE_RANGES.some(([low, high]) => point >= low && point <= high)) kind = WIDE;
+    else if (EMOJI.test(glyph) || WIDE_RANGES.some(([low, high]) => point >= low && point <= high))
+      kind = WIDE;
     return (classes[point] = kind);
   }
 
   function bytesOf(base64) {
     if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
-    const raw = atob(base64), out = new Uint8Array(raw.length);
+    const raw = atob(base64),
+      out = new Uint8Array(raw.length);
     for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
     return out;
   }
@@ -48,7 +64,8 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
 
   /* One byte a bit, first bit first. */
   function bitsOf(base64, count) {
-    const packed = bytesOf(base64), out = new Uint8Array(count);
+    const packed = bytesOf(base64),
+      out = new Uint8Array(count);
     for (let i = 0; i < count; i++) out[i] = (packed[i >> 3] >> (7 - (i & 7))) & 1;
     return out;
   }
@@ -64,7 +81,8 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
 
   /* Last index whose value is <= key in an ascending array. */
   function floorIndex(values, key) {
-    let low = 0, high = values.length - 1;
+    let low = 0,
+      high = values.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (values[middle] <= key) low = middle;
@@ -93,10 +111,17 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     A stage has p only where the outer router, as trained, kept a byte: a cut that `outer` drops by a what-if of its
     own is dropped here too, and one that it adds has no p here. */
     recut(threshold, outer) {
-      const { prob, trained, positions } = this, count = prob.length, limit = threshold === null ? 0 : threshold * 65535;
-      const found = new Int32Array(count + 1), sure = new Uint16Array(count + 1), isStart = new Uint8Array(count);
+      const { prob, trained, positions } = this,
+        count = prob.length,
+        limit = threshold === null ? 0 : threshold * 65535;
+      const found = new Int32Array(count + 1),
+        sure = new Uint16Array(count + 1),
+        isStart = new Uint8Array(count);
       let m = 0;
-      if (this.clipped) { sure[0] = Math.round(this.lead.prob * 65535); m = 1; }
+      if (this.clipped) {
+        sure[0] = Math.round(this.lead.prob * 65535);
+        m = 1;
+      }
       for (let i = 0; i < count; i++) {
         const cuts = threshold === null ? trained[i] : prob[i] > limit || (i === 0 && !this.clipped);
         if (!cuts || (outer && !outer.isStart[outer.keptAt[i]])) continue;
@@ -109,8 +134,12 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       this.startProb = sure.slice(0, m);
       this.cut = found.slice(this.clipped ? 1 : 0, m);
     }
-    chunkAt(byte) { return floorIndex(this.starts, byte); }
-    endOf(chunk) { return chunk + 1 < this.starts.length ? this.starts[chunk + 1] : this.length; }
+    chunkAt(byte) {
+      return floorIndex(this.starts, byte);
+    }
+    endOf(chunk) {
+      return chunk + 1 < this.starts.length ? this.starts[chunk + 1] : this.length;
+    }
     /* Index of the position at `byte`, or -1 where this stage does not look. */
     indexAt(byte) {
       if (!this.positions) return byte;
@@ -124,7 +153,9 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       const i = floorIndex(this.positions, byte);
       return this.positions[i] < byte ? i + 1 : i;
     }
-    positionAt(i) { return this.positions ? this.positions[i] : i; }
+    positionAt(i) {
+      return this.positions ? this.positions[i] : i;
+    }
   }
 
   class Segments {
@@ -159,7 +190,10 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
       this.version = (this.version || 0) + 1;
       for (const group of this.groups) {
         let outer = null;
-        group.stages.forEach((stage, s) => { stage.recut(thresholds[s] ?? null, outer); outer = stage; });
+        group.stages.forEach((stage, s) => {
+          stage.recut(thresholds[s] ?? null, outer);
+          outer = stage;
+        });
       }
       this.markStarts();
       this.splits = this.splitHash();
@@ -168,27 +202,37 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     splitHash() {
       let hash = 0;
       for (const { stages } of this.groups) {
-        if (stages.length) for (const byte of stages[0].cut) if ((this.data[byte] & 0xc0) === 0x80) hash = (Math.imul(hash, 31) + byte + 1) | 0;
+        if (stages.length)
+          for (const byte of stages[0].cut)
+            if ((this.data[byte] & 0xc0) === 0x80) hash = (Math.imul(hash, 31) + byte + 1) | 0;
       }
       return hash;
     }
-    get whatIf() { return this.thresholds.some((each) => each !== null); }
+    get whatIf() {
+      return this.thresholds.some((each) => each !== null);
+    }
     /* starts: byte begins a chunk of any model; votes: how many of the compared stages cut there; differs: not all or none. */
     markStarts() {
       const n = this.data.length;
       this.starts = new Uint8Array(n);
-      for (const group of this.groups) if (group.stages.length) for (const byte of group.stages[0].cut) this.starts[byte] = 1;
+      for (const group of this.groups)
+        if (group.stages.length) for (const byte of group.stages[0].cut) this.starts[byte] = 1;
       this.votes = this.differs = null;
       if (!this.compared) return;
       this.votes = new Uint8Array(n);
-      this.groups.forEach((group, g) => { for (const byte of group.stages[this.compared[g]].cut) this.votes[byte]++; });
+      this.groups.forEach((group, g) => {
+        for (const byte of group.stages[this.compared[g]].cut) this.votes[byte]++;
+      });
       this.differs = this.votes.map((count) => (count && count < this.groups.length ? 1 : 0));
     }
     /* Lowest and highest p of the compared stages at a byte; a stage that does not look there counts as 0. */
     spreadAt(byte) {
-      let low = 65535, high = 0;
+      let low = 65535,
+        high = 0;
       this.groups.forEach((group, g) => {
-        const stage = group.stages[this.compared[g]], i = stage.indexAt(byte), prob = i < 0 ? 0 : stage.prob[i];
+        const stage = group.stages[this.compared[g]],
+          i = stage.indexAt(byte),
+          prob = i < 0 ? 0 : stage.prob[i];
         low = Math.min(low, prob);
         high = Math.max(high, prob);
       });
@@ -197,15 +241,25 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     /* The cell at byte `at`: a character, or a single byte where it is not UTF-8 or a boundary splits it. */
     cellAt(at) {
       const byte = this.data[at];
-      if (byte >= 0x20 && byte < 0x7f) return { at, length: 1, width: 1, kind: byte === 0x20 ? "space" : "text", text: String.fromCharCode(byte) };
+      if (byte >= 0x20 && byte < 0x7f)
+        return {
+          at,
+          length: 1,
+          width: 1,
+          kind: byte === 0x20 ? "space" : "text",
+          text: String.fromCharCode(byte),
+        };
       if (byte === 0x0a) return { at, length: 1, width: 1, kind: "mark", text: "↵" };
       if (byte === 0x09) return { at, length: 1, width: 1, kind: "mark", text: "⇥" };
       if (byte < 0x80) return { at, length: 1, width: 2, kind: "box", text: hex(byte, 2) };
       const whole = this.characterAt(at);
       if (!whole) return { at, length: 1, width: 2, kind: "bad", text: hex(byte, 2) };
-      if (this.isSplit(whole.at, whole.length)) return { at, length: 1, width: 2, kind: "split", text: hex(byte, 2) };
-      const kind = classOf(whole.point), digits = hex(whole.point, 2);
-      if (kind === HIDDEN) return { at, length: whole.length, width: boxWidth(digits.length), kind: "box", text: digits };
+      if (this.isSplit(whole.at, whole.length))
+        return { at, length: 1, width: 2, kind: "split", text: hex(byte, 2) };
+      const kind = classOf(whole.point),
+        digits = hex(whole.point, 2);
+      if (kind === HIDDEN)
+        return { at, length: whole.length, width: boxWidth(digits.length), kind: "box", text: digits };
       const glyph = String.fromCodePoint(whole.point);
       if (kind === MARK) return { at, length: whole.length, width: 1, kind: "glyph", text: "\u25cc" + glyph };
       return { at, length: whole.length, width: kind === WIDE ? 2 : 1, kind: "glyph", text: glyph };
@@ -226,17 +280,30 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     /* First byte of every row of at most `columns` cells, broken after a space where one is near; one pass. */
     layOut(columns) {
       const n = this.data.length;
-      if (this.bases) return Int32Array.from({ length: Math.max(1, Math.ceil(n / this.perRow)) }, (_, i) => i * this.perRow);
-      let rows = new Int32Array(1024), count = 1, used = 0, soft = 0, softUsed = 0;
+      if (this.bases)
+        return Int32Array.from(
+          { length: Math.max(1, Math.ceil(n / this.perRow)) },
+          (_, i) => i * this.perRow,
+        );
+      let rows = new Int32Array(1024),
+        count = 1,
+        used = 0,
+        soft = 0,
+        softUsed = 0;
       const breakAt = (byte, left) => {
-        if (count === rows.length) { const bigger = new Int32Array(2 * count); bigger.set(rows); rows = bigger; }
+        if (count === rows.length) {
+          const bigger = new Int32Array(2 * count);
+          bigger.set(rows);
+          rows = bigger;
+        }
         rows[count++] = byte;
         used = left;
         soft = 0;
       };
-      for (let at = 0; at < n; ) {
+      for (let at = 0; at < n;) {
         const byte = this.data[at];
-        let width = 1, length = 1;
+        let width = 1,
+          length = 1;
         if (byte < 0x20 || byte >= 0x7f) ({ width, length } = this.cellAt(at));
         if (used + width > columns && used) {
           if (soft && softUsed > 0.4 * columns) breakAt(soft, used - softUsed);
@@ -244,7 +311,10 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
         }
         used += width;
         at += length;
-        if (byte === 0x20) { soft = at; softUsed = used; }
+        if (byte === 0x20) {
+          soft = at;
+          softUsed = used;
+        }
         if (byte === 0x0a && at < n && this.data[at] !== 0x0a) breakAt(at, 0); // empty lines stay on the row they end
       }
       return rows.slice(0, count);
@@ -252,11 +322,12 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     /* At most as many bases a row as asked for, whole groups, so that no row is wider than `columns`. */
     fit(columns) {
       const { perRow, group } = this.bases;
-      for (this.perRow = perRow; this.perRow > group && this.baseColumns > columns; ) this.perRow -= group;
+      for (this.perRow = perRow; this.perRow > group && this.baseColumns > columns;) this.perRow -= group;
     }
     /* Columns of the widest row of bases. */
     get baseColumns() {
-      const { perRow } = this, { group } = this.bases;
+      const { perRow } = this,
+        { group } = this.bases;
       let most = this.gaps ? 0 : Math.ceil(perRow / group - 1);
       for (let row = 0, at = 0; this.gaps && row < this.data.length; row += perRow) {
         let count = 0;
@@ -269,9 +340,12 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     cells(start, end) {
       const out = [];
       let column = 0;
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         const cell = this.cellAt(at);
-        if (this.bases && at > start && (this.gaps ? this.gaps[at] : (at - start) % this.bases.group === 0)) { column += 0.5; cell.gap = true; }
+        if (this.bases && at > start && (this.gaps ? this.gaps[at] : (at - start) % this.bases.group === 0)) {
+          column += 0.5;
+          cell.gap = true;
+        }
         cell.column = column;
         column += cell.width;
         at += cell.length;
@@ -281,11 +355,19 @@ Offsets are 0-based bytes. `origin` is the offset of the first byte shown inside
     }
     /* What the page calls the place `at`, an offset among what is shown, and [start, end) of the sequence: bases as
     genome browsers write them, from 1 and with the last one; bytes as the files do. */
-    called(at) { return this.bases ? (at + this.origin + 1).toLocaleString("en") : String(at + this.origin); }
-    span(start, end) { return this.bases ? `${(start + 1).toLocaleString("en")}-${end.toLocaleString("en")}` : `[${start}, ${end})`; }
+    called(at) {
+      return this.bases ? (at + this.origin + 1).toLocaleString("en") : String(at + this.origin);
+    }
+    span(start, end) {
+      return this.bases
+        ? `${(start + 1).toLocaleString("en")}-${end.toLocaleString("en")}`
+        : `[${start}, ${end})`;
+    }
     /* Bytes [start, end) as one line of visible text, cut after `limit` cells; goesOn: more follows that is not shown. */
     visible(start, end, goesOn = false, limit = 40) {
-      let out = "", at = start, count = 0;
+      let out = "",
+        at = start,
+        count = 0;
       for (; at < end && count < limit; count++) {
         const cell = this.cellAt(at);
         if (cell.kind === "space") out += "␣";

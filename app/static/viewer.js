@@ -2,7 +2,8 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const OVERSCAN = 2, TALLEST = 12000000; // browsers clip taller elements; beyond it one pixel stands for several
+  const OVERSCAN = 2,
+    TALLEST = 12000000; // browsers clip taller elements; beyond it one pixel stands for several
 
   function make(tag, className, parent, text) {
     const node = document.createElement(tag);
@@ -48,7 +49,10 @@
       scroller.tabIndex = 0;
       scroller.setAttribute("role", "application");
       scroller.setAttribute("aria-roledescription", "segment viewer");
-      scroller.setAttribute("aria-label", "Segments. Arrow keys move by character and row, n and p to the next and previous boundary; ? lists all keys.");
+      scroller.setAttribute(
+        "aria-label",
+        "Segments. Arrow keys move by character and row, n and p to the next and previous boundary; ? lists all keys.",
+      );
       const open = make("button", "seg-keys", this.tools, "? keys");
       Object.assign(open, { type: "button", title: "all keys (?)" });
       open.addEventListener("click", () => this.help.showModal());
@@ -57,11 +61,18 @@
     listen() {
       this.scroller.addEventListener("scroll", () => this.schedule());
       this.scroller.addEventListener("pointermove", (event) => this.onPoint(event, false));
-      this.scroller.addEventListener("pointerleave", () => { this.hover = null; this.showMarks(); this.inspect(); });
+      this.scroller.addEventListener("pointerleave", () => {
+        this.hover = null;
+        this.showMarks();
+        this.inspect();
+      });
       this.scroller.addEventListener("pointerdown", (event) => this.onPoint(event, true));
       this.scroller.addEventListener("keydown", (event) => hnet.onKey(this, event));
       new ResizeObserver(() => this.onResize()).observe(this.root);
-      const redraw = () => { this.colours = null; this.rebuild(); };
+      const redraw = () => {
+        this.colours = null;
+        this.rebuild();
+      };
       new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
       if (document.fonts) document.fonts.ready.then(() => this.onResize(true));
     }
@@ -72,7 +83,11 @@
       const bare = !value || !value.groups;
       this.root.classList.toggle("seg-is-empty", bare);
       this.empty.textContent = bare ? (value && value.hint) || "" : "";
-      if (bare) { this.segments = null; this.rows.clear(true); return; }
+      if (bare) {
+        this.segments = null;
+        this.rows.clear(true);
+        return;
+      }
       this.rows.clear(true);
       this.segments = new hnet.Segments(value);
       this.shape = hnet.paint.geometry(this.segments);
@@ -100,15 +115,23 @@
       if (!this.segments) return;
       const width = this.scroller.clientWidth;
       if (!width) return;
-      if (!force && width === this.width) { this.schedule(); return; } // higher or lower: other rows are on screen
+      if (!force && width === this.width) {
+        this.schedule();
+        return;
+      } // higher or lower: other rows are on screen
       const keep = this.rowStarts && this.firstRow ? this.rowStarts[this.firstRow] : 0;
       this.width = width;
       this.cellWidth = this.probe.getBoundingClientRect().width / 100;
       const digits = String(this.segments.origin + this.segments.data.length).length;
-      this.gutter = Math.ceil((Math.max(4, digits) + 1.5) * this.cellWidth * 0.86) + (this.segments.groups.length > 1 ? 12 : 0);
-      const room = width - this.gutter - 10, { bases } = this.segments;
+      this.gutter =
+        Math.ceil((Math.max(4, digits) + 1.5) * this.cellWidth * 0.86) +
+        (this.segments.groups.length > 1 ? 12 : 0);
+      const room = width - this.gutter - 10,
+        { bases } = this.segments;
       if (bases) this.segments.fit(room / this.cellWidth);
-      this.columns = bases ? this.segments.baseColumns : Math.max(8, Math.min(120, Math.floor(room / this.cellWidth)));
+      this.columns = bases
+        ? this.segments.baseColumns
+        : Math.max(8, Math.min(120, Math.floor(room / this.cellWidth)));
       this.rowWidth = Math.ceil(this.columns * this.cellWidth) + 2;
       this.rowStarts = this.segments.layOut(this.columns);
       this.place(keep);
@@ -125,7 +148,12 @@
       this.rebuild();
     }
 
-    rebuild() { if (this.segments && this.rowStarts) { this.rows.clear(); this.redraw(); } }
+    rebuild() {
+      if (this.segments && this.rowStarts) {
+        this.rows.clear();
+        this.redraw();
+      }
+    }
     /* Other colours or marks on the same rows. */
     redraw() {
       if (!this.segments || !this.width) return;
@@ -141,16 +169,28 @@
       this.splits = this.segments.splits;
       this.inspect();
     }
-    schedule() { if (!this.pending) this.pending = requestAnimationFrame(() => { this.pending = 0; this.render(); }); }
+    schedule() {
+      if (!this.pending)
+        this.pending = requestAnimationFrame(() => {
+          this.pending = 0;
+          this.render();
+        });
+    }
 
     render() {
       if (!this.segments || !this.width) return;
       this.colours = this.colours || hnet.paint.palette(this.root);
-      const { height } = this.shape, view = this.scroller.clientHeight, top = this.scroller.scrollTop;
-      const exact = this.scale === 1 ? top / height : (top / Math.max(1, this.spacer.offsetHeight - view)) * (this.rowStarts.length - view / height);
+      const { height } = this.shape,
+        view = this.scroller.clientHeight,
+        top = this.scroller.scrollTop;
+      const exact =
+        this.scale === 1
+          ? top / height
+          : (top / Math.max(1, this.spacer.offsetHeight - view)) * (this.rowStarts.length - view / height);
       this.firstRow = Math.max(0, Math.floor(exact));
       this.shift = this.scale === 1 ? 0 : top - exact * height;
-      const from = Math.max(0, this.firstRow - OVERSCAN), to = Math.min(this.rowStarts.length, Math.ceil(exact + view / height) + OVERSCAN);
+      const from = Math.max(0, this.firstRow - OVERSCAN),
+        to = Math.min(this.rowStarts.length, Math.ceil(exact + view / height) + OVERSCAN);
       this.rows.show(from, to);
       for (const row of this.rows) row.node.style.top = `${row.index * height + this.shift}px`;
       this.showMarks();
@@ -158,10 +198,13 @@
     }
 
     scrollToRow(index, centre) {
-      const view = this.scroller.clientHeight, rows = view / this.shape.height;
+      const view = this.scroller.clientHeight,
+        rows = view / this.shape.height;
       const exact = Math.max(0, index - (centre ? Math.max(0, (rows - 1) / 2) : 0));
-      this.scroller.scrollTop = this.scale === 1 ? exact * this.shape.height
-        : (exact / (this.rowStarts.length - rows)) * (this.spacer.offsetHeight - view);
+      this.scroller.scrollTop =
+        this.scale === 1
+          ? exact * this.shape.height
+          : (exact / (this.rowStarts.length - rows)) * (this.spacer.offsetHeight - view);
     }
 
     cellUnder(event) {
@@ -177,7 +220,7 @@
     onPoint(event, press) {
       const cell = this.segments && this.cellUnder(event);
       if (!cell) return;
-      if (press) this.anchor = event.shiftKey ? this.anchor ?? this.caret : null;
+      if (press) this.anchor = event.shiftKey ? (this.anchor ?? this.caret) : null;
       else if (event.buttons & 1) this.anchor = this.anchor ?? this.caret;
       if (press || event.buttons & 1) this.caret = cell.at;
       if (press) this.linked.mark();
@@ -189,9 +232,10 @@
     /* extend: from where the selection began; else it is the one character at the caret. */
     moveTo(byte, extend = false, speak = true) {
       const n = this.segments.data.length;
-      this.anchor = extend ? this.anchor ?? this.caret : null;
+      this.anchor = extend ? (this.anchor ?? this.caret) : null;
       this.caret = Math.max(0, Math.min(n - 1, byte));
-      const index = hnet.floorIndex(this.rowStarts, this.caret), rows = this.scroller.clientHeight / this.shape.height;
+      const index = hnet.floorIndex(this.rowStarts, this.caret),
+        rows = this.scroller.clientHeight / this.shape.height;
       if (index < this.firstRow + 1 || index > this.firstRow + rows - 2) this.scrollToRow(index, true);
       this.hover = null;
       if (speak) this.linked.mark();
@@ -209,7 +253,9 @@
 
     /* Bytes [from, to) of the selection: from the caret's character to the one it began at. */
     get range() {
-      const { caret, anchor, segments } = this, last = Math.max(caret, anchor ?? caret), whole = segments.characterAt(last);
+      const { caret, anchor, segments } = this,
+        last = Math.max(caret, anchor ?? caret),
+        whole = segments.characterAt(last);
       const end = whole && !segments.isSplit(whole.at, whole.length) ? whole.at + whole.length : last + 1;
       return [Math.min(caret, anchor ?? caret), end];
     }
@@ -217,7 +263,12 @@
     inspect(speak = false) {
       if (!this.segments) return;
       this.linked.here(this.hover ?? this.caret);
-      this.inspector.show(this.segments, this.hover ?? this.caret, this.anchor === null ? null : this.range, speak);
+      this.inspector.show(
+        this.segments,
+        this.hover ?? this.caret,
+        this.anchor === null ? null : this.range,
+        speak,
+      );
     }
 
     /* The caret or selection, and the chunk under the pointer. */
@@ -227,7 +278,11 @@
       this.cover(this.marked, ...(this.anchor === null ? [0, 0] : this.range), "seg-marked");
       const stage = this.segments.groups[0].stages[0];
       const chunk = this.hover === null || !stage ? -1 : stage.chunkAt(this.hover);
-      this.cover(this.hovered, ...(chunk < 0 ? [0, 0] : [stage.starts[chunk], stage.endOf(chunk)]), "seg-hovered");
+      this.cover(
+        this.hovered,
+        ...(chunk < 0 ? [0, 0] : [stage.starts[chunk], stage.endOf(chunk)]),
+        "seg-hovered",
+      );
     }
 
     /* Boxes of the pool over bytes [from, to) in the rows on screen; how many there are. */
@@ -253,10 +308,17 @@
   hnet.viewers = {}; // by the id of their component
   /* A row of a table was picked: go to its place, as the table counts, or look for its bytes. */
   hnet.follow = (id, at) => {
-    const viewer = hnet.viewers[id], { segments } = viewer || {};
+    const viewer = hnet.viewers[id],
+      { segments } = viewer || {};
     if (!segments || !at) return;
-    if (at.hex) { viewer.search.ask(segments, "hex", at.hex, 1); viewer.search.show("hex", at.hex); return; }
-    const n = segments.data.length, from = at.start - segments.origin - segments.counted, to = at.end - segments.origin;
+    if (at.hex) {
+      viewer.search.ask(segments, "hex", at.hex, 1);
+      viewer.search.show("hex", at.hex);
+      return;
+    }
+    const n = segments.data.length,
+      from = at.start - segments.origin - segments.counted,
+      to = at.end - segments.origin;
     if (to > 0 && from < n) viewer.select(Math.max(0, from), Math.min(n, to));
   };
 })();

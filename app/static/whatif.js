@@ -2,7 +2,10 @@
 (() => {
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
-  const TRAINED = 0.5, STEP = 0.01, LOW = 0.01, HIGH = 0.99;
+  const TRAINED = 0.5,
+    STEP = 0.01,
+    LOW = 0.01,
+    HIGH = 0.99;
 
   class WhatIf {
     constructor(viewer, make, parent) {
@@ -19,7 +22,11 @@
       this.make("span", "seg-lead", this.node, "what if a cut needed p above");
       this.sliders = Array.from({ length: stages }, (_, s) => this.slider(s, stages));
       this.reset = this.make("button", "", this.node, "trained rule");
-      Object.assign(this.reset, { type: "button", title: "back to p > 0.5, the trained rule (0)", disabled: true });
+      Object.assign(this.reset, {
+        type: "button",
+        title: "back to p > 0.5, the trained rule (0)",
+        disabled: true,
+      });
       this.reset.addEventListener("click", () => this.toTrained());
       this.told = this.make("output", "seg-warning", this.node);
     }
@@ -30,7 +37,10 @@
       Object.assign(input, { type: "range", min: LOW, max: HIGH, step: STEP, value: TRAINED });
       input.setAttribute("aria-label", `What-if threshold of stage ${stage}`);
       const shown = this.make("output", "seg-number", label, TRAINED.toFixed(2));
-      input.addEventListener("input", () => { shown.textContent = Number(input.value).toFixed(2); this.schedule(); });
+      input.addEventListener("input", () => {
+        shown.textContent = Number(input.value).toFixed(2);
+        this.schedule();
+      });
       return { input, shown };
     }
     /* The threshold of a stage up or down by key. */
@@ -50,34 +60,54 @@
       this.apply();
     }
     toTrained() {
-      for (const { input, shown } of this.sliders) { input.value = TRAINED; shown.textContent = TRAINED.toFixed(2); }
+      for (const { input, shown } of this.sliders) {
+        input.value = TRAINED;
+        shown.textContent = TRAINED.toFixed(2);
+      }
       this.schedule();
     }
     /* However fast the slider moves, the text is cut once a frame. */
-    schedule() { if (!this.pending) this.pending = requestAnimationFrame(() => { this.pending = 0; this.apply(); }); }
+    schedule() {
+      if (!this.pending)
+        this.pending = requestAnimationFrame(() => {
+          this.pending = 0;
+          this.apply();
+        });
+    }
     apply() {
       const { segments } = this.viewer;
       if (!segments) return;
       const began = performance.now();
-      segments.recut(this.sliders.map(({ input }) => { const at = Number(input.value); return at === TRAINED ? null : at; }));
+      segments.recut(
+        this.sliders.map(({ input }) => {
+          const at = Number(input.value);
+          return at === TRAINED ? null : at;
+        }),
+      );
       this.tell(segments);
       this.viewer.onRecut();
       this.node.dataset.frameMs = (performance.now() - began).toFixed(1);
     }
     tell(segments) {
-      const on = segments.whatIf, many = segments.groups.length > 1;
+      const on = segments.whatIf,
+        many = segments.groups.length > 1;
       this.reset.disabled = !on;
       this.viewer.root.classList.toggle("seg-supposed", on);
-      if (!on) { this.told.textContent = ""; return; }
+      if (!on) {
+        this.told.textContent = "";
+        return;
+      }
       const counts = segments.groups.map((group) => {
         const each = group.stages.map((stage, s) => {
-          const before = stage.kept.length + (stage.clipped ? 1 : 0), now = stage.starts.length;
+          const before = stage.kept.length + (stage.clipped ? 1 : 0),
+            now = stage.starts.length;
           return `${group.stages.length > 1 ? `stage ${s}: ` : ""}${before.toLocaleString("en")} → ${now.toLocaleString("en")}`;
         });
         return `${many ? `${group.label} ` : ""}${each.join(", ")}`;
       });
       const inner = segments.groups.some((group) => group.stages.length > 1)
-        ? " An inner stage has p only where the outer router, as trained, kept a byte; other outer cuts would change its p." : "";
+        ? " An inner stage has p only where the outer router, as trained, kept a byte; other outer cuts would change its p."
+        : "";
       this.told.textContent = `What if, not the trained rule (p > 0.5): chunks ${counts.join("; ")}.${inner}`;
     }
   }
