@@ -55,12 +55,8 @@ def build(session: Session) -> gr.Blocks:
     return page.queue(max_size=MAX_WAITING, default_concurrency_limit=4, api_open=False)
 
 
-def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False) -> dict[str, Any]:
-    """Arguments of Blocks.launch that keep everything on this machine: local fonts, no sharing, no history.
-
-    users  (name, password) of who may open the page; None is everybody
-    mcp    serve the API's functions as MCP tools too
-    """
+def _theme() -> gr.themes.Base:
+    """Fonts that are on the machine, and contrast."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["DejaVu Sans Mono", "Cascadia Mono", "Menlo", "Consolas", "monospace"]
     theme = gr.themes.Base(
@@ -73,7 +69,7 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
         font_mono=mono,
     )
     # Gradio's subdued greys on white, and white on its primary blue, are below 4.5:1; its fields have no edge at all.
-    theme = theme.set(
+    return theme.set(
         input_border_width="1px",
         input_border_color="#7b8896",
         input_border_color_dark="#8b9bb0",
@@ -92,8 +88,16 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_hover_dark="*primary_700",
     )
+
+
+def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False) -> dict[str, Any]:
+    """Arguments of Blocks.launch that keep everything on this machine: local fonts, no sharing, no history.
+
+    users  (name, password) of who may open the page; None is everybody
+    mcp    serve the API's functions as MCP tools too
+    """
     return {
-        "theme": theme,
+        "theme": _theme(),
         "css_paths": [str(STATIC / f"{name}.css") for name in ("page", "viewer", "genome")],
         "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js", "downloads.js", "former.js"))}',
         "footer_links": [],

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
@@ -54,61 +55,89 @@ def beside(outputs: int, said: int = 0) -> Callable[[Callable], Callable]:
     return wrap
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What stands in the input panel: a pasted text, an upload or a sample, whichever `source` names; annotation."""
+
+    source: str
+    text: str
+    upload: str | None
+    sample: str
+    annotation: str | None
+
+    @property
+    def missing(self) -> bool:
+        return (self.source == "paste" and not self.text) or (self.source == "upload" and not self.upload)
+
+    @property
+    def origin(self) -> tuple[str | None, ...]:
+        """Equal for equal choices, so that nothing is read twice."""
+        chosen = {"paste": self.text, "upload": self.upload, "sample": self.sample}[self.source]
+        return self.source, chosen, self.annotation
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be shown of it: a record from its first to its last base, cut by some models; rows of the bases."""
+
+    records: Records | None
+    record: str | None
+    models: list[str]
+    first: float | None
+    last: float | None
+    per_row: int
+    group: int
+
+
 @beside(5)
-def on_records(
-    session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
-):
+def on_records(session: Session, *brought: str | None):
     """DNA and perhaps its annotation in.
 
     Out: records, the list to pick from, the first one's region, what is wrong with the annotation, and with the DNA.
     """
-    if _is_missing(source, text, upload):
+    given = Brought(*brought)
+    if given.missing:
         return None, gr.update(choices=[], value=None), None, None, "", ""
-    records = _read(session, source, text, upload, sample, annotation)
+    records = _read(session, given)
     return *_offer(records), records.problem, ""
 
 
 @beside(1)
-def on_annotation(
-    session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
-):
+def on_annotation(session: Session, *brought: str | None):
     """Another annotation of the same DNA, or none, in: the record that was picked and its region stay.
 
     Out: records, what is wrong with the annotation.
     """
-    if _is_missing(source, text, upload):
+    given = Brought(*brought)
+    if given.missing:
         return None, ""
-    records = _read(session, source, text, upload, sample, annotation)
+    records = _read(session, given)
     return records, records.problem
 
 
-def _is_missing(source: str, text: str, upload: str | None) -> bool:
-    return (source == "paste" and not text) or (source == "upload" and not upload)
-
-
-def _read(
-    session: Session, source: str, text: str, upload: str | None, sample: str, annotation: str | None
-) -> Records:
-    if source == "upload" and upload:
-        name = Path(upload).name
-        data = read_bytes(upload, name, limits.MAX_DNA_BYTES)
+def _read(session: Session, given: Brought) -> Records:
+    if given.source == "upload" and given.upload:
+        name = Path(given.upload).name
+        data = read_bytes(given.upload, name, limits.MAX_DNA_BYTES)
         sequences = read_input(data, "dna", name, limits.MAX_DNA_BYTES)
     else:
-        name, data = "pasted text", text.encode("utf-8", "surrogatepass") if source == "paste" else b""
-        sequences = read_source(session, source, text, upload, sample, "dna", limits.MAX_DNA_BYTES)
+        name, data = (
+            "pasted text",
+            given.text.encode("utf-8", "surrogatepass") if given.source == "paste" else b"",
+        )
+        panel = (given.source, given.text, given.upload, given.sample)
+        sequences = read_source(session, *panel, "dna", limits.MAX_DNA_BYTES)
     features, notes, problem = None, (), ""
     try:
-        if annotation:
-            features, notes = _fitted(annotation, Path(annotation).name, sequences)
+        if given.annotation:
+            features, notes = _fitted(given.annotation, Path(given.annotation).name, sequences)
         elif is_genbank(data):  # it brings its own
             features, notes = _fitted(data, name, sequences, own=True)
-        elif source == "sample" and (genes := session.sample(sample).annotation):
+        elif given.source == "sample" and (genes := session.sample(given.sample).annotation):
             features, notes = _fitted(genes, genes.name, sequences)
     except HNetError as err:
-        problem = str(err) if annotation else f"the record's own genes are not shown: {err}"
-    return Records(
-        tuple(sequences), features, notes, problem, _origin(source, text, upload, sample, annotation)
-    )
+        problem = str(err) if given.annotation else f"the record's own genes are not shown: {err}"
+    return Records(tuple(sequences), features, notes, problem, given.origin)
 
 
 def _fitted(source: Source, name: str, sequences: list[Sequence], own: bool = False):
@@ -116,13 +145,6 @@ def _fitted(source: Source, name: str, sequences: list[Sequence], own: bool = Fa
     features = read_features(source, name, limits.MAX_DNA_BYTES)
     brings_none = own and features.empty and not features.attrs[NOTES]
     return (None, ()) if brings_none else fit_features(features, sequences, name)
-
-
-def _origin(
-    source: str, text: str, upload: str | None, sample: str, annotation: str | None
-) -> tuple[str | None, ...]:
-    """Equal for equal choices, so that nothing is read twice."""
-    return source, {"paste": text, "upload": upload, "sample": sample}[source], annotation
 
 
 def _offer(records: Records):
@@ -144,34 +166,19 @@ def on_record(records: Records | None, record: str | None):
 
 
 @told
-def on_dna(
-    session: Session,
-    job: Job,
-    source: str,
-    text: str,
-    upload: str | None,
-    sample: str,
-    annotation: str | None,
-    records: Records | None,
-    record: str | None,
-    models: list[str],
-    first: float | None,
-    last: float | None,
-    per_row: int,
-    group: int,
-    progress: gr.Progress = PROGRESS,
-):
-    """An input, a record, a region and some models in.
+def on_dna(session: Session, job: Job, progress: gr.Progress = PROGRESS, *panel: Any):
+    """An input, a record, a region and some models in: the fields of Brought, then those of Asked.
 
     Out: records, their list, the problem of the annotation, first and last base, what is open now, the first model's
     analysis, genome view, base view, stages and first page of the table. What was pasted a moment ago may not have
     been read yet; then it is read here, from its start.
     """
+    given, asked = Brought(*panel[:5]), Asked(*panel[5:])
     offered = (gr.skip(), gr.skip(), gr.skip())
-    origin = _origin(source, text, upload, sample, annotation)
-    if records is None or records.origin != origin:
-        same = records is not None and records.origin[:2] == origin[:2]  # but for its annotation
-        records = _read(session, source, text, upload, sample, annotation)
+    records, record, first, last = asked.records, asked.record, asked.first, asked.last
+    if records is None or records.origin != given.origin:
+        same = records is not None and records.origin[:2] == given.origin[:2]  # but for its annotation
+        records = _read(session, given)
         offered, record = (records, gr.skip(), records.problem), record if same else None
     if record not in [each.name for each in records.sequences]:
         *lists, first, last = _offer(records)
@@ -183,9 +190,9 @@ def on_dna(
             "use python -m analysis boundaries"
         )
     region = check_region(len(sequence.data), first, last)
-    analyses = _analyses(session, job, sequence, models, progress)
+    analyses = _analyses(session, job, sequence, asked.models, progress)
     progress(1, desc="drawing the tracks")
-    known = sample if source == "sample" and not annotation else ""
+    known = given.sample if given.source == "sample" and not given.annotation else ""
     opened = Opened(analyses, records.features_of(record), records.notes, TrackFolder(), known)
     tracks = {
         **write_tracks(opened),
@@ -193,7 +200,7 @@ def on_dna(
         "end": region[1],
         "about": {**opened.about, "record": record},
     }
-    value = region_value(opened, *region, int(per_row), int(group))
+    value = region_value(opened, *region, int(asked.per_row), int(asked.group))
     return *offered, *as_fields(*region), opened, analyses[0], tracks, value, stage_choices(analyses[0]), 1
 
 

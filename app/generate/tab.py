@@ -31,10 +31,18 @@ HELP = (
 )
 
 
+def _models(session: Session) -> gr.Dropdown:
+    """Those that can write; English where one of them can."""
+    models = session.choices(whole=True)
+    names = [name for _, name in models]
+    fitting = session.model_for("english") if names else None
+    first = fitting if fitting in names else next(iter(names), None)
+    return gr.Dropdown(models, value=first, label="Model (whole weights)", elem_id="generate-model")
+
+
 def build(session: Session) -> None:
     """The tab's components and events."""
     done = kept.state("Generate")
-    half = {"min_width": 110}
     with gr.Row(elem_classes="sheet"):
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             prompt = gr.Textbox(
@@ -46,14 +54,10 @@ def build(session: Session) -> None:
                 elem_id="generate-prompt",
                 elem_classes="mono",
             )
-            models = session.choices(whole=True)
-            names = [name for _, name in models]
-            fitting = session.model_for("english") if names else None
-            first = fitting if fitting in names else next(iter(names), None)
-            model = gr.Dropdown(models, value=first, label="Model (whole weights)", elem_id="generate-model")
+            model = _models(session)
             with gr.Row(elem_classes="bar"):
-                length = gr.Number(300, label="Length in bytes", elem_id="generate-length", **half)
-                seed = gr.Number(0, label="Seed", elem_id="generate-seed", **half)
+                length = gr.Number(300, label="Length in bytes", elem_id="generate-length", min_width=110)
+                seed = gr.Number(0, label="Seed", elem_id="generate-seed", min_width=110)
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature", elem_id="generate-temperature")
             top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", elem_id="generate-top-p")
             for slider in (temperature, top_p):  # the handler says what is wrong, beside the button

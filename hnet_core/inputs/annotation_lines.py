@@ -80,8 +80,8 @@ def _text(line: str) -> str:
     return repr(line.rstrip()[:40])
 
 
-def _gff(number: int, line: str, rings: dict[str, int], shown: str) -> Feature:
-    """GFF counts from 1 and includes the end: start - 1, end is the same interval here. Adds to `rings`."""
+def _gff_columns(number: int, line: str, shown: str) -> list[str]:
+    """The eight or nine columns of a feature, checked."""
     columns = _columns(line)
     if len(columns) not in (8, 9) or not _is_whole(*columns[3:5]):
         raise _wrong(
@@ -90,13 +90,19 @@ def _gff(number: int, line: str, rings: dict[str, int], shown: str) -> Feature:
             f"{_text(line)} is not a GFF3 feature (nine columns between tabs, start and end whole numbers); "
             + _FORMATS,
         )
-    sequence, source, kind, first, end, _, strand, phase, *rest = columns
+    first, end, _, strand, phase = columns[3:8]
     if not 1 <= int(first) <= int(end):
         raise _wrong(shown, number, f"start {first} and end {end} need 1 <= start <= end")
     if strand not in _STRANDS:
         raise _wrong(shown, number, f"strand {strand!r} is none of + - . ?")
     if phase not in ("0", "1", "2", "."):
         raise _wrong(shown, number, f"phase {phase!r} is none of 0 1 2 .")
+    return columns
+
+
+def _gff(number: int, line: str, rings: dict[str, int], shown: str) -> Feature:
+    """GFF counts from 1 and includes the end: start - 1, end is the same interval here. Adds to `rings`."""
+    sequence, source, kind, first, end, _, strand, phase, *rest = _gff_columns(number, line, shown)
     text = rest[0] if rest else ""
     dialect, about = attributes(text)
     sequence = unquote(sequence)

@@ -13,6 +13,7 @@ from app.dna import bases, search
 from app.dna import handlers as dna
 from app.evidence.handlers import on_page
 from app.server import session as limits
+from app.source.reading import PROGRESS
 from app.work.job import Job, Wish
 
 FASTA = ">one first\n" + "ACGTTGCA" * 20 + "\n>two\n" + "GGGATTTACA" * 30 + "\n"
@@ -42,7 +43,18 @@ def records_of(session, text=FASTA, annotation=None):
 def run(session, records, record, start=1, end=100, text=FASTA, models=("auto",), annotation=None):
     place = (start, end, 60, 10)
     return dna.on_dna(
-        session, Job(), "paste", text, None, "lambda", annotation, records, record, list(models), *place
+        session,
+        Job(),
+        PROGRESS,
+        "paste",
+        text,
+        None,
+        "lambda",
+        annotation,
+        records,
+        record,
+        list(models),
+        *place,
     )
 
 

@@ -21,6 +21,7 @@ from app.explore import surprisal
 from app.picture.comparison import about
 from app.server import session as module
 from app.server.session import Session
+from app.source.reading import PROGRESS
 from app.work.job import WAITING, Job, Stopped
 from hnet_core.errors import CheckpointError, ConfigError, HNetError, InputError
 
@@ -182,7 +183,21 @@ def test_a_request_beyond_what_one_may_take_is_one_sentence(session, monkeypatch
         ),
         lambda: explore.on_analyse(session, Job(), None, "paste", "a" * 151, None, "", "guess", "english_b"),
         lambda: dna.on_dna(
-            session, Job(), "paste", ">r\n" + "ACGT" * 40, None, "", None, None, "r", ["dna_a"], 0, 9, 60, 10
+            session,
+            Job(),
+            PROGRESS,
+            "paste",
+            ">r\n" + "ACGT" * 40,
+            None,
+            "",
+            None,
+            None,
+            "r",
+            ["dna_a"],
+            0,
+            9,
+            60,
+            10,
         ),
     ):
         with pytest.raises(gr.Error, match="fewer models or a shorter input"):
