@@ -94,24 +94,21 @@ def state(again: str) -> gr.State:
 def connect(page: gr.Blocks, kept: Kept) -> None:
     """Every event of the page takes and gives results; only their slots go into the states."""
     for event in page.fns.values():
-        taken = [i for i, each in enumerate(event.inputs) if _is_slot(each)]
         given = {i: each for i, each in enumerate(event.outputs) if _is_slot(each)}
-        if event.fn and (taken or given):
-            event.fn = _holding(event.fn, kept, taken, given, len(event.outputs) == 1)
+        if event.fn and (given or any(map(_is_slot, event.inputs))):
+            event.fn = _holding(event.fn, kept, given, len(event.outputs) == 1)
 
 
 def _is_slot(block: Any) -> bool:
     return isinstance(block, gr.State) and isinstance(block.value, Slot)
 
 
-def _holding(
-    handler: Callable, kept: Kept, taken: list[int], given: dict[int, gr.State], single: bool
-) -> Callable:
+def _holding(handler: Callable, kept: Kept, given: dict[int, gr.State], single: bool) -> Callable:
     anew = getattr(handler, ANEW, False)
 
     def results(args: tuple[Any, ...]) -> list[Any]:
         with as_sentences(args):
-            return [kept.get(each, anew) if i in taken else each for i, each in enumerate(args)]
+            return [kept.get(each, anew) if isinstance(each, Slot) else each for each in args]
 
     def keep(i: int, value: Any) -> Any:
         is_update = isinstance(value, dict) and "__type__" in value  # gr.skip() leaves what was there
