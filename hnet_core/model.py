@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hnet_core.blocks.mamba2 import Mamba2
+from hnet_core.blocks.projection import Projection, WideLinear
+from hnet_core.blocks.stack import Stack
 from hnet_core.chunking import dechunk, widen
 from hnet_core.config import HNetConfig
-from hnet_core.mamba2 import Mamba2
-from hnet_core.projection import Projection, WideLinear
 from hnet_core.routing import ROUTERS, StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
-from hnet_core.stack import Stack
 from hnet_core.state import SmoothedState, StageState, advance, zeros
 from kernels.arguments import remember
 from kernels.chunking import keep

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hnet_core.blocks.projection import Projection, WideLinear, wide
 from hnet_core.config import ChunkingConfig
-from hnet_core.projection import Projection, WideLinear, wide
 from hnet_core.rows import Rows
 from hnet_core.state import RouterState, SpaceLikeState, zeros
 from kernels.routing import routing

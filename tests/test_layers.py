@@ -304,7 +304,7 @@ BAD = [
     (misplaced_libraries, "kernels/ssd/reference.py", "import triton.language as tl"),
     (misplaced_libraries, "kernels/cuda.py", "import triton"),
     (misplaced_libraries, "kernels/ssd/__init__.py", "def f():\n    from numba import njit"),
-    (misplaced_libraries, "hnet_core/mamba2.py", "import mamba_ssm"),
+    (misplaced_libraries, "hnet_core/blocks/mamba2.py", "import mamba_ssm"),
     (misplaced_libraries, "hnet_core/boundaries.py", "import pandas as pd"),
     (misplaced_libraries, "kernels/backend.py", "import pandas"),
     (misplaced_libraries, "hnet_core/model.py", "from transformers import AutoModel"),

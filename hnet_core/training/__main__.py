@@ -84,14 +84,14 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
 
     held  keeps its folder for it until closed
     """
+    from hnet_core.data.corpus import open_corpus
+    from hnet_core.data.tokens import open_tokenizer
     from hnet_core.training.checkpoints import FILE, read_progress
-    from hnet_core.training.corpus import open_corpus
     from hnet_core.training.initial import check_architecture, initial_weights
     from hnet_core.training.lock import sole_writer
     from hnet_core.training.log import tensorboard
     from hnet_core.training.loop import Training
     from hnet_core.training.resuming import check_rate, check_same, is_found
-    from hnet_core.training.tokens import open_tokenizer
 
     recipe = read_recipe(args.config, args.set)
     if args.bytes is not None:
@@ -149,7 +149,7 @@ def prepare(args: argparse.Namespace, group, held: ExitStack):
 
 def _stream(data, options, data_seed: int, group):
     """The rows that this process of `group` reads, from the first."""
-    from hnet_core.training.packing import RowStream
+    from hnet_core.data.packing import RowStream
 
     return RowStream(
         data,
@@ -184,8 +184,8 @@ def _check_out(out: Path) -> None:
 
 def _validation(args: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     """The validation documents, and for DNA the genes on them."""
-    from hnet_core.training.documents import middle_parts, read_documents
-    from hnet_core.training.landmarks import read_coding_parts
+    from hnet_core.data.documents import middle_parts, read_documents
+    from hnet_core.landmarks.sites import read_coding_parts
 
     dna = recipe.domain == "dna"
     if not args.valid:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hnet_core.data.packing import PackedRows
 from hnet_core.model import HNetForCausalLM, RoutedStage
 from hnet_core.routing import StageBoundaries
-from hnet_core.training.packing import PackedRows
 
 
 class OverBudgetError(Exception):

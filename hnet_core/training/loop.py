@@ -15,22 +15,22 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hnet_core.checkpoint import TOKENIZER, save_model
+from hnet_core.data.documents import Document
+from hnet_core.data.packing import Position, RowStream
+from hnet_core.data.tokens import BYTES, BpeTokenizer, Bytes
 from hnet_core.evaluate import evaluate
+from hnet_core.landmarks.sites import CodingPart, followed
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training import checkpoints
 from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
-from hnet_core.training.documents import Document
-from hnet_core.training.landmarks import CodingPart, followed
 from hnet_core.training.log import Board, TrainingLog, bits
 from hnet_core.training.optim import make_optimizer, set_learning_rate
-from hnet_core.training.packing import Position, RowStream
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
 from hnet_core.training.snapshots import Snapshots
 from hnet_core.training.step import StepFigures, StepGradient
-from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
 WARM_STARTED = "warm-started"

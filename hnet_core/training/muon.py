@@ -7,9 +7,9 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from hnet_core.attention import Attention
-from hnet_core.block import Block, SwiGLU
-from hnet_core.mamba2 import Mamba2
+from hnet_core.blocks.attention import Attention
+from hnet_core.blocks.block import Block, SwiGLU
+from hnet_core.blocks.mamba2 import Mamba2
 from hnet_core.training.distributed import laid_as, whole
 
 STEPS = 5

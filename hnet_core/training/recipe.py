@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hnet_core.config import UNTRAINED_ROUTERS, HNetConfig
+from hnet_core.data.documents import DOMAINS
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import ConfigError
-from hnet_core.training.documents import DOMAINS
 from hnet_core.training.options import TrainingOptions, convert
 
 TOKENIZERS = ("bytes", "bpe")

@@ -21,11 +21,11 @@ from speed_page import machine, table, write_section
 from tqdm import tqdm
 
 from hnet_core.allocator import keep_free_memory
+from hnet_core.blocks.projection import Projection
 from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel
 from hnet_core.checkpoint import boundary_tensor_names
 from hnet_core.encoding import encode
 from hnet_core.model import HNetForCausalLM
-from hnet_core.projection import Projection
 from kernels import backend
 from kernels.linear import linear, precision
 

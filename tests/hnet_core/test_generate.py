@@ -10,7 +10,7 @@ from hnet_core.commands import run
 from hnet_core.encoding import EOS, encode
 from hnet_core.errors import CheckpointError, InputError
 from hnet_core.generate import Utf8Stream, generate, main
-from hnet_core.sampling import Sampling
+from hnet_core.generation.sampling import Sampling
 from tests.tiny import random_bytes, tiny_model
 
 PROMPT = b"The cat sat on "

@@ -75,7 +75,7 @@ def test_vectors_stand_at_the_chunks_and_are_the_same_in_windows(folder, stage, 
     track = model.boundaries(data)[stage]
     assert np.array_equal(found.start, track.byte[track.is_boundary])
     assert found.vectors.shape == (len(found.start), model.config.d_model[stage])
-    monkeypatch.setattr("hnet_core.vectors.WINDOW", 37)
+    monkeypatch.setattr("hnet_core.boundaries.vectors.WINDOW", 37)
     again = model.vectors(data, stage, place)
     assert np.array_equal(found.start, again.start)
     assert np.allclose(found.vectors, again.vectors, atol=1e-4)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from hnet_core.blocks.projection import WideLinear
 from hnet_core.boundaries import BoundaryModel
 from hnet_core.config import ROUTER_NAMES, ChunkingConfig
 from hnet_core.encoding import encode
+from hnet_core.lab.families import RECIPES
 from hnet_core.model import HNetForCausalLM
-from hnet_core.projection import WideLinear
 from hnet_core.routing import ROUTERS, LinearRouter, is_space_like, ratio_loss
 from hnet_core.rows import Rows
-from hnet_core.training.families import RECIPES
 from hnet_core.training.recipe import read_recipe
 from tests.tiny import random_bytes, tiny_model
 
