@@ -6,22 +6,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hnet_core.blocks.key_values import AttentionState, KVCache
+from hnet_core.blocks.mixer import Mixer
 from hnet_core.blocks.projection import Projection
-from hnet_core.config import HNetConfig
+from hnet_core.errors import ConfigError
 from hnet_core.rows import Rows
-from hnet_core.state import AttentionState, KVCache
+from hnet_core.stage_config import StageConfig
+
+HEAD_MULTIPLE = 8
+"""Attention heads are a multiple of this wide: the fused attention of GPUs takes no others."""
 
 
-class Attention(nn.Module):
+class Attention(Mixer):
     """x (T, D) -> (T, D), each row on its own. `window` w: a query sees itself and w earlier positions."""
 
-    def __init__(self, config: HNetConfig, stage: int) -> None:
+    def __init__(self, stage: StageConfig) -> None:
         super().__init__()
-        d, attn = config.d_model[stage], config.attn_cfg
-        self.n_heads, self.rotary_dim = attn.num_heads[stage], attn.rotary_emb_dim[stage]
-        self.window = attn.window_size[stage]
+        d, given = stage.width, stage.attention
+        self.n_heads, self.rotary_dim, self.window = given.num_heads, given.rotary_emb_dim, given.window_size
         self.Wqkv = Projection(d, 3 * d)
         self.out_proj = Projection(d, d)
+
+    @classmethod
+    def check(cls, stage: StageConfig) -> None:
+        at, width, given = f"[{stage.index}]", stage.width, stage.attention
+        heads, rotary = given.num_heads, given.rotary_emb_dim
+        if heads < 1 or width % heads:
+            raise ConfigError(f"attn_cfg.num_heads{at}={heads} must divide d_model{at}={width}")
+        if (width // heads) % HEAD_MULTIPLE:
+            fitting = [str(n) for n in range(1, width + 1) if width % (n * HEAD_MULTIPLE) == 0]
+            allowed = f"num_heads may be {', '.join(fitting)}" if fitting else "d_model must be one, too"
+            raise ConfigError(
+                f"attn_cfg.num_heads{at}={heads} makes heads {width // heads} wide at d_model{at}={width}; heads "
+                f"must be a multiple of {HEAD_MULTIPLE} wide, so {allowed}"
+            )
+        if rotary < 0 or rotary % 2 or rotary > width // heads:
+            raise ConfigError(
+                f"attn_cfg.rotary_emb_dim{at}={rotary} must be even and at most the head width {width // heads}"
+            )
+        if given.window_size < -1:
+            raise ConfigError(f"attn_cfg.window_size{at}={given.window_size} must be -1 or more")
+
+    @classmethod
+    def flops(cls, stage: StageConfig, length: float) -> float:
+        """Projections, and scores and weighted sum over the positions that a query sees."""
+        width, seen = stage.width, mean_visible(length, stage.attention.window_size)
+        return 2 * width * 3 * width + 2 * width * width + 4 * width * seen
+
+    def maps(self) -> dict[nn.Parameter, tuple[int, ...]]:
+        """q, k and v."""
+        return {self.Wqkv.weight: (self.Wqkv.out_features // 3,) * 3}
 
     def forward(
         self, x: Tensor, rows: Rows, state: AttentionState | None = None
@@ -46,6 +80,12 @@ class Attention(nn.Module):
 
     def new_state(self, n_rows: int) -> AttentionState:
         return AttentionState([KVCache(self.window) for _ in range(n_rows)])
+
+
+def mean_visible(length: float, window: int) -> float:
+    """Positions that a query of a causal row sees on average, itself included; -1 is no window."""
+    reach = length if window < 0 else min(length, window + 1)
+    return (reach * (reach + 1) / 2 + (length - reach) * reach) / length
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

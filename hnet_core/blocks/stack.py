@@ -3,12 +3,14 @@
 from collections.abc import Generator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hnet_core.blocks.block import Block
-from hnet_core.blocks.mamba2 import RMSNormWeight
-from hnet_core.config import HNetConfig, parse_layout
+from hnet_core.blocks.layout import parse_layout
+from hnet_core.blocks.norm import RMSNormWeight
 from hnet_core.rows import Rows
+from hnet_core.stage_config import StageConfig
 from kernels.linear import factor_dtype
 from kernels.rms_norm import rms_norm
 
@@ -16,11 +18,11 @@ from kernels.rms_norm import rms_norm
 class Stack(nn.Module):
     """x (T, D) -> (T, D): blocks in the order of a layout such as 'T1m4', then an RMS norm of the whole stream."""
 
-    def __init__(self, layout: str, config: HNetConfig, stage: int) -> None:
+    def __init__(self, layout: str, stage: StageConfig) -> None:
         super().__init__()
-        kinds = [kind for kind, n in parse_layout(layout) for _ in range(n)]
-        self.layers = nn.ModuleList(Block(kind, config, stage) for kind in kinds)
-        self.rmsnorm = RMSNormWeight(config.d_model[stage])
+        letters = [letter for letter, n in parse_layout(layout) for _ in range(n)]
+        self.layers = nn.ModuleList(Block(letter, stage) for letter in letters)
+        self.rmsnorm = RMSNormWeight(stage.width)
 
     @property
     def n_residual_additions(self) -> int:
@@ -47,6 +49,11 @@ class Stack(nn.Module):
 
     def new_state(self, n_rows: int) -> list:
         return [layer.mixer.new_state(n_rows) for layer in self.layers]
+
+    def init_weights(self, generator: torch.Generator, depth: int) -> None:
+        """As Mixer.init_weights."""
+        for layer in self.layers:
+            layer.init_weights(generator, depth)
 
 
 def finish(steps: Generator[None, None, Any]) -> Any:

@@ -21,7 +21,6 @@ from hnet_core.boundaries.overlap import overlapped
 from hnet_core.checkpoint import (
     CONFIG,
     WEIGHTS,
-    boundary_tensor_names,
     empty_model,
     fill,
     model_folder,
@@ -31,8 +30,9 @@ from hnet_core.checkpoint import (
 from hnet_core.config import HNetConfig
 from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
-from hnet_core.model import HNetForCausalLM, RoutedStage
+from hnet_core.model import HNetForCausalLM
 from hnet_core.rows import Rows
+from hnet_core.stages import Entry, RoutedStage
 from kernels.linear import precision
 
 LARGEST_WINDOW = 2**14
@@ -78,16 +78,20 @@ class BoundaryModel:
                 f"{info.get('name', 'this model')} is isotropic: it has no router and so no boundaries"
             )
         self.config, self.info, self.name = model.config, info, info.get("name", "")
-        self.embeddings, self.matmul_precision = model.embeddings, matmul_precision
-        self.stages: list[RoutedStage] = []
-        stage = model.backbone
-        while isinstance(stage, RoutedStage):
-            self.stages.append(stage)
-            stage = stage.main_network
+        self.module, self.matmul_precision = model, matmul_precision
+
+    @property
+    def stages(self) -> list[RoutedStage]:
+        """The stages that have boundaries, outermost first."""
+        return self.module.stages
 
     @property
     def n_stages(self) -> int:
-        return len(self.stages)
+        return self.config.n_stages
+
+    @property
+    def device(self) -> torch.device:
+        return self.module.embeddings.weight.device
 
     @property
     def window(self) -> int:
@@ -143,19 +147,16 @@ class BoundaryModel:
         """Inputs as rows end to end through the encoders; an empty one has no start marker either."""
         bos = bool(self.info.get("bos", True))
         row_ids = [encode(each, bos=bos and len(each) > 0) for each in data]
-        device = self.embeddings.weight.device
+        device = self.device
         limits = torch.tensor([0, *map(len, row_ids)], device=device).cumsum(0)
         ids = torch.from_numpy(np.concatenate(row_ids).astype(np.int64)).to(device)
         pairs = zip(data, row_ids, strict=True)
         byte = np.concatenate([np.arange(len(each) - len(row), len(each)) for each, row in pairs])
-        x, rows, found = self.embeddings(ids), Rows(limits, ids=ids), []
-        for stage in self.stages:
-            x, prob, is_boundary, _, _ = stage.encode(x, rows)
-            track = byte, prob.cpu().numpy(), is_boundary.cpu().numpy()
+        rows, found = Rows(limits, ids=ids), []
+        for entry, track in _tracks(byte, finish(self.module.walk(rows))):
             parts = [slice(*pair) for pair in pairwise(rows.bounds)]
             found.append([_shown(*(each[part] for each in track)) for part in parts])
-            rows, kept = rows.kept(is_boundary)
-            x, byte = x.index_select(0, kept), byte[kept.cpu().numpy()]
+            rows = entry.rows
         return list(zip(*found, strict=True))
 
 
@@ -182,7 +183,7 @@ class BoundaryStream:
 
     def __init__(self, model: BoundaryModel) -> None:
         self.model = model
-        self._states = [stage.new_encoder_state(1) for stage in model.stages]
+        self._state = model.module.new_entry_state(1)
         self._n_bytes = 0
 
     @torch.inference_mode()
@@ -193,35 +194,32 @@ class BoundaryStream:
 
     def feed_all(self, pieces: Iterable[bytes]) -> Iterator[tuple[StageTrack, ...]]:
         """`feed` for each piece. On a CPU with threads to spare two pieces are under way at a time."""
-        if torch.get_num_threads() == 1 or self._device.type != "cpu":
+        if torch.get_num_threads() == 1 or self.model.device.type != "cpu":
             yield from map(self.feed, pieces)
         else:
             with precision(self.model.matmul_precision):
                 contexts = copy_context(), copy_context()
             yield from overlapped(map(self._steps, pieces), contexts)
 
-    @property
-    def _device(self) -> torch.device:
-        return self.model.embeddings.weight.device
-
     def _steps(self, data: bytes) -> Generator[None, None, tuple[StageTrack, ...]]:
         """`feed`, with the pauses of `Stack.steps`; no part between two pauses shares any state with another."""
         if not data:
-            return tuple(StageTrack.joined([]) for _ in self.model.stages)
+            return tuple(StageTrack.joined([]) for _ in range(self.model.n_stages))
         bos = self._n_bytes == 0 and bool(self.model.info.get("bos", True))
-        ids = torch.from_numpy(encode(data, bos=bos).astype(np.int64)).to(self._device)
+        ids = torch.from_numpy(encode(data, bos=bos).astype(np.int64)).to(self.model.device)
         byte = np.arange(self._n_bytes - bos, self._n_bytes + len(data), dtype=np.int64)
         self._n_bytes += len(data)
-        x, tracks = self.model.embeddings(ids), []
-        for state, stage in zip(self._states, self.model.stages, strict=True):
-            rows = Rows(torch.tensor([0, len(x)], device=x.device), state.seen, ids)
-            state.seen = state.seen + len(x)
-            x, prob, is_boundary, _, state.router = yield from stage.encode_steps(x, rows, state)
-            kept = is_boundary.nonzero().squeeze(1)
-            x, ids = x.index_select(0, kept), ids.index_select(0, kept)
-            tracks.append(_shown(byte, prob.cpu().numpy(), is_boundary.cpu().numpy()))
-            byte = byte[kept.cpu().numpy()]
-        return tuple(tracks)
+        rows = Rows(torch.tensor([0, len(ids)], device=ids.device), self._state.seen, ids)
+        entries = yield from self.model.module.walk(rows, self._state)
+        return tuple(_shown(*track) for _, track in _tracks(byte, entries))
+
+
+def _tracks(byte: np.ndarray, entries: Iterable[Entry]) -> Iterator[tuple[Entry, tuple[np.ndarray, ...]]]:
+    """Each stage's entry, with byte, prob and is_boundary of its positions. byte: of those of the outermost one."""
+    for entry in entries:
+        said = entry.boundaries
+        yield entry, (byte, said.prob.cpu().numpy(), said.is_boundary.cpu().numpy())
+        byte = byte[entry.starts.cpu().numpy()]
 
 
 def _shown(byte: np.ndarray, prob: np.ndarray, is_boundary: np.ndarray) -> StageTrack:
@@ -251,5 +249,5 @@ def load_boundary_model(
     config = HNetConfig.from_file(folder / CONFIG)
     model = empty_model(config)
     if config.n_stages:
-        fill(model, read_tensors(folder / WEIGHTS, boundary_tensor_names(model), model), device, dtype)
+        fill(model, read_tensors(folder / WEIGHTS, model.boundary_parameters(), model), device, dtype)
     return BoundaryModel(model.eval(), read_info(folder), matmul_precision)

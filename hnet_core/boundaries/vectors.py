@@ -7,7 +7,7 @@ import torch
 
 from hnet_core.encoding import encode
 from hnet_core.errors import InputError
-from hnet_core.model import HNetForCausalLM, RoutedStage
+from hnet_core.model import HNetForCausalLM
 
 WINDOW = 2**14
 """Bytes read at once, with carried state."""
@@ -35,7 +35,7 @@ def chunk_vectors(
     place  "encoder": the encoder's output at the byte that starts the chunk, D the width of the stage, which is what
            the inner network is given; "main": what the inner network returns for the chunk, at that width
     """
-    found = stages_of(model)
+    found = model.stages
     if not 0 <= stage < len(found):
         raise InputError(f"stage={stage}: the model has stages 0 to {len(found) - 1}")
     if place not in PLACES:
@@ -68,15 +68,6 @@ def chunk_vectors(
     start = np.concatenate([*starts, np.zeros(0, np.int64)])
     both = np.concatenate([*vectors, np.zeros((0, width), np.float32)])
     return _without_start_marker(start, both)
-
-
-def stages_of(model: HNetForCausalLM) -> list[RoutedStage]:
-    """The routed stages, outermost first; none in an isotropic model."""
-    stages, stage = [], model.backbone
-    while isinstance(stage, RoutedStage):
-        stages.append(stage)
-        stage = stage.main_network
-    return stages
 
 
 def _without_start_marker(start: np.ndarray, vectors: np.ndarray) -> ChunkVectors:

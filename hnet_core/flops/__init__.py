@@ -7,9 +7,12 @@ are norms, activations, gates, embeddings and softmax: they grow with the width,
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hnet_core.blocks.block import mlp_hidden
-from hnet_core.config import MAMBA_HEAD_DIM, HNetConfig, parse_layout
+from hnet_core.blocks.block import layout_flops
+from hnet_core.config import HNetConfig
 from hnet_core.errors import ConfigError
+from hnet_core.gathering import GATHERS
+from hnet_core.merging import MERGES
+from hnet_core.routers import ROUTERS
 
 PARTS = ("encoder", "router", "main_network", "decoder", "head")
 TRAINING_FACTOR = 3
@@ -59,63 +62,19 @@ def flops_per_byte(
     if context < bytes_per_position or bytes_per_position < 1:
         raise ConfigError(f"context={context} must be at least one position of {bytes_per_position} bytes")
     density, rows = 1 / bytes_per_position, []
-    for stage, layout in enumerate(config.layouts):
+    for stage in config.stages:
         length = max(1.0, context * density)
-        costs = [sum(block_flops(*run, config, stage, length) for run in parse_layout(t)) for t in layout]
-        if stage == config.n_stages:
-            rows.append((stage, "main_network", density, density * costs[0]))
+        costs = [layout_flops(layout, stage, length) for layout in stage.layouts]
+        if stage.chunking is None:
+            rows.append((stage.index, "main_network", density, density * costs[0]))
             break
-        width, kept = config.d_model[stage], rates[stage]
-        router = ROUTER_FLOPS[config.chunking.router](width)
-        # Around the inner network: the projected residual of each position, the running average of each chunk.
-        around = 2 * width * width + (3 * width * kept if config.chunking.smoothing else 0)
-        around += 3 * width if config.chunking.early_smoothing else 0
-        rows.append((stage, "encoder", density, density * costs[0]))
-        rows.append((stage, "router", density, density * router))
-        rows.append((stage, "decoder", density, density * (costs[1] + around)))
+        width, chunking, kept = stage.width, stage.chunking, rates[stage.index]
+        router = ROUTERS[chunking.router].flops(width)
+        around = MERGES[chunking.merge].flops(width, chunking, kept)
+        around += GATHERS[chunking.early_smoothing].flops(width)
+        rows.append((stage.index, "encoder", density, density * costs[0]))
+        rows.append((stage.index, "router", density, density * router))
+        rows.append((stage.index, "decoder", density, density * (costs[1] + around)))
         density *= kept
     head = 2 * config.d_model[0] * config.vocab_size / bytes_per_position
     return Flops((*rows, (0, "head", 1 / bytes_per_position, head)))
-
-
-def block_flops(kind: str, n: int, config: HNetConfig, stage: int, length: float) -> float:
-    """n blocks of one kind, per position of a row of `length` positions."""
-    width = config.d_model[stage]
-    mixer = MIXER_FLOPS[kind.lower()](config, stage, length)
-    hidden = mlp_hidden(config.d_intermediate[stage]) if kind.isupper() else 0
-    # fc1 yields value and gate, fc2 takes their product.
-    return n * (mixer + 2 * width * 2 * hidden + 2 * hidden * width)
-
-
-def mamba_flops(config: HNetConfig, stage: int, length: float) -> float:
-    """Projections, convolution, and the scan: state = decay * state + x B (3 an entry), y = state C (2 an entry)."""
-    width, ssm = config.d_model[stage], config.ssm_cfg
-    inner = ssm.expand * width
-    channels = inner + 2 * ssm.d_state
-    projected = inner + channels + inner // MAMBA_HEAD_DIM
-    return 2 * width * projected + 2 * channels * ssm.d_conv + 5 * inner * ssm.d_state + 2 * inner * width
-
-
-def attention_flops(config: HNetConfig, stage: int, length: float) -> float:
-    """Projections, and scores and weighted sum over the positions that a query sees."""
-    width = config.d_model[stage]
-    seen = mean_visible(length, config.attn_cfg.window_size[stage])
-    return 2 * width * 3 * width + 2 * width * width + 4 * width * seen
-
-
-def mean_visible(length: float, window: int) -> float:
-    """Positions that a query of a causal row sees on average, itself included; -1 is no window."""
-    reach = length if window < 0 else min(length, window + 1)
-    return (reach * (reach + 1) / 2 + (length - reach) * reach) / length
-
-
-MIXER_FLOPS = {"m": mamba_flops, "t": attention_flops}
-ROUTER_FLOPS = {
-    # Two projections; three inner products make a cosine.
-    "cosine": lambda width: 2 * 2 * width * width + 6 * width,
-    "cosine_random": lambda width: 2 * 2 * width * width + 6 * width,
-    "linear": lambda width: 2 * width,
-    "dense_linear": lambda width: 2 * width,
-    "fixed_stride": lambda width: 0,
-    "space_like": lambda width: 0,
-}

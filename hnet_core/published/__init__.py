@@ -13,7 +13,6 @@ from hnet_core.checkpoint import (
     EMBEDDINGS,
     OUTPUT_HEAD,
     WEIGHTS,
-    boundary_tensor_names,
     check_finite,
     refuse_pointer,
 )
@@ -150,7 +149,7 @@ def select(
         )
     if boundary_only and not model.config.n_stages:
         raise ConfigError(f"{config}: an isotropic model has no router, so it has no boundary weights")
-    wanted = boundary_tensor_names(model) if boundary_only else list(shapes)
+    wanted = model.boundary_parameters() if boundary_only else list(shapes)
     if model.config.tie_embeddings:
         _check_tied(tensors, where)
         wanted = [n for n in wanted if n != OUTPUT_HEAD]

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from hnet_core.blocks.block import SwiGLU
+from hnet_core.blocks.mlp import SwiGLU
 from hnet_core.errors import ConfigError
 from kernels.swiglu import reference
 

@@ -76,7 +76,7 @@ class Training:
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
         self.optimizer = make_optimizer(self.model, recipe.model, options)
         self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
-        self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
+        self.guard = DivergenceGuard(options.explode)
         self.log = TrainingLog(
             out / LOG, recipe.model.n_stages, options.log_steps, board, followed(recipe.domain)
         )

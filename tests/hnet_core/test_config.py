@@ -3,8 +3,11 @@
 import pytest
 import torch
 
-from hnet_core.config import CONV_WIDTH, MAMBA_HEAD_DIM, MAX_STATE, MAX_WIDTH, HNetConfig, parse_layout
+from hnet_core.blocks.layout import parse_layout
+from hnet_core.blocks.mamba2 import CONV_WIDTH, MAMBA_HEAD_DIM, MAX_STATE
+from hnet_core.config import HNetConfig
 from hnet_core.errors import ConfigError
+from hnet_core.stage_config import MAX_WIDTH
 from kernels.causal_conv1d import WIDTH
 from kernels.rms_norm import cuda as cuda_norm
 from kernels.routing import cuda as cuda_routing

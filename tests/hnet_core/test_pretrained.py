@@ -9,7 +9,7 @@ import torch
 
 import hnet_core
 from hnet_core.boundaries import load_boundary_model
-from hnet_core.checkpoint import boundary_tensor_names, save_model, write_folder
+from hnet_core.checkpoint import save_model, write_folder
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, InputError
 from tests.tiny import random_bytes, tiny_model
@@ -89,7 +89,8 @@ def test_vectors_of_the_encoder_are_what_the_encoder_says(folder):
     with torch.no_grad():
         stage = model.module.backbone
         rows = Rows(torch.tensor([0, len(ids)]), ids=ids)
-        encoded, _, is_boundary, _, _ = stage.encode(model.module.embeddings(ids), rows)
+        encoded, _ = stage.encoder(model.module.embeddings(ids), rows)
+        is_boundary = stage.routing_module(encoded, rows)[0].is_boundary
     want = encoded[is_boundary].numpy()
     found = model.vectors(data)
     assert np.allclose(found.vectors, want[-len(found.vectors) :], atol=1e-5)
@@ -107,7 +108,7 @@ def test_vectors_refuse_what_is_not_there(folder):
 
 def test_a_folder_of_boundary_weights_cuts_and_says_that_it_cannot_predict(tmp_path):
     model = tiny_model(1)
-    names = boundary_tensor_names(model)
+    names = model.boundary_parameters()
     weights = {n: t for n, t in model.state_dict().items() if n in names}
     write_folder(tmp_path / "b", model.config, weights, {"name": "b"}, torch.float32)
     opened = hnet_core.load_model(tmp_path / "b")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel, load_boundary_model
-from hnet_core.checkpoint import boundary_tensor_names, load_model, save_model, write_folder
+from hnet_core.checkpoint import load_model, save_model, write_folder
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, ConfigError
 from kernels import backend
@@ -127,7 +127,7 @@ def test_state_does_not_grow_with_the_input():
     sizes = []
     for _ in range(30):
         stream.feed(DATA[:100])
-        cache = stream._states[0].encoder[2].caches[0]
+        cache = stream._state.encoder[2].caches[0]
         sizes.append(len(cache._buffer))
     assert max(sizes[3:]) <= 2 * (100 + 11)
 
@@ -135,7 +135,7 @@ def test_state_does_not_grow_with_the_input():
 def test_only_the_needed_tensors_are_read_and_they_are_enough(tmp_path):
     model = tiny_model(2)
     save_model(tmp_path / "whole", model, {"name": "whole"})
-    tensors = {n: model.state_dict()[n] for n in boundary_tensor_names(model)}
+    tensors = {n: model.state_dict()[n] for n in model.boundary_parameters()}
     write_folder(tmp_path / "thin", model.config, tensors, {"name": "thin"}, torch.float32)
     whole, thin = (load_boundary_model(tmp_path / n) for n in ("whole", "thin"))
     for a, b in zip(whole.boundaries(DATA), thin.boundaries(DATA), strict=True):

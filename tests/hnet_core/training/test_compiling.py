@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hnet_core.blocks.block import SwiGLU
+from hnet_core.blocks.mlp import SwiGLU
 from hnet_core.errors import ConfigError
 from hnet_core.training.compiling import compile_gates
 from kernels.backend import using

@@ -6,16 +6,18 @@ import torch
 
 from hnet_core.blocks.projection import WideLinear
 from hnet_core.boundaries import BoundaryModel
-from hnet_core.config import ROUTER_NAMES, ChunkingConfig
 from hnet_core.encoding import encode
 from hnet_core.lab.families import RECIPES
 from hnet_core.model import HNetForCausalLM
-from hnet_core.routing import ROUTERS, LinearRouter, is_space_like, ratio_loss
+from hnet_core.routers import ROUTERS, LinearRouter
+from hnet_core.routers.ratio_loss import ratio_loss
+from hnet_core.routers.space_like import is_space_like
 from hnet_core.rows import Rows
+from hnet_core.stage_config import ChunkingConfig
 from hnet_core.training.recipe import read_recipe
 from tests.tiny import random_bytes, tiny_model
 
-CHUNKINGS = {name: {"router": name} for name in ROUTER_NAMES}
+CHUNKINGS = {name: {"router": name} for name in ROUTERS}
 CHUNKINGS["fixed_stride"]["stride"] = 3
 EARLY = {
     f"{router}_early": {"router": router, "early_smoothing": True, "smoothing": False}
@@ -39,10 +41,6 @@ def boundaries_of(chunking: dict, text: bytes) -> list[int]:
     """Byte offsets at which stage 0 starts a chunk."""
     track = BoundaryModel(tiny_model(1, chunking=chunking), {}).boundaries(text)[0]
     return track.byte[track.is_boundary].tolist()
-
-
-def test_every_name_has_a_router():
-    assert tuple(ROUTERS) == ROUTER_NAMES
 
 
 @pytest.mark.parametrize(
@@ -74,11 +72,12 @@ def test_early_smoothing_is_a_running_average_of_what_the_encoder_gives():
     x, rows = torch.randn(9, 32, dtype=torch.float64), Rows(limits(5, 4))
     with torch.no_grad():
         h, _ = stage.encoder(x, rows)
-        got, prob, *_ = stage.encode(x, rows)
+        decision, _ = stage.routing_module(h, rows)
+        got, _ = stage.gather(h, decision, rows)
     average = torch.zeros(32, dtype=torch.float64)
     for t in range(9):
         average = torch.zeros_like(average) if t in (0, 5) else average
-        p = min(max(prob[t].item(), 1e-4), 1 - 1e-4)
+        p = min(max(decision.prob[t].item(), 1e-4), 1 - 1e-4)
         average = p * h[t] + (1 - p) * average
         torch.testing.assert_close(got[t], average, rtol=1e-9, atol=1e-9)
     assert not torch.allclose(got, h, atol=1e-2)
@@ -98,10 +97,10 @@ def test_fixed_stride_counts_from_the_start_marker():
 
 def test_linear_router_is_a_sigmoid_of_each_position():
     router, x = LinearRouter(6, ChunkingConfig(router="linear")), torch.randn(7, 6)
-    prob, state = router(x, Rows(limits(4, 0, 3)))
+    decision, state = router(x, Rows(limits(4, 0, 3)))
     want = 1 / (1 + np.exp(-(x @ router.head.weight[0] + router.head.bias).detach().numpy()))
     want[[0, 4]] = 1
-    np.testing.assert_allclose(prob.detach(), want, rtol=1e-5)
+    np.testing.assert_allclose(decision.prob.detach(), want, rtol=1e-5)
     assert state is None
 
 
@@ -172,13 +171,13 @@ def routed(name: str, x: torch.Tensor, device: str, narrow: bool) -> tuple[torch
     router = ROUTERS[name](x.shape[1], ChunkingConfig(**CHUNKINGS[name])).to(device)
     ids = torch.arange(len(x), device=device) % 256
     with torch.autocast(device, torch.bfloat16, enabled=narrow):
-        prob, _ = router(x.to(device), Rows(limits(len(x)).to(device), ids=ids))
-    return router, prob
+        decision, _ = router(x.to(device), Rows(limits(len(x)).to(device), ids=ids))
+    return router, decision.prob
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", ROUTER_NAMES)
+@pytest.mark.parametrize("name", ROUTERS)
 def test_p_is_float32_under_autocast(name, dtype, device):
     x = torch.randn(4096, 64, generator=torch.Generator().manual_seed(1))
     _, prob = routed(name, x.to(dtype), device, narrow=True)
@@ -195,8 +194,8 @@ def test_a_head_that_is_nearly_sure_still_learns_under_autocast(name, device):
     router, x = ROUTERS[name](8, ChunkingConfig(router=name)).to(device), torch.zeros(64, 8, device=device)
     torch.nn.init.constant_(router.head.bias, 6.5)
     with torch.autocast(device, torch.bfloat16):
-        prob, _ = router(x, Rows(limits(64).to(device)))
-        ratio_loss(prob, prob > 0.5, 5.0).backward()
+        decision, _ = router(x, Rows(limits(64).to(device)))
+        ratio_loss(decision.prob, decision.is_boundary, 5.0).backward()
     # dL/dp = N / (N - 1) (N F - 1) / T with N = 5 and F = 1, times p (1 - p), over the 63 that are not forced.
     slope = torch.tensor(6.5).sigmoid().item()
     want = 5 / 4 * (5 - 1) * slope * (1 - slope) * 63 / 64

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from hnet_core.chunking import dechunk, repeat
-from hnet_core.config import ChunkingConfig
+from hnet_core.merging.published import PublishedMerge, repeat
+from hnet_core.routers.decision import Decision
 from hnet_core.rows import Rows
+from hnet_core.stage_config import ChunkingConfig
 
 CU = torch.tensor([0, 3, 3, 6])
 IS_BOUNDARY = torch.tensor([True, False, True, False, True, False])
@@ -23,10 +24,10 @@ def test_without_smoothing_each_position_has_its_own_chunk():
 
 @pytest.mark.parametrize("smoothing", [True, False])
 @pytest.mark.parametrize("straight_through", [True, False])
-def test_dechunk_by_hand(smoothing, straight_through):
-    config = ChunkingConfig(smoothing=smoothing, straight_through=straight_through)
+def test_spread_by_hand(smoothing, straight_through):
+    merge = PublishedMerge(2, ChunkingConfig(smoothing=smoothing, straight_through=straight_through))
     residual = torch.arange(12.0).view(6, 2)
-    out, _ = dechunk(CHUNKS, PROB, IS_BOUNDARY, Rows(CU), residual=residual, config=config, state=STATE)
+    out, _ = merge.spread(residual, CHUNKS, Decision.by_threshold(PROB), Rows(CU), STATE)
     z, rows = list(STATE), []
     chunk = iter(CHUNKS)
     for t, row in enumerate([0, 0, 0, 2, 2, 2]):
@@ -41,8 +42,8 @@ def test_dechunk_by_hand(smoothing, straight_through):
 @pytest.mark.parametrize("smoothing", [True, False])
 def test_confidence_gets_its_gradient_straight_through(smoothing):
     prob = PROB.clone().requires_grad_()
-    config, residual = ChunkingConfig(smoothing=smoothing), torch.zeros(6, 2)
-    out, _ = dechunk(CHUNKS, prob, IS_BOUNDARY, Rows(CU), residual=residual, config=config, state=STATE)
+    merge, residual = PublishedMerge(2, ChunkingConfig(smoothing=smoothing)), torch.zeros(6, 2)
+    out, _ = merge.spread(residual, CHUNKS, Decision.by_threshold(prob), Rows(CU), STATE)
     out.sum().backward()
     # Where no chunk starts, the only way to p is the confidence 1 - p, whose gradient is -sum(z).
     torch.testing.assert_close(prob.grad[[1, 3, 5]], -out.detach().sum(1)[[1, 3, 5]])
