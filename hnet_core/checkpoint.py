@@ -17,13 +17,11 @@ from torch import Tensor
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
 from hnet_core.model import HNetForCausalLM
-from hnet_core.model_info import INFO, read_info
+from hnet_core.model_info import INFO, TOKENIZER, read_info
 
 BUNDLED_MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 MODELS_ENVIRONMENT = "HNET_MODELS"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-TOKENIZER = "tokenizer.json"
-"""Beside them in the folder of a model that reads tokens, not bytes."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """What a model can be loaded to run in, by the name that commands take."""
 OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"

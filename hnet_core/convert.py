@@ -19,7 +19,6 @@ from torch import Tensor
 
 from hnet_core.checkpoint import (
     CONFIG,
-    TOKENIZER,
     WEIGHTS,
     empty_model,
     model_folder,
@@ -32,6 +31,7 @@ from hnet_core.commands import Parser, run
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError, ConfigError, InputError
 from hnet_core.model import HNetForCausalLM
+from hnet_core.model_info import TOKENIZER
 from hnet_core.published import INDEX, SUFFIXES, read_state_dict, select, weights_in
 
 CONFIGS = Path(__file__).resolve().parent / "configs"

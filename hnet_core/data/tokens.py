@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from hnet_core.checkpoint import TOKENIZER
 from hnet_core.data.corpus import Corpus
 from hnet_core.data.packing import PackedRows
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import CheckpointError
+from hnet_core.model_info import TOKENIZER
 
 _STRAY = re.compile("([\udc80-\udcff]+)")
 

@@ -19,11 +19,11 @@ from hnet_core.lab.success import success
 from hnet_core.lab.sweep_file import Sweep, SweepMember, find_sweep
 from hnet_core.lab.train_families import BROKEN, FINISHED, RUNS, Places, device_of, is_trained, train
 from hnet_core.shape_caches import bound_shape_caches
-from hnet_core.training.__main__ import StopOnSignal
 from hnet_core.training.checkpoints import FILE, read_progress
 from hnet_core.training.divergence import DIVERGED
 from hnet_core.training.lock import sole_writer
 from hnet_core.training.recipe import read_recipe
+from hnet_core.training.stopping import StopOnSignal
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PINNED = "sweep.json"

@@ -19,9 +19,9 @@ from hnet_core.commands import FAILED, Parser, run
 from hnet_core.errors import HNetError, InputError
 from hnet_core.lab.families import Member, choose
 from hnet_core.shape_caches import bound_shape_caches
-from hnet_core.training.__main__ import StopOnSignal
 from hnet_core.training.checkpoints import FILE, read_progress
 from hnet_core.training.recipe import read_recipe
+from hnet_core.training.stopping import StopOnSignal
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 FINISHED, STOPPED, BROKEN = "finished", "stopped", "failed"

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hnet_core.checkpoint import TOKENIZER, save_model
+from hnet_core.checkpoint import save_model
 from hnet_core.data.documents import Document
 from hnet_core.data.packing import Position, RowStream
 from hnet_core.data.tokens import BYTES, BpeTokenizer, Bytes
 from hnet_core.evaluate import evaluate
 from hnet_core.landmarks.sites import CodingPart, followed
 from hnet_core.model import HNetForCausalLM
+from hnet_core.model_info import TOKENIZER
 from hnet_core.training import checkpoints
 from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole

@@ -132,8 +132,13 @@ def test_state_does_not_grow_with_the_input():
     assert max(sizes[3:]) <= 2 * (100 + 11)
 
 
-def test_only_the_needed_tensors_are_read_and_they_are_enough(tmp_path):
-    model = tiny_model(2)
+@pytest.mark.parametrize(
+    "chunking",
+    [{}, {"router": "linear", "early_smoothing": True}, [{"router": "space_like"}, {"router": "cosine"}]],
+    ids=["published", "early smoothing", "a router a stage"],
+)
+def test_only_the_needed_tensors_are_read_and_they_are_enough(tmp_path, chunking):
+    model = tiny_model(2, chunking=chunking)
     save_model(tmp_path / "whole", model, {"name": "whole"})
     tensors = {n: model.state_dict()[n] for n in model.boundary_parameters()}
     write_folder(tmp_path / "thin", model.config, tensors, {"name": "thin"}, torch.float32)

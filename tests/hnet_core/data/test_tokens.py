@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hnet_core import evaluate as evaluation
 from hnet_core.boundaries import load_boundary_model
-from hnet_core.checkpoint import TOKENIZER, load_model, read_info, save_model
+from hnet_core.checkpoint import load_model, read_info, save_model
 from hnet_core.data.corpus import open_corpus
 from hnet_core.data.documents import Document
 from hnet_core.data.packing import PackedRows
@@ -23,6 +23,7 @@ from hnet_core.evaluate import evaluate, score
 from hnet_core.evaluate.__main__ import main
 from hnet_core.generate import main as generate
 from hnet_core.losses import next_byte_nll
+from hnet_core.model_info import TOKENIZER
 from hnet_core.training.__main__ import main as train
 from tests.hnet_core.training.recipes import WORDS, tiny_recipe, write_text
 from tests.tiny import tiny_model

@@ -177,7 +177,7 @@ def test_interrupting_a_save_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
 
 def test_a_signal_is_only_noted():
-    from hnet_core.training.__main__ import StopOnSignal
+    from hnet_core.training.stopping import StopOnSignal
 
     before = signal.getsignal(signal.SIGTERM)
     with StopOnSignal() as stop:
