@@ -18,6 +18,7 @@ from torch import Tensor
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
 from hnet_core.losses import next_byte_nll
+from hnet_core.merging import PublishedMerge
 from hnet_core.model import HNetForCausalLM, HNetOutput
 from hnet_core.routers.ratio_loss import ratio_loss
 from hnet_core.rows import Rows, unpack
@@ -251,7 +252,8 @@ def _watch(model: HNetForCausalLM, seen: dict[str, Tensor]) -> list:
     hooks = []
     for s, stage in enumerate(model.stages):
         hooks.append(stage.encoder.register_forward_hook(partial(after, f"packed.stage{s}.encoder_out")))
-        hooks.append(stage.decoder.register_forward_pre_hook(partial(decoder_input, stage, s)))
+        if isinstance(stage.merge, PublishedMerge):
+            hooks.append(stage.decoder.register_forward_pre_hook(partial(decoder_input, stage, s)))
         hooks.append(stage.decoder.register_forward_hook(partial(after, f"packed.stage{s}.decoder_out")))
     innermost = partial(after, f"packed.stage{model.config.n_stages}.main_out")
     hooks.append(model.levels[-1].main_network.register_forward_hook(innermost))

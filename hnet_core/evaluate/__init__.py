@@ -16,7 +16,9 @@ from hnet_core.encoding import encode
 from hnet_core.errors import InputError
 from hnet_core.evaluate.perturbations import PERTURBATIONS, perturb
 from hnet_core.evaluate.windows import packs, windows
-from hnet_core.landmarks.sites import CodingPart, in_words, landmarks
+from hnet_core.landmarks.coding import CodingPart
+from hnet_core.landmarks.sites import landmarks
+from hnet_core.landmarks.verdict import in_words
 from hnet_core.model import HNetForCausalLM, HNetOutput
 
 PACK_LOGITS = 32_768 * 256  # most logits of one forward: 32 kB for a model of bytes

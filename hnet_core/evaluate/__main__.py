@@ -17,7 +17,7 @@ from hnet_core.data.tokens import tokenizer_of
 from hnet_core.errors import InputError
 from hnet_core.evaluate import DEFAULT_CONTEXT, Evaluation, evaluate, robustness
 from hnet_core.evaluate.perturbations import PERTURBATIONS
-from hnet_core.landmarks.sites import CodingPart, read_coding_parts
+from hnet_core.landmarks.coding import CodingPart, read_coding_parts
 from hnet_core.products import products
 from hnet_core.shape_caches import bound_shape_caches
 from kernels.linear.choice import AUTO, NAMES, choose

@@ -17,7 +17,7 @@ from hnet_core.errors import HNetError
 from hnet_core.evaluate import DEFAULT_CONTEXT, Evaluation, evaluate, robustness, score
 from hnet_core.lab.families import HeldOut, Member
 from hnet_core.lab.goals import codon_phase_p, goal
-from hnet_core.landmarks.sites import read_coding_parts
+from hnet_core.landmarks.coding import read_coding_parts
 
 EVALUATION = "evaluation.json"
 MOST_BOUNDARY, MOST_WHOLE, MOST_IN_ALL = 5_000_000, 40_000_000, 150_000_000

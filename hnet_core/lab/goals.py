@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hnet_core.data.documents import Document
-from hnet_core.landmarks.sites import CodingPart
+from hnet_core.landmarks.coding import CodingPart
 
 WORD_STARTS, OVER_RATE = 0.6, 2.5
 INSIDE_CHARACTER, TOKENS_OVER_RATE, SIGNIFICANT = 0.02, 2.0, 0.01

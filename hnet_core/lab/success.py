@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from hnet_core.landmarks.sites import codon_strength
+from hnet_core.landmarks.verdict import codon_strength
 
 Shares = Mapping[str, float]
 SURE = 1.959964

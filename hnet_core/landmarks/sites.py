@@ -2,21 +2,14 @@
 
 import io
 import re
-import sys
 import tokenize
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from hnet_core.data.documents import Document, open_data
-from hnet_core.errors import InputError
-from hnet_core.inputs.annotation_lines import line_features
-from hnet_core.inputs.names import meeting, of_another_genome, some
-from hnet_core.inputs.text import plain_text
+from hnet_core.data.documents import Document
+from hnet_core.landmarks.coding import CodingPart
 
 # Bytes above 127 belong to letters nearly always; both markers are left out.
 _WORD = re.compile(rb"[0-9A-Za-z_\x80-\xfd]+")
@@ -29,19 +22,6 @@ _LAYOUT = (
 )
 
 
-@dataclass(frozen=True)
-class CodingPart:
-    """One part of a coding sequence: 0-based half-open, phase = bases before the next whole codon as it is read.
-
-    forward  on the given strand; None: not known, or of a pseudogene, and then its bases have no codon position
-    """
-
-    start: int
-    end: int
-    forward: bool | None
-    phase: int
-
-
 def landmarks(
     document: Document, domain: str, annotation: Mapping[str, list[CodingPart]] | None
 ) -> dict[str, np.ndarray]:
@@ -49,14 +29,6 @@ def landmarks(
     if annotation is not None:
         return dna_landmarks(document, annotation)
     return text_landmarks(document.data) | (python_landmarks(document.data) if domain == "code" else {})
-
-
-def followed(domain: str) -> tuple[str, ...]:
-    """The sites whose shares tell how the boundaries of a training develop."""
-    if domain == "dna":
-        return "codon_1", "codon_2", "codon_3"
-    more = {"chinese": ("inside_character",), "code": ("space_or_token_start",)}
-    return "space_or_first_letter", "inside_word", *more.get(domain, ())
 
 
 def text_landmarks(data: np.ndarray) -> dict[str, np.ndarray]:
@@ -142,94 +114,3 @@ def dna_landmarks(document: Document, annotation: Mapping[str, list[CodingPart]]
         "reverse_codon_3",
     )
     return {name: np.flatnonzero(frame == code)[:, None] for code, name in enumerate(names)}
-
-
-def codon_strength(shares: Mapping[str, float], *, forward: bool) -> float | None:
-    """Rayleigh's R of boundaries over the three codon positions of the genes on one strand: 0 where all three are cut
-    alike, 1 where one alone is. None: the shares know no such genes, or no position is ever cut.
-
-    shares  of one stage, as evaluate gives them: boundaries over bases of each position, so unequal counts of bases do
-            not matter
-    """
-    name = "codon" if forward else "reverse_codon"
-    rates = [shares.get(f"{name}_{k}") for k in (1, 2, 3)]
-    if None in rates or not sum(rates):
-        return None
-    return float(abs(np.dot(rates, np.exp(2j * np.pi * np.arange(3) / 3))) / sum(rates))
-
-
-def read_coding_parts(path: str | Path, records: Iterable[str]) -> dict[str, list[CodingPart]]:
-    """The CDS parts of a GFF3, GTF or BED file (.gz and .xz too) on these records, under the records' names.
-
-    Names meet as in the analysis: 1 is chr1, NC_000913 is NC_000913.3. A part of unknown strand, or of a pseudogene,
-    has no reading frame. Raises InputError naming the line that is wrong, or when nothing lies on the records.
-    """
-    with open_data(Path(path)) as stream:
-        data = plain_text(stream.read(), str(path))
-    if data[:64].lstrip().startswith(b"LOCUS "):
-        raise InputError(f"{path}: is a GenBank file; give the annotation as GFF3, GTF or BED")
-    features, notes = line_features(data, str(path))
-    for note in notes:
-        print(f"warning: {note}", file=sys.stderr)
-    coding = [each for each in features if each.kind == "CDS"]
-    if not coding:
-        raise InputError(f"{path}: holds no CDS line; give the GFF3 annotation of the sequence")
-    theirs, ours = dict.fromkeys(each.sequence for each in features), list(dict.fromkeys(records))
-    names = meeting(theirs, ours)
-    if not names:
-        raise InputError(of_another_genome(str(path), theirs, ours))
-    parts: dict[str, list[CodingPart]] = defaultdict(list)
-    for each in coding:
-        if each.sequence in names:
-            unread = each.pseudo or each.strand == "."
-            forward = None if unread else each.strand == "+"
-            parts[names[each.sequence]].append(CodingPart(each.start, each.end, forward, max(0, each.phase)))
-    if not parts:
-        raise InputError(f"{path}: no CDS line lies on {some(ours)}; give the annotation of these sequences")
-    return dict(parts)
-
-
-def how_far(shares: Mapping[str, float], domain: str) -> str:
-    """What boundaries follow: "words", "characters" (Chinese), "codons" (DNA), or "early" while they follow nothing.
-
-    words       at least half of the words start with a boundary, and letters inside words are twice as rarely one
-    characters  the first byte of a character is at least twice as likely a boundary as its other bytes
-    codons      the likeliest codon position is at least twice as likely a boundary as the rarest
-    """
-    if domain == "dna":
-        codon = [shares.get(f"codon_{k}", 0.0) for k in (1, 2, 3)]
-        return "codons" if max(codon) > 0 and max(codon) >= 2 * min(codon) else "early"
-    if domain == "chinese":
-        start, inside = shares.get("character_start", 0.0), shares.get("inside_character", 0.0)
-        return "characters" if start > 0 and start >= 2 * inside else "early"
-    at_words = max(shares.get("space_before_word", 0.0), shares.get("first_letter", 0.0))
-    return "words" if at_words >= 0.5 and at_words >= 2 * shares.get("inside_word", 0.0) else "early"
-
-
-def in_words(stages: Sequence[Mapping[str, float]], domain: str) -> tuple[str, str]:
-    """How far a model has learned: the first stage that follows something decides, and a plain sentence about it.
-
-    stages  shares of each stage, outermost first      returns how_far's word for it, and the sentence
-    """
-    found = [how_far(shares, domain) for shares in stages]
-    stage = next((s for s, what in enumerate(found) if what != "early"), 0)
-    learned, shares = found[stage], stages[stage]
-    if domain == "dna":
-        percent = " / ".join(f"{100 * shares.get(f'codon_{k}', 0):.0f}" for k in (1, 2, 3))
-        seen = (
-            f"it starts a chunk at {percent} % of first, second and third codon positions of forward genes."
-        )
-        like = "codon-like"
-    elif domain == "chinese":
-        seen = _seen(shares, "character_start", "first bytes of characters", "characters")
-        like = "character-like"
-    else:
-        seen = _seen(shares, "space_before_word", "spaces before words", "words")
-        like = "word-like"
-    verdict = f"Early, not yet {like}" if learned == "early" else f"Follows {learned}"
-    return learned, f"{verdict}: at stage {stage} {seen}"
-
-
-def _seen(shares: Mapping[str, float], kind: str, places: str, whole: str) -> str:
-    at, inside = (f"{100 * shares.get(each, 0):.0f} %" for each in (kind, f"inside_{whole[:-1]}"))
-    return f"it starts a chunk at {at} of the {places} and {inside} of the places inside {whole}."

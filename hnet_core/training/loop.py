@@ -19,7 +19,8 @@ from hnet_core.data.documents import Document
 from hnet_core.data.packing import Position, RowStream
 from hnet_core.data.tokens import BYTES, BpeTokenizer, Bytes
 from hnet_core.evaluate import evaluate
-from hnet_core.landmarks.sites import CodingPart, followed
+from hnet_core.landmarks.coding import CodingPart
+from hnet_core.landmarks.verdict import followed
 from hnet_core.model import HNetForCausalLM
 from hnet_core.model_info import TOKENIZER
 from hnet_core.training import checkpoints

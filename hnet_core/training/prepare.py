@@ -12,7 +12,7 @@ from hnet_core.data.documents import middle_parts, read_documents
 from hnet_core.data.packing import RowStream
 from hnet_core.data.tokens import BpeTokenizer, Bytes, open_tokenizer
 from hnet_core.errors import InputError
-from hnet_core.landmarks.sites import read_coding_parts
+from hnet_core.landmarks.coding import read_coding_parts
 from hnet_core.training.checkpoints import FILE, read_progress
 from hnet_core.training.distributed import Processes
 from hnet_core.training.initial import check_architecture, initial_weights

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from hnet_core.blocks import KINDS
 from hnet_core.boundaries import load_boundary_model
@@ -21,6 +21,7 @@ from hnet_core.merging import MERGES
 from hnet_core.model import HNetForCausalLM
 from hnet_core.routers import ROUTERS
 from hnet_core.training.__main__ import main as train
+from hnet_core.verify import main as verify
 from tests.hnet_core.toy_parts import FIRM, GatedMerge, ToyMixer, ToyRouter
 from tests.hnet_core.training.recipes import tiny_recipe, write_text
 from tests.tiny import random_bytes
@@ -131,6 +132,19 @@ def test_the_routers_loss_reaches_the_training(trained, monkeypatch):
     assert not torch.equal(
         one["backbone.routing_module.head.weight"], other["backbone.routing_module.head.weight"]
     )
+
+
+def test_golden_numbers_can_be_written_and_verified(tmp_path, capsys):
+    model = HNetForCausalLM(HNetConfig.from_dict(MODEL)).init_weights(0)
+    ids = torch.tensor([list(random_bytes(20, seed=n)) for n in (1, 2)])
+    with torch.no_grad():
+        logits = model(ids.flatten(), cu_seqlens=limits(20, 20)).logits
+    (tmp_path / "config.json").write_text(json.dumps(model.config.to_dict()))
+    save_file(model.state_dict(), tmp_path / "weights.safetensors")
+    for shift, code in ((0.0, 0), (0.01, 1)):
+        save_file({"packed.input_ids": ids, "packed.logits": logits + shift}, tmp_path / "golden.safetensors")
+        assert verify([str(tmp_path)]) == code
+    assert "packed.logits" in capsys.readouterr().out
 
 
 def test_a_text_is_continued(trained, capsys):

@@ -15,7 +15,7 @@ from hnet_core.encoding import encode
 from hnet_core.evaluate import boundaries_by_byte, evaluate, robustness, score
 from hnet_core.evaluate.__main__ import main
 from hnet_core.evaluate.perturbations import PERTURBATIONS, perturb
-from hnet_core.landmarks.sites import CodingPart
+from hnet_core.landmarks.coding import CodingPart
 from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.recipe import read_recipe

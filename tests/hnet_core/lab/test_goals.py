@@ -5,7 +5,7 @@ import pytest
 
 from hnet_core.data.documents import Document
 from hnet_core.lab.goals import codon_phase_p, goal
-from hnet_core.landmarks.sites import CodingPart
+from hnet_core.landmarks.coding import CodingPart
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from hnet_core.lab.success import in_words, success, wilson
-from hnet_core.landmarks.sites import codon_strength
+from hnet_core.landmarks.verdict import codon_strength
 
 WORDS = {"space_or_first_letter": 0.9, "all": 0.27, "inside_word": 0.05}
 INNER = {"space_or_first_letter": 0.8, "all": 0.2, "inside_word": 0.05}

@@ -5,17 +5,9 @@ import pytest
 
 from hnet_core.data.documents import Document
 from hnet_core.errors import InputError
-from hnet_core.landmarks.sites import (
-    CodingPart,
-    dna_landmarks,
-    followed,
-    how_far,
-    in_words,
-    landmarks,
-    python_landmarks,
-    read_coding_parts,
-    text_landmarks,
-)
+from hnet_core.landmarks.coding import CodingPart, read_coding_parts
+from hnet_core.landmarks.sites import dna_landmarks, landmarks, python_landmarks, text_landmarks
+from hnet_core.landmarks.verdict import followed, how_far, in_words
 
 
 def positions(marks, name):
