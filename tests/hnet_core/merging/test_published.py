@@ -47,3 +47,15 @@ def test_confidence_gets_its_gradient_straight_through(smoothing):
     out.sum().backward()
     # Where no chunk starts, the only way to p is the confidence 1 - p, whose gradient is -sum(z).
     torch.testing.assert_close(prob.grad[[1, 3, 5]], -out.detach().sum(1)[[1, 3, 5]])
+
+
+def test_a_router_that_says_how_sure_it_is_is_believed():
+    sureness, residual = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5, 0.4]), torch.zeros(6, 2)
+    merge = PublishedMerge(2, ChunkingConfig(smoothing=False, straight_through=False))
+    own = Decision(PROB, IS_BOUNDARY, sureness)
+    (out, _), (plain, _) = (
+        merge.spread(residual, CHUNKS, decision, Rows(CU), STATE)
+        for decision in (own, Decision.by_threshold(PROB))
+    )
+    chosen = torch.where(IS_BOUNDARY, PROB, 1 - PROB)
+    torch.testing.assert_close(out / sureness[:, None], plain / chosen[:, None])
