@@ -150,9 +150,11 @@ class HNetConfig:
         return cls.from_dict(raw)
 
     def to_dict(self) -> dict[str, Any]:
-        """The published JSON form; `chunking` is there only where it is not the published one."""
+        """The published JSON form; `chunking` is there only where it is not the published one, one object if all stages
+        have the same."""
         each = [chunking.to_dict() for _, chunking in self._chunkings()]
-        chunking = each if isinstance(self.chunking, tuple) else each[0]
+        differ = any(one != each[0] for one in each)
+        chunking = each if differ or not each else each[0]
         return {
             "arch_layout": _thaw(self.arch_layout),
             "d_model": list(self.d_model),
@@ -200,7 +202,7 @@ def _check_chunking(chunking: ChunkingConfig, where: str) -> None:
 
 
 def _check_name(where: str, name: Any, known: Iterable[str]) -> None:
-    if name not in known:
+    if name not in tuple(known):
         near = get_close_matches(str(name), known, n=1, cutoff=0)[0]
         raise ConfigError(f"{where}={name!r} must be one of {', '.join(known)}; did you mean {near!r}?")
 
