@@ -1,241 +1,81 @@
-"""What the chunks are, how far they hold when one symbol changes, and what they save."""
+"""Do boundaries hold when one symbol changes? And what the chunks are, and what they save."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.boundaries.extract import boundary_marks
-from analysis.boundaries.segmentations import Segmentation
+from analysis.dictionary import chunk_types, dictionary_table, growth_table, heaps_exponent, overlap_table
 from analysis.findings import plots
 from analysis.findings.data import Corpus, heads
-from analysis.findings.document import (
-    Section,
-    beyond,
-    code,
-    decimal,
-    folded,
-    name_of,
-    percent,
-    probability,
-    span,
-    table,
-    text,
-    whole,
-)
+from analysis.findings.document import Answer, Tables, decimal, listed, name_of, percent, span, table, text
 from analysis.findings.study import Study
-from analysis.genome.motifs import DEFAULT_MOTIFS
-from analysis.genome.strands import consistency_row
-from analysis.inputs.bases import reverse_complement
-from analysis.meaning.account import account_table, measured_rates
-from analysis.meaning.dictionary import (
-    chunk_types,
-    dictionary_table,
-    growth_table,
-    heaps_exponent,
-    overlap_table,
-)
-from analysis.meaning.stability import stability_table
+from analysis.inference_account import account_table, measured_rates
+from analysis.segmentations import Segmentation
+from analysis.stability import stability_table
 
 TOP = 12
 """Chunks shown of each dictionary."""
 LONG_CONTEXT = 8192
 """Bytes that attention looks back on where model.json does not say."""
+HOLDS = 0.9
+"""Jaccard from which on boundaries are said to hold."""
+
+Inputs = Sequence[tuple[Corpus, list[Segmentation]]]
 
 
-def section(study: Study) -> Section:
-    """Dictionaries, stability, motifs, both strands, and the cost of a byte."""
-    out = Section("Chunks: dictionary, stability, cost")
+def tables(study: Study) -> Tables:
+    """stability, dictionary and overlap of every stage; account: operations a byte."""
     inputs = [(corpus, study.stages(corpus)) for corpus in study.texts]
     inputs += [(piece, study.piece_stages(piece)) for piece in study.pieces[:1]]
     inputs = [(corpus, stages) for corpus, stages in inputs if stages]
-    _dictionaries(out, inputs)
-    _stability(out, study, inputs)
-    _motifs(out, study)
-    _both_strands(out, study)
-    _account(out, study, inputs)
-    return out
-
-
-def _dictionary_row(corpus: Corpus, stage: Segmentation, growth: pd.DataFrame) -> dict:
-    """The dictionary of one stage over one input, in numbers and in its most frequent chunks."""
-    words = dictionary_table(corpus.sequences, stage)
-    top = [f"{code(chunk)} {share:.1%}" for chunk, share in words[["chunk", "share"]].head(TOP).values]
-    return {
-        "input": corpus.title,
-        "label": name_of(stage),
-        "bytes": corpus.n_bytes,
-        "tokens": int(words["count"].sum()),
-        "types": len(words),
-        "heaps": heaps_exponent(growth),
-        "once": (words["count"] == 1).mean(),
-        "covered": words["share"].head(100).sum(),
-        "top": " ".join(top),
+    parts = {"stability": _stability(study, inputs), "overlap": _overlap(inputs)}
+    rows = {"dictionary": _dictionaries(inputs), "account": _account(study, inputs)}
+    found = {
+        name: pd.concat(each, ignore_index=True) if (each := list(part)) else pd.DataFrame()
+        for name, part in parts.items()
     }
+    return found | {name: pd.DataFrame(list(each)) for name, each in rows.items()}
 
 
-def _dictionaries(out: Section, inputs: Sequence[tuple[Corpus, list[Segmentation]]]) -> None:
-    panels, rows, shared = {}, [], []
-    for corpus, stages in inputs:
-        types = {name_of(stage): chunk_types(corpus.sequences, stage) for stage in stages}
-        for stage in stages:
-            growth = growth_table(types[name_of(stage)])
-            curve = growth["tokens"].to_numpy(), growth["types"].to_numpy()
-            panels.setdefault(corpus.title, {})[name_of(stage)] = curve
-            rows.append(_dictionary_row(corpus, stage, growth))
-        if len(stages) > 1:
-            shared.append(overlap_table(types).assign(input=corpus.title))
-    if not rows:
-        return
-    found = pd.DataFrame(rows)
-    out.add(
-        "### Dictionary", "Every distinct chunk of an input is an entry. Heaps' b: entries grow as chunks^b."
-    )
-    columns = {
-        "input": ("input", text),
-        "label": ("model / stage", text),
-        "bytes": ("bytes", whole),
-        "tokens": ("chunks", whole),
-        "types": ("entries", whole),
-        "heaps": ("Heaps' b", decimal(2)),
-        "once": ("seen once", percent),
-        "covered": ("chunks in the 100 most frequent", percent),
-    }
-    out.add(table(found, columns))
-    out.short(
-        f"Dictionaries: {span(found['types'].astype(float), 0)} entries, growing as the number of chunks to the "
-        f"power {span(found['heaps'])}; the 100 most frequent cover {span(100 * found['covered'], 0)} % of the chunks."
-    )
-    out.add(
-        f"The {TOP} most frequent chunks of each:",
-        table(found, {"label": columns["label"], "top": ("chunks", str)}),
-    )
-    if shared:
-        columns = {
-            "input": ("input", text),
-            "a": ("A", text),
-            "b": ("B", text),
-            "jaccard": ("Jaccard of entries", decimal(3)),
-        }
-        columns |= {"tokens_a_in_b": ("A's chunks in B's dictionary", percent)}
-        columns |= {"tokens_b_in_a": ("B's in A's", percent)}
-        out.add(folded("What dictionaries share", table(pd.concat(shared), columns)))
-    svg = plots.lines(panels, "chunks", "entries", logarithmic=True)
-    out.plot("dictionary-growth.svg", svg, "Entries of the dictionaries against chunks read")
-
-
-def _stability(out: Section, study: Study, inputs: Sequence[tuple[Corpus, list[Segmentation]]]) -> None:
-    parts = []
+def _stability(study: Study, inputs: Inputs) -> Iterator[pd.DataFrame]:
     for corpus, _ in inputs:
         data = [each.data for each in heads(corpus.sequences, study.limits.surprisal_bytes)]
         for label, model in study.readers(corpus.domain).items():
             study.say(f"{corpus.title}: stability of {label}")
             rows, _ = stability_table(data, model, edits=study.limits.edits, context=256, reach=256)
-            parts.append(
-                rows.assign(input=corpus.title, label=[f"{label} / {stage}" for stage in rows["stage"]])
-            )
-    if not parts:
-        return
-    found = pd.concat(parts, ignore_index=True)
-    columns = {
-        "input": ("input", text),
-        "label": ("model / stage", text),
-        "kind": ("change", text),
-        "n_edits": ("edits", whole),
-        "n_bytes": ("bytes behind them", whole),
-        "jaccard": ("Jaccard", decimal(3)),
-        "jaccard_chance": ("chance", decimal(3)),
-        "unchanged": ("change nothing", percent),
-        "distance_median": ("back after (median)", decimal(0)),
-        "distance_90": ("9 of 10", decimal(0)),
-    }
-    out.add(
-        "### Stability",
-        "One symbol substituted, inserted or deleted; Jaccard of the boundaries in the 256 bytes behind it with and "
-        "without the change (chance: independent boundaries at the same rates), and the bytes after which they "
-        "are the same again. Published to set beside: .851 under an insertion or deletion (DNAChunker, arXiv "
-        "2601.03019).",
-        table(found, columns),
-    )
-    by_domain = [f"{title} {span(part['jaccard'])}" for title, part in found.groupby("input", sort=False)]
-    out.short(
-        f"Stability: behind a change of one symbol the boundaries keep a Jaccard index of {', '.join(by_domain)} (by "
-        f"chance {span(found['jaccard_chance'])})."
-    )
+            yield rows.assign(input=corpus.title, model=label)[["input", *rows.columns]]
 
 
-def _motifs(out: Section, study: Study) -> None:
-    parts = []
-    for genome in study.genomes if study.readers("dna") else []:
-        found = study.enrichment(genome)
-        found = found[found["analysis"] == "motif"]
-        parts.append(
-            found.assign(
-                genome=genome.corpus.title, label=[f"{r.model} / {r.stage}" for r in found.itertuples()]
-            )
-        )
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    if found.empty:
-        return
-    found["occurrences"] = [r.n_bases // (len(DEFAULT_MOTIFS[r.feature]) - 1) for r in found.itertuples()]
-    columns = {
-        "genome": ("genome", text),
-        "label": ("model / stage", text),
-        "feature": ("motif", text),
-        "strand": ("strand", text),
-        "occurrences": ("occurrences", whole),
-        "value": ("chunks each", decimal(2)),
-        "expected": ("chance", decimal(2)),
-        "z": ("z", decimal(1)),
-        "p_value": ("p", probability),
-        "q_value": ("q", probability),
-    }
-    fewer = found[found["value"] < found["expected"]]
-    kept, made = beyond(fewer["q_value"])[0], beyond(found["q_value"])[1]
-    out.add("### Motifs", "Chunks that an occurrence of a motif lies in; 1 where it is never cut inside.")
-    out.short(
-        f"Motifs ({', '.join(DEFAULT_MOTIFS)}): {span(found['value'])} chunks an occurrence, fewer than "
-        f"chance (q < 0.05) in {kept} of {made} tests. Published to set beside: 1.22, byte pairs 2.47 (DNAChunker)."
-    )
-    out.add(folded("Every motif", table(found, columns)))
+def _dictionaries(inputs: Inputs) -> Iterator[dict]:
+    """The dictionary of every stage: distinct chunks, how they grow, and the most frequent."""
+    for corpus, stages in inputs:
+        for stage in stages:
+            words = dictionary_table(corpus.sequences, stage)
+            growth = growth_table(chunk_types(corpus.sequences, stage))
+            yield {
+                "input": corpus.title,
+                "model": stage.name,
+                "stage": stage.stage,
+                "n_bytes": corpus.n_bytes,
+                "n_chunks": int(words["count"].sum()),
+                "n_types": len(words),
+                "heaps_exponent": heaps_exponent(growth),
+                "seen_once": float((words["count"] == 1).mean()),
+                "share_of_100": float(words["share"].head(100).sum()),
+                "most_frequent": " | ".join(words["chunk"].head(TOP)),
+            }
 
 
-def _both_strands(out: Section, study: Study) -> None:
-    rows = []
-    for piece in study.pieces[:1]:
-        data = [each.data for each in heads(piece.sequences, study.limits.piece_bases)]
-        turned = [reverse_complement(each) for each in data]
-        for label, model in study.readers("dna").items():
-            study.say(f"{piece.title}: both strands, {label}")
-            strands = [boundary_marks(each, model) for each in (data, turned)]
-            for stage, (forward, reverse) in enumerate(zip(*strands, strict=True)):
-                row = consistency_row(label, stage, forward, reverse, study.limits.shifts, 0)
-                rows.append(row | {"label": f"{label} / {stage}", "genome": piece.title})
-    if not rows:
-        return
-    found = pd.DataFrame(rows)
-    columns = {
-        "genome": ("genome", text),
-        "label": ("model / stage", text),
-        "n_bases": ("bases", whole),
-        "value": ("Jaccard", decimal(3)),
-        "expected": ("chance", decimal(3)),
-        "z": ("z", decimal(1)),
-        "p_value": ("p", probability),
-    }
-    more = int((found["p_value"] < 0.05).sum())
-    out.add(
-        "### Both strands",
-        "Jaccard of the boundaries on a strand and on its reverse complement, at the same places.",
-    )
-    out.short(
-        f"Both strands: cut alike more often than chance (p < 0.05) by {more} of {len(found)} stages; "
-        f"Jaccard {span(found['value'], 3)}, by chance {span(found['expected'], 3)}."
-    )
-    out.add(table(found, columns))
+def _overlap(inputs: Inputs) -> Iterator[pd.DataFrame]:
+    for corpus, stages in inputs:
+        if len(stages) > 1:
+            types = {name_of(stage): chunk_types(corpus.sequences, stage) for stage in stages}
+            found = overlap_table(types)
+            yield found.assign(input=corpus.title)[["input", *found.columns]]
 
 
-def _account(out: Section, study: Study, inputs: Sequence[tuple[Corpus, list[Segmentation]]]) -> None:
-    rows = []
+def _account(study: Study, inputs: Inputs) -> Iterator[dict]:
+    """Operations a byte at the rates measured here, beside the main network at every byte and draft and verify."""
     for corpus, stages in inputs:
         for label, model in study.readers(corpus.domain).items():
             rates = measured_rates([stage for stage in stages if stage.name == label])
@@ -243,33 +83,79 @@ def _account(out: Section, study: Study, inputs: Sequence[tuple[Corpus, list[Seg
             own, dense = account.iloc[0], account.iloc[1]
             drafts = account[account["scheme"] == "draft and verify"]
             cheapest = drafts.loc[drafts["flops_per_byte"].idxmin()]
-            row = {
+            yield {
                 "input": corpus.title,
                 "model": label,
-                "steps": own.main_steps_per_byte,
-                "flops": own.flops_per_byte,
+                "main_steps_per_byte": own.main_steps_per_byte,
+                "flops_per_byte": own.flops_per_byte,
+                "dense_relative_flops": dense.relative_flops,
+                "draft_relative_flops": cheapest.relative_flops,
+                "drafted": int(cheapest.drafted),
+                "accepted": cheapest.accepted,
             }
-            row |= {"dense": dense.relative_flops, "draft": cheapest.relative_flops}
-            rows.append(row | {"how": f"{cheapest.drafted} drafted, {percent(cheapest.accepted)} accepted"})
-    if not rows:
-        return
-    found = pd.DataFrame(rows)
+
+
+def answer(found: Tables) -> Answer | None:
+    """Jaccard of the boundaries behind one changed symbol, beside chance; dictionary and cost in a sentence each."""
+    rows = found["stability"]
+    if rows.empty:
+        return None
+    shown = rows.groupby("input", sort=False).agg(
+        jaccard=("jaccard", "median"), chance=("jaccard_chance", "median"), unchanged=("unchanged", "median")
+    )
     columns = {
         "input": ("input", text),
-        "model": ("model", text),
-        "steps": ("main steps a byte", decimal(3)),
-        "flops": ("FLOPs a byte", whole),
-        "dense": ("main network at every byte, times", decimal(2)),
-        "draft": ("cheapest draft and verify, times", decimal(2)),
-        "how": ("with", text),
+        "jaccard": ("Jaccard, median", decimal(2)),
+        "chance": ("by chance", decimal(2)),
+        "unchanged": ("edits that change no boundary, median", percent),
     }
-    out.add(
-        "### Cost of a byte",
-        "Steps of the main network and operations a byte at the boundaries measured here, beside the main network at "
-        "every byte and draft and verify with networks of the same sizes (arXiv 2211.17192).",
-        table(found, columns),
+    return Answer(
+        "Do boundaries hold when one symbol changes, and what do chunks save?",
+        [*verdict(rows), *_more(found)],
+        table(shown.reset_index(), columns),
+        ("stability.svg", "Jaccard of the boundaries behind one changed symbol", _plot(rows)),
+        "Longer edits, or changes that a reader would notice; models whose main network feeds back into the encoder. "
+        "Published of another model: 0.851 behind an insertion or deletion (DNAChunker, arXiv 2601.03019).",
+        ("stability", "dictionary", "overlap", "account"),
     )
-    out.short(
-        f"Cost: {span(found['steps'])} main-network steps a byte; the main network at every byte would take "
-        f"{span(found['dense'])} times the operations."
-    )
+
+
+def verdict(rows: pd.DataFrame) -> list[str]:
+    """Inputs by whether boundaries hold, keep some, or are no more alike than by chance."""
+    kinds: dict[str, list[str]] = {}
+    for title, part in rows.groupby("input", sort=False):
+        median, chance = part["jaccard"].median(), part["jaccard_chance"].median()
+        kind = "no" if median <= chance else "yes" if median >= HOLDS else "part"
+        kinds.setdefault(kind, []).append(title)
+    words = {
+        "no": "**No in {}**: they are no more alike than independent boundaries.",
+        "part": f"**In part in {{}}**: above chance, below {HOLDS:g}.",
+        "yes": f"**Yes in {{}}**: a Jaccard index of {HOLDS:g} or more in the median.",
+    }
+    said = [sentence.format(listed(kinds[kind])) for kind, sentence in words.items() if kind in kinds]
+    return [*said, "Compared are the boundaries in the 256 bytes behind the change with those without it."]
+
+
+def _more(found: Tables) -> list[str]:
+    """Dictionaries and cost."""
+    words, cost = found["dictionary"], found["account"]
+    said = []
+    if len(words):
+        said.append(
+            f"Distinct chunks grow as the number of chunks to the power {span(words['heaps_exponent'])} (Heaps); the 100 "
+            f"most frequent are {span(100 * words['share_of_100'], 0)} % of all chunks."
+        )
+    if len(cost):
+        said.append(
+            f"The main network runs {span(cost['main_steps_per_byte'])} times a byte; at every byte the model would take "
+            f"{span(cost['dense_relative_flops'], 1)} times the operations."
+        )
+    return said
+
+
+def _plot(rows: pd.DataFrame) -> bytes:
+    panels = {}
+    for title, part in rows.groupby("input", sort=False):
+        series = {kind: own["jaccard"].tolist() for kind, own in part.groupby("kind", sort=False)}
+        panels[title] = series | {"by chance": part["jaccard_chance"].tolist()}
+    return plots.strips(panels, "Jaccard of boundaries with and without the change")

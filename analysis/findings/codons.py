@@ -1,130 +1,151 @@
 """Do boundaries keep step with the codons of genes that no model has seen?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
+from analysis.codon_phase import rayleigh
+from analysis.enrichment import Genome
 from analysis.findings import plots
 from analysis.findings.document import (
-    Section,
+    LEVEL,
+    Answer,
+    Tables,
     beyond,
     decimal,
+    of,
     percent,
-    probability,
-    span,
     table,
     text,
-    whole,
 )
-from analysis.findings.study import Study
+from analysis.findings.study import Study, by_pairs
 
-PUBLISHED = ("dnaHNet stage 1, *B. subtilis* (arXiv 2602.10603)", 0.065, 0.426, 0.584)
-"""Rates at the first, second and third codon position, forward genes."""
-
-
-def section(study: Study) -> Section:
-    """Rates at the codon positions, by strand, on every annotated genome."""
-    out = Section("Codon phase")
-    if not study.readers("dna") or not study.genomes:
-        return out
-    out.add(
-        "Boundary rate at the first, second and third position of the codons of annotated genes, counted in the "
-        "direction of transcription; a boundary belongs to the base that starts a chunk, so a cut between two codons "
-        "shows at position 1 of forward and at position 3 of reverse genes. R is Rayleigh's, 0 where the three are "
-        f"alike. Null: {study.limits.shifts:,} times, the boundaries of every gene turned inside that gene by "
-        "an amount of its own, which keeps their spacing and a rhythm of three, and loses how it lies to the "
-        "reading frame. q (Benjamini-Hochberg) is over all tests of one genome, the next section's included; "
-        "the textbook p takes every boundary for independent, which they are not."
-    )
-    panels = {}
-    for genome in study.genomes:
-        found = study.enrichment(genome)
-        found = found[(found["analysis"] == "codon_phase") & (found["frame"] == 0) & (found["strand"] != ".")]
-        rows = pd.DataFrame(list(_rows(found)))
-        if rows.empty:
-            continue
-        title = genome.corpus.title
-        n_bases, n_seen = int(rows.groupby("strand")["n_bases"].first().sum()), genome.corpus.n_bytes
-        out.add(f"### {title}", f"{n_seen:,} bases, {n_bases:,} of them with one codon position.")
-        significant, made = beyond(rows["q_chi"])
-        out.short(
-            f"{title}: the rates at the three codon positions differ beyond chance (chi-square, q < 0.05) in "
-            f"{significant} of {made} tests (a stage of a model on a strand); R {span(rows['r'], 3)}, by chance "
-            f"{span(rows['r_chance'], 3)}. {_strongest(rows)}"
-        )
-        out.add(table(_with_target(rows, title), _COLUMNS))
-        for name in ("forward", "reverse"):
-            part = rows[rows["strand"] == name]
-            if len(part):
-                panels[f"{title}, {name}"] = {
-                    r.model: [r.rate_1, r.rate_2, r.rate_3] for r in part.itertuples()
-                }
-    if panels:
-        out.plot(
-            "codon-phase.svg",
-            plots.grouped_bars(panels, ("1", "2", "3"), "boundaries a base"),
-            "Boundary rate by codon position",
-        )
-    return out
+PUBLISHED = (0.065, 0.426, 0.584)
+"""Rates at the codon positions, forward genes of B. subtilis, of dnaHNet stage 1 (arXiv 2602.10603)."""
 
 
-_COLUMNS = {
-    "model": ("model / stage", text),
-    "strand": ("genes", text),
-    "n_boundaries": ("boundaries", whole),
-    "rate_1": ("position 1", percent),
-    "rate_2": ("2", percent),
-    "rate_3": ("3", percent),
-    "chance": ("all, chance", percent),
-    "r": ("R", decimal(3)),
-    "r_chance": ("chance", decimal(3)),
-    "q_r": ("q of R", probability),
-    "chi": ("chi-square", decimal(0)),
-    "z_chi": ("z", decimal(1)),
-    "p_chi": ("p", probability),
-    "q_chi": ("q", probability),
-    "textbook": ("textbook p", probability),
-}
+def tables(study: Study) -> Tables:
+    """codon_phase: rates at the three codon positions of every stage, by genome and strand; all genes, all frames."""
+    rows = [row for genome in study.genomes if study.readers("dna") for row in _genome(study, genome)]
+    return {"codon_phase": pd.DataFrame(rows)}
 
 
-def _rows(found: pd.DataFrame) -> Sequence[dict]:
+def _genome(study: Study, genome) -> Iterator[dict]:
+    found = study.enrichment(genome)
+    found = found[(found["analysis"] == "codon_phase") & (found["frame"] == 0) & (found["strand"] != ".")]
+    (record,) = genome.corpus.sequences
+    made = {(c.model, c.stage): by_pairs(record.data, c.laid) for c in study.marks(genome)}
+    for row in wide(found):
+        pairs = made[row["model"], row["stage"]]
+        r_pairs = _r_of_pairs(study.annotated(genome), pairs, row["strand"] == "-")
+        yield {"genome": genome.corpus.title, **row, "r_pairs": r_pairs}
+
+
+def wide(found: pd.DataFrame) -> Iterator[dict]:
     """A row a model, stage and strand, from the five measures of each."""
-    for (model, stage, strand), part in found.groupby(
-        ["model", "stage", "strand"], sort=False, observed=True
-    ):
+    keys = ["model", "stage", "strand"]
+    for key, part in found.groupby(keys, sort=False, observed=True):
         by = {row.measure: row for row in part.itertuples()}
         if "chi_square" not in by:
             continue
         chi, r = by["chi_square"], by["rayleigh_r"]
-        row = {"model": f"{model} / {stage}", "strand": {"+": "forward", "-": "reverse"}[strand]}
-        row |= {
-            "n_bases": chi.n_bases,
-            "n_boundaries": chi.n_boundaries,
-            "chance": chi.n_boundaries / chi.n_bases,
-        }
+        row = dict(zip(keys, key, strict=True)) | {"n_bases": chi.n_bases, "n_boundaries": chi.n_boundaries}
         row |= {name: by[name].value for name in ("rate_1", "rate_2", "rate_3")}
-        row |= {"r": r.value, "r_chance": r.expected, "q_r": r.q_value, "chi": chi.value, "z_chi": chi.z}
-        yield row | {"p_chi": chi.p_value, "q_chi": chi.q_value, "textbook": chi.p_asymptotic}
+        row |= {"r": r.value, "r_chance": r.expected, "r_q_value": r.q_value, "chi_square": chi.value}
+        row |= {"z": chi.z, "shifts": chi.shifts, "p_value": chi.p_value, "q_value": chi.q_value}
+        yield row | {"p_asymptotic": chi.p_asymptotic}
 
 
-def _strongest(rows: pd.DataFrame) -> str:
-    """Who keeps step best, if anybody does."""
-    kept = rows[(rows["q_r"] < 0.05) & (rows["q_chi"] < 0.05)]
-    if kept.empty:
-        return "No model is in step with the codons beyond chance."
-    best = kept.loc[kept["r"].idxmax()]
-    rates = " / ".join(percent(best[f"rate_{k}"]).removesuffix(" %") for k in (1, 2, 3))
-    return f"Farthest goes {best['model']} on {best['strand']} genes: {rates} %."
+def _r_of_pairs(annotated: Genome, rate: np.ndarray, reverse: bool) -> float:
+    """R of boundaries that fall by the two bases at each place alone, at the model's rates."""
+    codons = annotated.codons
+    here = codons.reverse == reverse
+    counts = np.bincount(codons.position[here], weights=rate[codons.base[here]], minlength=3)
+    return float(rayleigh(counts))
 
 
-def _with_target(rows: pd.DataFrame, title: str) -> pd.DataFrame:
-    """The published rates of another model on another bacterium as the last line, for the bacteria."""
-    if title.startswith(("Yeast", "Phage")):
-        return rows
-    name, *rates = PUBLISHED
-    target = {
-        "model": name,
-        "strand": "forward",
-        **dict(zip(("rate_1", "rate_2", "rate_3"), rates, strict=True)),
+def answer(found: Tables) -> Answer | None:
+    """R by genome beside what chance and pairs of bases make, and whether models prefer one position."""
+    rows = found["codon_phase"]
+    if rows.empty:
+        return None
+    shown = rows.groupby("genome", sort=False).agg(
+        r=("r", "median"), r_chance=("r_chance", "median"), r_pairs=("r_pairs", "median")
+    )
+    tests = rows.groupby("genome", sort=False)["q_value"].apply(lambda q: of(*beyond(q), "tests"))
+    columns = {
+        "genome": ("genome", text),
+        "r": ("R, median", decimal(3)),
+        "r_chance": ("by chance", decimal(3)),
+        "r_pairs": ("by pairs of bases alone", decimal(3)),
+        "tests": ("rates differ, q < 0.05", text),
     }
-    return pd.concat([rows, pd.DataFrame([target])], ignore_index=True)
+    return Answer(
+        "Do boundaries keep step with codons?",
+        [*verdict(rows), *_preferred(rows)],
+        table(shown.assign(tests=tests).reset_index(), columns),
+        ("codon_phase.svg", "R of every stage by genome and strand", _plot(rows)),
+        "Models that all prefer the same position, with an R far above what their pairs of bases make; the published "
+        f"rates of another model (dnaHNet stage 1 on *B. subtilis*, {' / '.join(percent(r) for r in PUBLISHED)}) make "
+        f"an R of {decimal(2)(float(rayleigh(np.array(PUBLISHED))))}.",
+        ("codon_phase", "enrichment"),
+    )
+
+
+def verdict(rows: pd.DataFrame) -> list[str]:
+    """Whether rates differ by codon position, and how much of that pairs of bases make."""
+    significant, made = beyond(rows["q_value"])
+    r, chance, pairs = (rows[name].median() for name in ("r", "r_chance", "r_pairs"))
+    if significant <= made * LEVEL:
+        return [
+            f"**No.** Rates differ by codon position in {of(significant, made, 'tests')}, no more than chance makes."
+        ]
+    common = _position(rows)
+    word = (
+        f"**Yes, all prefer position {common}.**"
+        if common
+        else "**Weakly, and models do not agree on the position.**"
+    )
+    share = "all" if pairs >= r else f"{percent(pairs / r)}"
+    return [
+        f"{word} Rates at the three codon positions differ in {of(significant, made, 'tests')} (a stage on a strand of a "
+        f"genome; q < {LEVEL}). R is {decimal(3)(r)} in the median, by chance {decimal(3)(chance)}; codon positions differ "
+        f"in their bases, and a model that cut by pairs of bases alone, at the rates it has, would reach {share} of it "
+        f"({decimal(3)(pairs)})."
+    ]
+
+
+def _favourite(rows: pd.DataFrame) -> pd.Series:
+    """The codon position, 1 to 3, at which each row's rate is highest."""
+    return rows[["rate_1", "rate_2", "rate_3"]].to_numpy().argmax(axis=1) + 1
+
+
+def _position(rows: pd.DataFrame) -> int:
+    """The position that every stage prefers on forward genes; 0 where there is none."""
+    found = set(_favourite(rows[rows["strand"] == "+"]))
+    return int(found.pop()) if len(found) == 1 else 0
+
+
+def _preferred(rows: pd.DataFrame) -> list[str]:
+    """How many stages prefer which position, on forward genes."""
+    rows = rows[rows["strand"] == "+"]
+    if rows.empty:
+        return []
+    said = []
+    for genome, part in rows.groupby("genome", sort=False):
+        counts = np.bincount(_favourite(part), minlength=4)[1:]
+        said.append(f"{genome} {' / '.join(map(str, counts))}")
+    return [f"Stages whose rate is highest at position 1 / 2 / 3 of forward genes: {', '.join(said)}."]
+
+
+def _plot(rows: pd.DataFrame) -> bytes:
+    names = {"+": "forward genes", "-": "reverse genes"}
+    panels = {}
+    for (genome, strand), part in rows.groupby(["genome", "strand"], sort=False):
+        panels[f"{genome}, {names[strand]}"] = {
+            "R": part["r"].tolist(),
+            "by pairs of bases alone": part["r_pairs"].tolist(),
+            "by chance": [part["r_chance"].median()],
+        }
+    return plots.strips(panels, "R (0: the three codon positions are alike)", ticks=("by chance",))

@@ -4,53 +4,22 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-import pandas as pd
 
-from analysis.agreement.groups import fleiss_kappa
-from analysis.boundaries.segmentations import Segmentation
-from analysis.chance.nulls import against, turns
-from analysis.findings.data import Corpus
-from analysis.findings.document import Section, decimal, percent, probability, table, text, whole
-from analysis.findings.study import Study
+from analysis.groups import fleiss_kappa
+from analysis.null_models import against, turns
+from analysis.segmentations import Segmentation
 
 
-def consensus(out: Section, study: Study, corpus: Corpus, infos, stages: list[Segmentation]) -> None:
-    """For the models of one depth: how many boundaries all of them share."""
-    rows = []
-    for (depth, stage), cuts in _runs(infos, stages).items():
-        row = shared_by_all(cuts, study.limits.shifts)
-        rows.append({"group": f"{depth} stage{'s' if depth > 1 else ''}, stage {stage}", **row})
-    if not rows:
-        return
-    found = pd.DataFrame(rows)
-    for row in found.itertuples():
-        verdict = "more than" if row.p_value < 0.05 else "no more than"
-        out.short(
-            f"{corpus.title}, the {row.n_models} models of {row.group}: {percent(row.share)} of the bytes "
-            f"where any of them cuts are cut by all, {verdict} chance makes ({percent(row.share_chance)}; p "
-            f"{probability(row.p_value)})."
-        )
-    columns = {
-        "group": ("models of", text),
-        "n_models": ("models", whole),
-        "n_any": ("cut by any", whole),
-        "n_all": ("cut by all", whole),
-        "n_all_chance": ("by chance", decimal(0)),
-        "share": ("all of any", percent),
-        "share_chance": ("chance", percent),
-        "fleiss": ("Fleiss' kappa", decimal(3)),
-        "z": ("z", decimal(1)),
-        "p_value": ("p", probability),
-    }
-    out.add(table(found, columns))
-
-
-def _runs(infos, stages: list[Segmentation]) -> dict[tuple[int, int], list[Segmentation]]:
-    """(depth, stage) -> the models of it, where there are two or more."""
+def consensus_rows(infos, stages: list[Segmentation], shifts: int) -> list[dict]:
+    """A row for the models of each depth, at each of their stages: what all of them share."""
     groups: dict[tuple[int, int], list[Segmentation]] = {}
     for stage in stages:
         groups.setdefault((infos[stage.name]["n_stages"], stage.stage), []).append(stage)
-    return {key: cuts for key, cuts in groups.items() if len(cuts) > 1}
+    return [
+        {"depth": depth, "stage": stage, **shared_by_all(cuts, shifts)}
+        for (depth, stage), cuts in groups.items()
+        if len(cuts) > 1
+    ]
 
 
 def shared_by_all(cuts: Sequence[Segmentation], shifts: int) -> dict[str, float]:

@@ -1,8 +1,8 @@
-"""Sections of the findings as Markdown: tables, numbers, and sentences that follow from q-values."""
+"""A question of the findings with its answer, and how numbers and small tables are written on the page."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -10,41 +10,29 @@ from analysis.boundaries.segmentations import Segmentation
 from analysis.chance.p_values import shown
 
 LEVEL = 0.05
-"""A q-value below this is called beyond chance."""
+"""A p- or q-value below this is called beyond chance."""
 
 Format = Callable[[object], str]
+Tables = Mapping[str, pd.DataFrame]
 
 
-@dataclass
-class Section:
-    """One finding.
+@dataclass(frozen=True)
+class Answer:
+    """One question of the page.
 
-    blocks  paragraphs and tables, in order   shorts  sentences for the summary on top
-    plots   file name -> SVG
+    said     the answer in sentences that follow from the numbers, the null result first
+    number   a small Markdown table: the number, beside what chance makes
+    plot     file name, caption and SVG
+    doubt    what would change the answer
+    tables   names of the tables that it rests on
     """
 
-    title: str
-    blocks: list[str] = field(default_factory=list)
-    shorts: list[str] = field(default_factory=list)
-    plots: dict[str, bytes] = field(default_factory=dict)
-
-    def add(self, *blocks: str) -> None:
-        """Put paragraphs or tables at the end."""
-        self.blocks += blocks
-
-    def short(self, sentence: str) -> None:
-        """A sentence here and in the summary."""
-        self.blocks.append(sentence)
-        self.shorts.append(sentence)
-
-    def plot(self, name: str, svg: bytes, caption: str) -> None:
-        """A picture beside the document, with what it shows."""
-        self.plots[name] = svg
-        self.blocks.append(f"![{caption}](findings/{name})")
-
-    def markdown(self, number: int) -> str:
-        """The section under its heading."""
-        return "\n\n".join([f"## {number}. {self.title}", *self.blocks]) + "\n"
+    question: str
+    said: Sequence[str]
+    number: str
+    plot: tuple[str, str, bytes]
+    doubt: str
+    tables: Sequence[str]
 
 
 def table(rows: pd.DataFrame, columns: dict[str, tuple[str, Format]]) -> str:
@@ -57,11 +45,6 @@ def table(rows: pd.DataFrame, columns: dict[str, tuple[str, Format]]) -> str:
     return "\n".join(lines)
 
 
-def folded(summary: str, body: str) -> str:
-    """A long table that is shown on demand."""
-    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
-
-
 def name_of(stage: Segmentation) -> str:
     """Model and stage, as tables and plots call them."""
     return f"{stage.name} / {stage.stage}"
@@ -70,12 +53,6 @@ def name_of(stage: Segmentation) -> str:
 def text(value: object) -> str:
     """A cell of words; bars would end it."""
     return str(value).replace("|", "\\|")
-
-
-def code(value: object) -> str:
-    """A cell of content, as it is."""
-    shown = str(value).replace("|", "\\|")
-    return f"`` {shown} ``" if shown else ""
 
 
 def decimal(digits: int) -> Format:
@@ -88,11 +65,6 @@ def decimal(digits: int) -> Format:
         return shown.replace("-", "−") if float(shown) else shown.removeprefix("-")
 
     return write
-
-
-def whole(value: object) -> str:
-    """1,234"""
-    return "-" if _missing(value) else f"{int(value):,}"
 
 
 def percent(value: object) -> str:
@@ -111,13 +83,26 @@ def beyond(q_values: Iterable[float]) -> tuple[int, int]:
     return sum(q < LEVEL for q in made), len(made)
 
 
-def span(values: Sequence[float], digits: int = 2) -> str:
+def of(found: int, made: int, what: str) -> str:
+    """'none of 8 stages', '3 of 8 stages', 'all 8 stages'."""
+    if not found:
+        return f"none of {made} {what}"
+    return f"all {made} {what}" if found == made else f"{found} of {made} {what}"
+
+
+def span(values: Iterable[float], digits: int = 2) -> str:
     """'0.12', or '0.12 to 0.34' from the lowest to the highest."""
     known = [v for v in values if not _missing(v)]
     if not known:
         return "-"
     low, high = decimal(digits)(min(known)), decimal(digits)(max(known))
     return low if low == high else f"{low} to {high}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _line(cells: Sequence[str]) -> str:

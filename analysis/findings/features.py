@@ -1,112 +1,80 @@
 """Do boundaries prefer genes, the space between them, or the ends of coding sequences?"""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
+from analysis.extract import boundary_marks
+from analysis.features import UPSTREAM, sites
 from analysis.findings import plots
-from analysis.findings.data import AnnotatedGenome
+from analysis.findings.data import AnnotatedGenome, heads
 from analysis.findings.document import (
     LEVEL,
-    Section,
+    Answer,
+    Tables,
     beyond,
     decimal,
-    folded,
+    listed,
+    of,
     percent,
-    probability,
+    span,
     table,
     text,
-    whole,
 )
-from analysis.findings.study import Study
-from analysis.genome.features import UPSTREAM, sites
-from analysis.genome.profiles import PROFILE_DRAWS, profile_table
+from analysis.findings.study import Study, by_pairs
+from analysis.motifs import DEFAULT_MOTIFS
+from analysis.profiles import PROFILE_DRAWS, profile_table
+from analysis.reverse_complement import consistency_row, reverse_complement
 
 WINDOW = 30
 """Bases on either side of a site."""
 _SITES = ("start", "stop")
-
-_COLUMNS = {
-    "model": ("model / stage", text),
-    "feature": ("class", text),
-    "n_bases": ("bases", whole),
-    "n_boundaries": ("boundaries", whole),
-    "value": ("rate", percent),
-    "expected": ("chance", percent),
-    "ratio": ("rate / chance", decimal(3)),
-    "z": ("z", decimal(1)),
-    "p_value": ("p", probability),
-    "q_value": ("q", probability),
-}
+CLASSES = {"CDS": "coding sequence", "intergenic": "intergenic space", "upstream": "upstream of genes"}
+"""Classes that the answer is about; the table has all."""
+ONE_WAY = 0.9
+"""Share of the tests beyond chance that must go one way to be called a preference."""
 
 
-def section(study: Study) -> Section:
-    """Rates in every class of features, at start and stop codons, and around them base by base."""
-    out = Section("Features of genomes")
-    if not study.readers("dna") or not study.genomes:
-        return out
-    out.add(
-        "Boundary rate (boundaries a base) in each class of annotated features, both strands together, beside "
-        "the rate "
-        f"when the boundaries are shifted along the record {study.limits.shifts:,} times; two-sided p, q over "
-        "all tests "
-        f"of one genome. `upstream`: the last {UPSTREAM} bases before a gene as far as they are intergenic. "
-        "Published to set beside, of another model on *B. subtilis* at its stage 2 (dnaHNet, arXiv "
-        "2602.10603): start codons 81.3 %, promoters 71.5 %, intergenic 74.6 %, CDS 48.4 %."
-    )
-    curves: dict[str, dict] = {}
-    for genome in study.genomes:
-        title = genome.corpus.title
-        found = study.enrichment(genome)
-        found = found.assign(
-            model=found["model"].astype(str) + " / " + found["stage"].astype(str),
-            ratio=found["value"] / found["expected"],
-        )
-        rates = found[
-            (found["analysis"] == "feature") & (found["measure"] == "rate") & (found["strand"] == ".")
-        ]
-        out.add(f"### {title}", f"{genome.corpus.n_bytes:,} bases.")
-        out.short(_sentence(title, rates))
-        out.add(table(rates, _COLUMNS))
-        ends = found[found["analysis"] == "codon_at"]
-        if len(ends):
-            out.add(
-                folded(
-                    "At start and stop codons, against the same codon position elsewhere in the gene",
-                    _ends(ends),
-                )
-            )
-        around_sites = profiles(study, genome)
-        around = _around(around_sites)
-        if around:
-            out.add(f"{title}, base by base around start and stop codons: {around}")
-        if title in [each.corpus.title for each in study.genomes[:2]]:
-            curves |= _curves(title, around_sites)
-    if curves:
-        svg = plots.lines(curves, "bases from the codon's first base", "boundary rate", zero=True)
-        out.plot("profiles.svg", svg, "Boundary rate around start and stop codons of forward genes")
-    return out
-
-
-def _sentence(title: str, rates: pd.DataFrame) -> str:
-    """Which classes have more or fewer boundaries than chance, for all models or for some."""
-    found, made = beyond(rates["q_value"])
-    sure = rates[rates["q_value"] < LEVEL]
-    named = []
-    for feature, part in sure.groupby("feature", sort=True):
-        n = rates.loc[rates["feature"] == feature, "model"].nunique()
-        more, fewer = int((part["ratio"] > 1).sum()), int((part["ratio"] < 1).sum())
-        words = [f"{word} for {k} of {n}" for word, k in (("more", more), ("fewer", fewer)) if k]
-        named.append(f"{feature} ({', '.join(words)})")
-    listed = f": {'; '.join(named)}" if named else ""
-    return f"{title}: beyond chance in {found} of {made} tests (a class for a stage of a model){listed}."
-
-
-def _ends(found: pd.DataFrame) -> str:
-    columns = {"model": ("model / stage", text), "feature": ("codon", text), "strand": ("strand", text)}
-    columns |= {"measure": ("position", lambda value: str(value).removeprefix("rate_"))}
-    columns |= {
-        name: _COLUMNS[name] for name in ("n_boundaries", "value", "expected", "z", "p_value", "q_value")
+def tables(study: Study) -> Tables:
+    """features: rates by class. enrichment: all of enrich. profiles: base by base. strands: both strands."""
+    genomes = study.genomes if study.readers("dna") else []
+    rows = [row for genome in genomes for row in _rates(study, genome)]
+    found = [_named(study.enrichment(genome), genome) for genome in genomes]
+    around = [_named(profiles(study, genome), genome) for genome in genomes]
+    parts = {"enrichment": found, "profiles": around}
+    stacked = {
+        name: pd.concat(part, ignore_index=True) if part else pd.DataFrame() for name, part in parts.items()
     }
-    return table(found, {"n_bases": ("codons", whole)} | columns)
+    return {"features": pd.DataFrame(rows), **stacked, "strands": pd.DataFrame(_strands(study))}
+
+
+def _named(found: pd.DataFrame, genome: AnnotatedGenome) -> pd.DataFrame:
+    return found.assign(genome=genome.corpus.title)[["genome", *found.columns]]
+
+
+def _rates(study: Study, genome: AnnotatedGenome) -> Iterator[dict]:
+    """A row a class and stage, both strands together: the rate, by chance, and by pairs of bases alone."""
+    found = study.enrichment(genome)
+    found = found[(found["analysis"] == "feature") & (found["measure"] == "rate") & (found["strand"] == ".")]
+    (record,) = genome.corpus.sequences
+    made = {(c.model, c.stage): by_pairs(record.data, c.laid) for c in study.marks(genome)}
+    classes = study.annotated(genome).classes
+    for row in found.itertuples():
+        expected = made[row.model, row.stage]
+        inside = sum(float(expected[low:high].sum()) for low, high in classes[row.feature, "."])
+        about = {
+            "genome": genome.corpus.title,
+            "model": row.model,
+            "stage": row.stage,
+            "feature": row.feature,
+        }
+        about |= {"n_bases": row.n_bases, "n_boundaries": row.n_boundaries, "rate": row.value}
+        about |= {
+            "rate_chance": row.expected,
+            "rate_pairs": inside / row.n_bases if row.n_bases else float("nan"),
+        }
+        about |= {"ratio": row.value / row.expected if row.expected else float("nan"), "z": row.z}
+        yield about | {"shifts": row.shifts, "p_value": row.p_value, "q_value": row.q_value}
 
 
 def profiles(study: Study, genome: AnnotatedGenome) -> pd.DataFrame:
@@ -117,29 +85,112 @@ def profiles(study: Study, genome: AnnotatedGenome) -> pd.DataFrame:
     return profile_table(study.marks(genome), where, window=WINDOW, draws=draws)
 
 
-def _around(profiles: pd.DataFrame) -> str:
-    """How many offsets stand out, and the highest."""
-    found, made = beyond(profiles["q_value"])
-    if not made:
-        return ""
-    said = f"beyond chance at {found} of {made} offsets (of each model, stage and strand)"
-    sure = profiles[profiles["q_value"] < LEVEL]
-    if sure.empty:
-        return said + "."
-    top = sure.loc[(sure["rate"] - sure["expected"]).abs().idxmax()]
-    return (
-        f"{said}; farthest from it is offset {decimal(0)(top['offset'])} of the {top['site']} codon, strand "
-        f"{'forward' if top['strand'] == '+' else 'reverse'}, {top['model']} / {top['stage']}: "
-        f"{percent(top['rate'])} "
-        f"against {percent(top['expected'])} ({top['n_sites']:,} sites)."
+def _strands(study: Study) -> Iterator[dict]:
+    """Are a strand and its reverse complement cut alike? The beginning of the first long genome."""
+    for piece in study.pieces[:1]:
+        data = [each.data for each in heads(piece.sequences, study.limits.piece_bases)]
+        turned = [reverse_complement(each) for each in data]
+        for label, model in study.readers("dna").items():
+            study.say(f"{piece.title}: both strands, {label}")
+            strands = [boundary_marks(each, model) for each in (data, turned)]
+            for stage, (forward, reverse) in enumerate(zip(*strands, strict=True)):
+                row = consistency_row(label, stage, forward, reverse, study.limits.shifts, 0)
+                yield {"genome": piece.title, **row}
+
+
+def answer(found: Tables) -> Answer | None:
+    """Rates in coding sequence, between genes and upstream of them, beside chance and pairs of bases."""
+    rows = found["features"]
+    rows = rows[rows["feature"].isin(CLASSES)] if len(rows) else rows
+    if rows.empty:
+        return None
+    rows = rows.assign(pairs=rows["rate_pairs"] / rows["rate_chance"])
+    by_genome = rows[rows["feature"] == "CDS"].groupby("genome", sort=False)
+    shown = by_genome.agg(ratio=("ratio", "median"), pairs=("pairs", "median"))
+    shown["tests"] = [_ways(part) for _, part in by_genome]
+    columns = {
+        "genome": ("genome", text),
+        "ratio": ("rate in coding sequence / by chance, median", decimal(3)),
+        "pairs": ("by pairs of bases alone", decimal(3)),
+        "tests": ("q < 0.05", text),
+    }
+    return Answer(
+        "Do boundaries prefer genes, or the space between them?",
+        [*verdict(rows), *_ends(found["profiles"]), *_motifs(found["enrichment"]), *_both(found["strands"])],
+        table(shown.reset_index(), columns),
+        ("features.svg", "Rate over chance in three classes of every genome", _plot(rows)),
+        f"One direction in at least {percent(ONE_WAY)} of the tests beyond chance, in more than one genome, with a rate that "
+        "pairs of bases alone do not make. Published of another model on *B. subtilis* (dnaHNet stage 2, arXiv 2602.10603): "
+        "start codons 81.3 %, promoters 71.5 %, intergenic 74.6 %, CDS 48.4 %.",
+        ("features", "enrichment", "profiles", "strands"),
     )
 
 
-def _curves(title: str, profiles: pd.DataFrame) -> dict[str, dict]:
-    """panel -> model -> offsets and rates, forward strand."""
-    panels: dict[str, dict] = {}
-    forward = profiles[profiles["strand"] == "+"]
-    for (site, model, stage), part in forward.groupby(["site", "model", "stage"], sort=False, observed=True):
-        curve = part["offset"].to_numpy(), part["rate"].to_numpy()
-        panels.setdefault(f"{title}, {site}", {})[f"{model} / {stage}"] = curve
-    return panels
+def _ways(part: pd.DataFrame) -> str:
+    sure = part[part["q_value"] < LEVEL]
+    more, fewer = int((sure["ratio"] > 1).sum()), int((sure["ratio"] < 1).sum())
+    return f"more in {more}, fewer in {fewer} of {len(part)} stages"
+
+
+def verdict(rows: pd.DataFrame) -> list[str]:
+    """Whether tests beyond chance go one way."""
+    sure = rows[rows["q_value"] < LEVEL]
+    said, ways = [], []
+    for feature, name in CLASSES.items():
+        part, of_it = rows[rows["feature"] == feature], sure[sure["feature"] == feature]
+        if part.empty:
+            continue
+        more, fewer = int((of_it["ratio"] > 1).sum()), int((of_it["ratio"] < 1).sum())
+        said.append(f"{name}: more boundaries than chance in {more}, fewer in {fewer} of {len(part)} tests")
+        if more + fewer > LEVEL * len(part) and max(more, fewer) >= ONE_WAY * (more + fewer):
+            ways.append(f"{'more' if more > fewer else 'fewer'} in {name}")
+    if ways:
+        head = f"**Yes: {listed(ways)}**, of the tests beyond chance at least {percent(ONE_WAY)}."
+    else:
+        head = "**No common preference.** Where a stage differs from chance, others differ the other way."
+        if len(sure) <= LEVEL * len(rows):
+            head = "**No.** No more tests are beyond chance than chance makes."
+    return [head, f"Over all genomes and stages (q < {LEVEL}), {'; '.join(said)}."]
+
+
+def _ends(around: pd.DataFrame) -> list[str]:
+    """Start and stop codons, base by base."""
+    found, made = beyond(around["q_value"]) if len(around) else (0, 0)
+    if not made:
+        return []
+    return [
+        f"Within {WINDOW} bases of start and stop codons, {of(found, made, 'offsets')} are beyond chance."
+    ]
+
+
+def _motifs(found: pd.DataFrame) -> list[str]:
+    found = found[found["analysis"] == "motif"] if len(found) else found
+    if found.empty:
+        return []
+    fewer = found[found["value"] < found["expected"]]
+    return [
+        f"Motifs ({', '.join(DEFAULT_MOTIFS)}) are cut into fewer chunks than by chance in "
+        f"{of(beyond(fewer['q_value'])[0], beyond(found['q_value'])[1], 'tests')}."
+    ]
+
+
+def _both(found: pd.DataFrame) -> list[str]:
+    if found.empty:
+        return []
+    significant, made = beyond(found["p_value"])
+    return [
+        f"A strand and its reverse complement are cut alike beyond chance by {of(significant, made, 'stages')} (p < {LEVEL}; "
+        f"Jaccard {span(found['value'])}, by chance {span(found['expected'])})."
+    ]
+
+
+def _plot(rows: pd.DataFrame) -> bytes:
+    panels = {}
+    for (genome, feature), part in rows.groupby(["genome", "feature"], sort=False):
+        panels[f"{genome}, {feature}"] = {
+            "every stage": part["ratio"].tolist(),
+            "by pairs of bases alone": part["pairs"].tolist(),
+        }
+    return plots.strips(
+        panels, f"rate / rate by chance (upstream: the last {UPSTREAM} bases before a gene)", level=1
+    )

@@ -1,42 +1,116 @@
-"""The whole document: models, sections, what it rests on; written at once or not at all."""
+"""The findings: tables as Parquet and CSV in a folder, and beside it the page that is written from them alone."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
-from analysis.files.provenance import code_version
+from analysis.export import write_table
 from analysis.findings import agreement, chunks, codons, features, surprise, words
-from analysis.findings.document import Section, decimal, table, text, whole
+from analysis.findings.document import LEVEL, Answer, Tables
 from analysis.findings.study import Study
+from analysis.provenance import KEY, Provenance, provenance
+from hnet_core.errors import InputError
 
-SECTIONS = (agreement, codons, features, surprise, words, chunks)
-"""Each has section(study) -> Section; one without content is left out."""
-
-
-def report(study: Study) -> tuple[str, dict[str, bytes]]:
-    """The document as Markdown, and its plots by file name."""
-    sections = [module.section(study) for module in SECTIONS]
-    sections = [each for each in sections if each.shorts]
-    parts = [_head(), _shorts(sections), _models(study), *(s.markdown(i) for i, s in enumerate(sections, 1))]
-    return "\n".join(parts), {name: svg for each in sections for name, svg in each.plots.items()}
+QUESTIONS = (agreement, codons, features, surprise, words, chunks)
+"""Each has tables(study), and answer(tables), which is None where there is nothing to answer from."""
+TABLES = {
+    "models": "the models",
+    "inputs": "what they read",
+    "agreement": "every pair of stages, with references and controls",
+    "consensus": "what all models of one depth share",
+    "groups": "means over pairs of models",
+    "codon_phase": "rates at the codon positions",
+    "features": "rates by class of feature",
+    "enrichment": "every measure of `analysis enrich`",
+    "profiles": "rates around start and stop codons",
+    "strands": "both strands",
+    "surprisal": "every stage at every lag",
+    "words": "every stage on every treebank",
+    "treebanks": "what needs no learning",
+    "stability": "every stage and kind of change",
+    "dictionary": "distinct chunks and the most frequent",
+    "overlap": "what dictionaries share",
+    "account": "operations a byte",
+}
+"""Table -> what its rows are."""
+DIGITS = 6
+"""That count, of every number in the tables."""
 
 
 def write_report(study: Study, out: Path) -> list[Path]:
-    """Write the document and, in a folder of its name beside it, the plots; plots of an older run go.
-
-    The document is renamed into place last, so that it never shows plots that are not there.
-    """
-    document, plots = report(study)
+    """Compute the tables, write them into the folder named as the page, then the plots and the page."""
+    found = {"models": _models(study), "inputs": _inputs(study)}
+    for each in QUESTIONS:
+        found |= each.tables(study)
+    about = _about(study)
     folder = out.with_suffix("")
-    document = document.replace("](findings/", f"]({folder.name}/")
     folder.mkdir(parents=True, exist_ok=True)
-    written = [_replace(folder / name, svg) for name, svg in plots.items()]
-    written.append(_replace(out, document.encode()))
+    written = []
+    for name in TABLES:
+        table = found.get(name, pd.DataFrame())
+        for path in (folder / f"{name}.parquet", folder / f"{name}.csv"):
+            if table.empty:
+                path.unlink(missing_ok=True)
+                Path(f"{path}.json").unlink(missing_ok=True)
+            else:
+                write_table(rounded(table), path, about)
+                written.append(path)
+    return written + write_page(out)
+
+
+def write_page(out: Path) -> list[Path]:
+    """The page and its plots from the tables that lie beside it; plots of an older page go.
+
+    The page is renamed into place last, so that it never shows plots that are not there.
+    """
+    folder = out.with_suffix("")
+    found, about = read_tables(folder)
+    answers = [each for question in QUESTIONS if (each := question.answer(found))]
+    if not answers:
+        raise InputError(f"{folder}: its tables answer nothing; compute them with --data FOLDER")
+    parts = [_head(found, about, folder.name)]
+    parts += [_markdown(each, place, folder.name) for place, each in enumerate(answers, 1)]
+    written = [_replace(folder / name, svg) for name, _, svg in (each.plot for each in answers)]
+    written.append(_replace(out, "\n".join(parts).encode()))
     for old in set(folder.glob("*.svg")) - set(written):
         old.unlink()
     return written
+
+
+def read_tables(folder: Path) -> tuple[Tables, Provenance]:
+    """The tables of an earlier run, the missing ones empty, and where they come from; InputError where there is none."""
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    there = {name: path for name, path in files.items() if path.is_file()}
+    if "models" not in there:
+        raise InputError(
+            f"{folder}: holds no tables of findings; compute them with --data FOLDER (make findings DATA=FOLDER)"
+        )
+    try:
+        found = {name: pd.read_parquet(there[name]) if name in there else pd.DataFrame() for name in TABLES}
+        about = json.loads(parquet.read_schema(there["models"]).metadata[KEY.encode()])
+    except (OSError, ValueError, KeyError, TypeError) as err:  # pyarrow's own are among these
+        raise InputError(
+            f"{folder}: its tables cannot be read ({err}); compute them with --data FOLDER"
+        ) from err
+    return found, about
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its numbers to so many digits that count: smaller files, and the page says the same of both."""
+    real = table.select_dtypes("floating").columns
+    return table.assign(**{name: _round(table[name].to_numpy(np.float64)) for name in real})
+
+
+def _round(values: np.ndarray) -> np.ndarray:
+    known = np.isfinite(values) & (values != 0)
+    power = np.floor(np.log10(np.abs(np.where(known, values, 1.0))))
+    scale = 10.0 ** (DIGITS - 1 - power)
+    return np.where(known, np.round(values * scale) / scale, values)
 
 
 def _replace(path: Path, content: bytes) -> Path:
@@ -47,52 +121,69 @@ def _replace(path: Path, content: bytes) -> Path:
     return path
 
 
-def _head() -> str:
-    return f"""# Findings
-
-What the bundled models found on data they never saw. `make findings DATA=FOLDER` writes this page and its plots anew,
-the sentences too: "beyond chance" stands where q < 0.05 and nowhere else. Made by version {code_version()}.
-p is never 0: the least that N shifts can give is 1 / (N + 1), two-sided 2 / (N + 1); below 0.0001 no more is said.
-
-FOLDER holds `text/` and `code/` (`english_valid.jsonl.xz`, `chinese_valid.jsonl.xz`, `python_valid.jsonl.xz`: a
-document a line under `"text"`, and the `_train` files, of which byte-pair vocabularies are learned), `dna/`
-(`ecoli_k12_mg1655`, `yeast_s288c_r64`, `mycoplasma_mycoides_gm12`, `lambda`, each `.fa.gz` and `.gff3.gz`, and
-`phages_10.fa.gz`) and `segmentation/` (Universal Dependencies treebanks, `LANGUAGE_NAME.conllu.xz`). What is missing
-is left out. The held-out texts share no document with the training files; the recipes leave E. coli, yeast chromosome
-XV and the mitochondrion out, and Mycoplasma and lambda are in no training file.
-"""
+def _about(study: Study) -> Provenance:
+    corpora = [*study.texts, *(genome.corpus for genome in study.genomes)]
+    sequences = [sequence for corpus in corpora for sequence in corpus.sequences]
+    sequences += [text.sequence for bank in study.treebanks for text in bank.texts]
+    return provenance("findings", sequences, study.models, vars(study.limits))
 
 
-def _shorts(sections: list[Section]) -> str:
-    lines = ["## In short", ""]
-    for number, each in enumerate(sections, 1):
-        lines += [f"**{number}. {each.title}**", "", *(f"- {sentence}" for sentence in each.shorts), ""]
-    return "\n".join(lines)
-
-
-def _models(study: Study) -> str:
+def _models(study: Study) -> pd.DataFrame:
     rows = []
     for label, model in study.models.items():
         info = model.info
-        chunk = [decimal(2)(size) for size in info.get("bytes_per_chunk", [])]
-        row = {"model": label, "domain": info.get("domain", "-"), "stages": model.n_stages}
-        row |= {name: str(info.get(name, "-")) for name in ("seed", "data_seed", "learned")}
-        row |= {
-            "seen": info.get("bytes_seen"),
-            "bits": info.get("bits_per_byte"),
-            "chunk": ", ".join(chunk) or "-",
-        }
-        rows.append(row | {"hash": info.get("weights_sha256", "")[:12]})
-    columns = {
-        "model": ("model", text),
-        "domain": ("domain", text),
-        "stages": ("stages", whole),
-        "seed": ("seed", text),
-        "data_seed": ("data order", text),
-        "seen": ("bytes seen", whole),
-        "bits": ("bits a byte", decimal(3)),
-        "chunk": ("bytes a chunk", text),
-        "learned": ("learned", text),
-        "hash": ("weights (SHA-256)", text),
-    }
-    return "\n".join(["## The models", "", table(pd.DataFrame(rows), columns), ""])
+        row = {"model": label, "domain": info.get("domain", ""), "n_stages": model.n_stages}
+        row |= {name: str(info.get(name, "")) for name in ("seed", "data_seed", "learned")}
+        row |= {name: info.get(name, np.nan) for name in ("bytes_seen", "bits_per_byte")}
+        row["bytes_per_chunk"] = ", ".join(f"{size:.2f}" for size in info.get("bytes_per_chunk", []))
+        rows.append(row | {"weights_sha256": info.get("weights_sha256", "")})
+    return pd.DataFrame(rows)
+
+
+def _inputs(study: Study) -> pd.DataFrame:
+    corpora = [*study.texts, *(genome.corpus for genome in study.genomes)]
+    rows = [(c.title, c.domain, c.file, c.n_bytes, len(c.sequences)) for c in corpora]
+    rows += [(b.name, b.language, f"segmentation/{b.name}", b.n_bytes, len(b.texts)) for b in study.treebanks]
+    return pd.DataFrame(rows, columns=["input", "domain", "file", "n_bytes", "n_sequences"])
+
+
+def _markdown(answer: Answer, place: int, folder: str) -> str:
+    """The question under its heading; its files lie in `folder` beside the page."""
+    name, caption, _ = answer.plot
+    listed = ", ".join(f"[{each}]({folder}/{each}.csv) ({TABLES[each]})" for each in answer.tables)
+    parts = [f"## {place}. {answer.question}", " ".join(answer.said), answer.number]
+    parts += [f"![{caption}]({folder}/{name})", f"*What would change the answer.* {answer.doubt}"]
+    return "\n\n".join([*parts, f"Tables: {listed}."]) + "\n"
+
+
+def _head(found: Tables, about: Provenance, folder: str) -> str:
+    models, inputs = found["models"], found["inputs"]
+    options = about["options"]
+    return f"""For researchers, biologists and linguists who ask what the bundled models have learned: answers with their chance.
+
+# Findings
+
+{len(models)} bundled models on {len(inputs)} inputs that are not in their training data. Every sentence and plot here is
+written from the tables in [{folder}/]({folder}); version {about["code_version"]} of the code made them.
+
+- **Chance**: the same boundaries shifted in a circle inside each document or record, {options["shifts"]:,} times (treebanks
+  {options["word_shifts"]:,}; codons: turned inside each gene). **Beyond chance**: q < {LEVEL}, Benjamini-Hochberg over the tests
+  of one input. p is never 0: the least that N shifts can give is 1 / (N + 1), two-sided 2 / (N + 1).
+- **F1\\***: F1 of the boundaries of two models, rescaled so that 0 is chance and 1 the best at their two rates.
+- **Pairs of bytes**: what boundaries would do if they fell by two bytes alone, the one before a place and the one behind it,
+  at the rates that the model has for each such pair. The simplest rule a model can learn; models before training follow it
+  too, since the router compares neighbouring bytes.
+- **Stage**: 0 is the outermost. A model of two stages is counted as two stages here.
+- **The models** are small, and those bundled were chosen by what they cut ([training.md](training.md)): they show what such
+  trainings can come to, not how often they do. [models]({folder}/models.csv), [inputs]({folder}/inputs.csv).
+
+Ask the tables (each `.parquet` in the folder is a view; [analysis.md](analysis.md) explains the columns):
+
+    .venv/bin/python -m analysis query "SELECT model, stage, jaccard FROM stability" --tables docs/findings
+
+Compute them anew with `make findings DATA=FOLDER`; `python -m analysis findings --out docs/findings.md` writes the page
+from the tables. FOLDER holds `text/` and `code/` (`english_valid.jsonl.xz`, `chinese_valid.jsonl.xz`,
+`python_valid.jsonl.xz` and the `_train` files, of which byte pairs are learned), `dna/` (`ecoli_k12_mg1655`,
+`yeast_s288c_r64`, `mycoplasma_mycoides_gm12`, `lambda`, each `.fa.gz` and `.gff3.gz`; `phages_10.fa.gz`) and
+`segmentation/` (Universal Dependencies, `.conllu.xz`). What is missing is left out.
+"""

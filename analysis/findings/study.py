@@ -54,6 +54,7 @@ class Study:
             )
         self._cuts: dict[tuple[str, str], list[Segmentation]] = {}
         self._tables: dict[str, pd.DataFrame] = {}
+        self._annotated: dict[str, Genome] = {}
 
     def readers(self, domain: str) -> dict[str, BoundaryModel]:
         """The models of one domain."""
@@ -111,8 +112,11 @@ class Study:
 
     def annotated(self, genome: AnnotatedGenome) -> Genome:
         """The annotation laid on the genome."""
-        (record,) = genome.corpus.sequences
-        return annotate(genome.features, [record.name], [len(record.data)], UPSTREAM)
+        title = genome.corpus.title
+        if title not in self._annotated:
+            (record,) = genome.corpus.sequences
+            self._annotated[title] = annotate(genome.features, [record.name], [len(record.data)], UPSTREAM)
+        return self._annotated[title]
 
     def marks(self, genome: AnnotatedGenome) -> list[Cuts]:
         """Every stage of every DNA model over the genome."""
@@ -134,6 +138,17 @@ class Study:
             rows = [row for each in cuts for row in motif_rows(each, data, DEFAULT_MOTIFS, draws, 0)]
             self._tables[title] = enrichment_table(cuts, self.annotated(genome), draws=draws, more=rows)
         return self._tables[title]
+
+
+def by_pairs(data: bytes, is_cut: np.ndarray) -> np.ndarray:
+    """(length,) the boundary rate that each place would have by its two bytes alone, the one before and its own.
+
+    The rate of a pair is that of all places of `data` with the same two bytes. Place 0 has no byte before it: 0.
+    """
+    values = np.frombuffer(data, np.uint8).astype(np.int64)
+    pair = values[:-1] << 8 | values[1:]
+    n, cuts = (np.bincount(each, minlength=2**16) for each in (pair, pair[is_cut[1:]]))
+    return np.concatenate([[0.0], (cuts / np.maximum(n, 1))[pair]])
 
 
 def beginning(stage: Segmentation, n_bytes: int) -> Segmentation:

@@ -5,104 +5,105 @@ from scipy.stats import false_discovery_control
 
 from analysis.findings import plots
 from analysis.findings.data import Corpus, heads, whole_files
-from analysis.findings.document import (
-    LEVEL,
-    Section,
-    decimal,
-    folded,
-    probability,
-    span,
-    table,
-    text,
-    whole,
-)
+from analysis.findings.document import LEVEL, Answer, Tables, decimal, listed, table, text
 from analysis.findings.study import Study
 from analysis.meaning.surprisal import LAGS, surprisal_table, surprisals
 
-_COLUMNS = {
-    "label": ("model / stage", text),
-    "lag": ("lag", decimal(0)),
-    "n_positions": ("positions", whole),
-    "n_boundaries": ("boundaries", whole),
-    "bits_at_boundary": ("bits there", decimal(3)),
-    "bits_elsewhere": ("elsewhere", decimal(3)),
-    "spearman": ("Spearman", decimal(3)),
-    "auroc": ("AUROC", decimal(3)),
-    "z": ("z", decimal(1)),
-    "p_value": ("p", probability),
-    "q_value": ("q", probability),
-}
+FIRST, BEFORE = 0, -1
+"""Lags: the first byte of a chunk, and the byte before it."""
 
 
-_WHERE = {0: "the first byte of a chunk", -1: "the byte before it"}
-"""Lags that are summed up in words."""
+def tables(study: Study) -> Tables:
+    """surprisal: every stage of every whole model against its own surprisal, at every lag."""
+    parts = [_corpus(study, corpus) for corpus in [*study.texts, *study.pieces]]
+    filled = [part for part in parts if len(part)]
+    return {"surprisal": pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()}
 
 
-def section(study: Study) -> Section:
-    """Every stage of every whole model against its own surprisal."""
-    out = Section("Surprisal")
-    panels: dict[str, dict] = {}
-    for corpus in [*study.texts, *study.pieces]:
-        part, left_out = _corpus(study, corpus)
-        if left_out:
-            out.add(f"{corpus.title}: {', '.join(left_out)} cannot predict, having boundary weights only.")
-        if part.empty:
-            continue
-        out.add(f"### {corpus.title}", f"{part.attrs['n_bytes']:,} bytes of `{corpus.file}`.")
-        out.short(
-            f"{corpus.title}: {'; '.join(_sentence(part, lag, where) for lag, where in _WHERE.items())}."
-        )
-        out.add(
-            table(part[part["lag"] == 0], _COLUMNS),
-            folded("At other lags", table(part[part["lag"] != 0], _COLUMNS)),
-        )
-        panels[corpus.title] = {
-            label: (rows["lag"].to_numpy(), rows["auroc"].to_numpy())
-            for label, rows in part.groupby("label", sort=False)
-        }
-    if panels:
-        out.blocks.insert(
-            0,
-            "Bits that each byte cost the model (-log2 of the probability it was given), at boundaries and "
-            "elsewhere: the AUROC is the chance that a boundary's byte costs more than that of another "
-            "position the stage sees; Spearman is of boundary probability and bits. Lag 0 is the first byte of "
-            "the chunk, -1 the last byte before it. Two-sided p from circular shifts of the boundaries over "
-            "the positions; q is Benjamini-Hochberg over one input.",
-        )
-        svg = plots.lines(panels, "lag in bytes", "AUROC", level=0.5)
-        out.plot("surprisal.svg", svg, "AUROC of boundaries by surprisal, by lag")
-    return out
-
-
-def _sentence(part: pd.DataFrame, lag: int, where: str) -> str:
-    """How many stages cut where content surprises, and where it does not."""
-    rows = part[part["lag"] == lag]
-    sure = rows[rows["q_value"] < LEVEL]
-    more, less = int((sure["auroc"] > 0.5).sum()), int((sure["auroc"] < 0.5).sum())
-    return (
-        f"{where} surprises more than other bytes in {more} of {len(rows)} stages, less in {less} (q < 0.05), AUROC "
-        f"{span(rows['auroc'])}, Spearman {span(rows['spearman'])}"
-    )
-
-
-def _corpus(study: Study, corpus: Corpus) -> tuple[pd.DataFrame, list[str]]:
-    """Rows of all whole models, and the models that cannot predict."""
+def _corpus(study: Study, corpus: Corpus) -> pd.DataFrame:
+    """Rows of all whole models; q over one input."""
     take = whole_files if corpus.domain == "code" else heads
     sequences = take(corpus.sequences, study.limits.surprisal_bytes)
-    data, parts, left_out = [each.data for each in sequences], [], []
+    data, parts = [each.data for each in sequences], []
     for label in study.readers(corpus.domain):
         loaded = study.whole(label)
         if loaded is None:
-            left_out.append(label)
+            study.say(f"{corpus.title}: {label} has boundary weights only and cannot predict")
             continue
         study.say(f"{corpus.title}: surprisal of {label}")
         stages = study.cut(sequences, label)
         parts.append(surprisal_table(stages, surprisals(loaded, data), lags=LAGS, shifts=study.limits.shifts))
     if not parts:
-        return pd.DataFrame(), left_out
+        return pd.DataFrame()
     found = pd.concat(parts, ignore_index=True)
     tested = found["p_value"].notna()
     found.loc[tested, "q_value"] = false_discovery_control(found.loc[tested, "p_value"], method="bh")
-    found["label"] = found["model"].astype(str) + " / " + found["stage"].astype(str)
-    found.attrs["n_bytes"] = sum(map(len, data))
-    return found, left_out
+    return found.assign(input=corpus.title, n_bytes=sum(map(len, data)))[["input", "n_bytes", *found.columns]]
+
+
+def answer(found: Tables) -> Answer | None:
+    """The AUROC of boundaries by surprisal at the first byte of a chunk, by input, beside 0.5."""
+    rows = found["surprisal"]
+    first = rows[rows["lag"] == FIRST] if len(rows) else rows
+    if first.empty:
+        return None
+    shown = first.groupby("input", sort=False).agg(auroc=("auroc", "median"), spearman=("spearman", "median"))
+    shown["tests"] = [ways(part) for _, part in first.groupby("input", sort=False)]
+    columns = {
+        "input": ("input", text),
+        "auroc": ("AUROC, median (0.5 by chance)", decimal(2)),
+        "spearman": ("Spearman, median", decimal(2)),
+        "tests": ("q < 0.05", text),
+    }
+    before = rows[rows["lag"] == BEFORE]
+    said = [f"The byte before the boundary: {ways(before)}."] if len(before) else []
+    return Answer(
+        "Do boundaries sit where content surprises the model?",
+        [*verdict(first), *said],
+        table(shown.reset_index(), columns),
+        ("surprisal.svg", "AUROC of every stage, by input", _plot(rows)),
+        "One direction in every model of a domain; or the same models after longer training, since a model that predicts "
+        "better is surprised elsewhere.",
+        ("surprisal",),
+    )
+
+
+def ways(part: pd.DataFrame) -> str:
+    """In how many stages boundaries surprise more, and in how many less."""
+    sure = part[part["q_value"] < LEVEL]
+    more, less = int((sure["auroc"] > 0.5).sum()), int((sure["auroc"] < 0.5).sum())
+    return f"surprises more in {more}, less in {less} of {len(part)} stages"
+
+
+def verdict(first: pd.DataFrame) -> list[str]:
+    """Where the first bytes of chunks surprise in all stages, in none, or in some and not in others."""
+    same: dict[str, list[str]] = {}
+    for title, part in first.groupby("input", sort=False):
+        sure = part[part["q_value"] < LEVEL]
+        more, less = (sure["auroc"] > 0.5).sum(), (sure["auroc"] < 0.5).sum()
+        kind = (
+            "more"
+            if more == len(part)
+            else "less"
+            if less == len(part)
+            else "mixed"
+            if more or less
+            else "none"
+        )
+        same.setdefault(kind, []).append(title)
+    words = {
+        "none": "**No in {}**: no stage differs from chance.",
+        "mixed": "**It depends on the model in {}**: the first byte of a chunk surprises some models more than other bytes, "
+        "others less or no more.",
+        "less": "**The reverse in {}**: the first byte of a chunk surprises every model less than other bytes.",
+        "more": "**Yes in {}**: the first byte of a chunk surprises every model more than other bytes.",
+    }
+    return [sentence.format(listed(same[kind])) for kind, sentence in words.items() if kind in same]
+
+
+def _plot(rows: pd.DataFrame) -> bytes:
+    panels = {}
+    for title, part in rows.groupby("input", sort=False):
+        at = {lag: part.loc[part["lag"] == lag, "auroc"].tolist() for lag in (FIRST, BEFORE)}
+        panels[title] = {"first byte of the chunk": at[FIRST], "byte before it": at[BEFORE]}
+    return plots.strips(panels, "AUROC: a boundary surprises more than another position", level=0.5)

@@ -6,78 +6,25 @@ from analysis.agreement.gold_words import word_table
 from analysis.boundaries.segmentations import cut
 from analysis.findings import plots
 from analysis.findings.data import Treebank
-from analysis.findings.document import (
-    LEVEL,
-    Section,
-    decimal,
-    folded,
-    probability,
-    span,
-    table,
-    text,
-    whole,
-)
+from analysis.findings.document import LEVEL, Answer, Tables, decimal, listed, of, table, text
 from analysis.findings.study import Study
 from analysis.references.names import segmenter
 
 RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 """Constant rates of random boundaries, besides a boundary at every byte."""
-
-_COLUMNS = {
-    "language": ("language", text),
-    "gold": ("treebank", text),
-    "label": ("model / stage", text),
-    "n_model": ("boundaries", whole),
-    "f1": ("F1", decimal(3)),
-    "f1_chance": ("chance", decimal(3)),
-    "constant": ("best constant rate", decimal(3)),
-    "f1_max": ("best", decimal(3)),
-    "f1_star": ("F1*", decimal(3)),
-    "precision": ("precision", decimal(3)),
-    "recall": ("recall", decimal(3)),
-    "z": ("z", decimal(1)),
-    "p_value": ("p", probability),
-    "q_value": ("q", probability),
-}
+KNOWN = {"english": "English", "chinese": "Chinese", "code": "English"}
+"""Domain of a model -> the language of treebanks that its training data hold (source code is English in its names)."""
+NAMES = {"english": "English models", "chinese": "Chinese models", "code": "models of code"}
 
 
-def section(study: Study) -> Section:
-    """Every stage of every model of text or code, on every treebank."""
-    out = Section("Gold words")
+def tables(study: Study) -> Tables:
+    """words: every stage of every model of text or code on every treebank. treebanks: what needs no learning."""
     readers = [label for label, model in study.models.items() if model.info.get("domain") != "dna"]
     if not readers or not study.treebanks:
-        return out
+        return {"words": pd.DataFrame(), "treebanks": pd.DataFrame()}
     parts = [_bank(study, bank, readers) for bank in study.treebanks]
     found = pd.concat([part for part, _ in parts], ignore_index=True)
-    banks = pd.DataFrame([about for _, about in parts])
-    out.add(
-        "F1 of boundaries with the starts of gold words (surface tokens). A word starts anywhere from the "
-        "white space before it to its first byte: these are one place. `chance` is what the same boundaries "
-        f"reach when they are shifted among the bytes ({study.limits.word_shifts} circular shifts of each document); "
-        "`best constant rate` is the best that random boundaries of any rate reach, a boundary at every byte "
-        "included: F1 below it needs no model. F1* = (F1 - chance) / (best - chance). The models know English, "
-        "Chinese or Python as their `domain` says; in the other languages they are out of their depth, and that is "
-        "part of the question."
-    )
-    _sentences(out, study, found)
-    columns = {"language": ("language", text), "gold": ("treebank", text), "n_bytes": ("bytes", whole)}
-    columns |= {"n_gold": ("gold words", whole), "constant": ("best constant rate", decimal(3))}
-    columns |= {"every": ("a boundary at every byte", decimal(3)), "unicode": ("Unicode words", decimal(3))}
-    out.add("What needs no learning, F1:", table(banks, columns))
-    grid = found.pivot_table("f1_star", ["language", "gold"], "label", sort=False).reset_index()
-    labels = [name for name in grid.columns if name not in ("language", "gold")]
-    heads = {"language": ("language", text), "gold": ("treebank", text)}
-    out.add("F1* of every model:", table(grid, heads | {name: (name, decimal(3)) for name in labels}))
-    out.add(folded("Every number", table(found, _COLUMNS)))
-    rows = [f"{row.language} ({row.gold.replace('-ud-', ' ')})" for row in banks.itertuples()]
-    series = {name: found.loc[found["label"] == name, "f1"].tolist() for name in labels}
-    marks = {"best constant rate": banks["constant"].tolist(), "Unicode words": banks["unicode"].tolist()}
-    out.plot(
-        "gold-words.svg",
-        plots.dots(rows, series, "F1 with gold words", marks),
-        "F1 with gold words, by treebank",
-    )
-    return out
+    return {"words": found, "treebanks": pd.DataFrame([about for _, about in parts])}
 
 
 def _bank(study: Study, bank: Treebank, readers: list[str]) -> tuple[pd.DataFrame, dict]:
@@ -91,36 +38,93 @@ def _bank(study: Study, bank: Treebank, readers: list[str]) -> tuple[pd.DataFram
     # One shift: of the rules F1 is wanted, not its significance.
     reached = _at_words(word_table(rules, texts, bank.name, shifts=1)).set_index("model")["f1"]
     constant = float(reached.drop("ref:words").max())
-    found = found.assign(
-        language=bank.language,
-        label=found["model"].astype(str) + " / " + found["stage"].astype(str),
-        constant=constant,
-    )
-    about = {"language": bank.language, "gold": bank.name, "n_bytes": bank.n_bytes}
-    about |= {"n_gold": int(found["n_gold"].iloc[0]), "constant": constant, "every": reached["ref:fixed:1"]}
-    return found, about | {"unicode": reached["ref:words"]}
+    domains = [study.models[label].info.get("domain", "") for label in found["model"]]
+    found = found.assign(language=bank.language, domain=domains, f1_constant=constant)
+    about = {"language": bank.language, "gold": bank.name, "n_bytes": bank.n_bytes, "whole": bank.whole}
+    about |= {"n_gold": int(found["n_gold"].iloc[0]), "f1_constant": constant}
+    about |= {"f1_every_byte": float(reached["ref:fixed:1"]), "f1_unicode_words": float(reached["ref:words"])}
+    return found[["language", "domain", *found.columns[:-3], "f1_constant"]], about
 
 
 def _at_words(found: pd.DataFrame) -> pd.DataFrame:
+    """Surface tokens; a word starts anywhere from the white space before it to its first byte."""
     return found[(found["units"] == "surface") & (found["place"] == "gap")].reset_index(drop=True)
 
 
-def _sentences(out: Section, study: Study, found: pd.DataFrame) -> None:
-    """For every model: in how many languages it is beyond chance, and above what a constant rate reaches."""
-    for label, part in found.groupby("label", sort=False):
-        sure = part[part["q_value"] < LEVEL]
-        above = part[(part["f1"] > part["constant"]) & (part["q_value"] < LEVEL)]
-        beaten = (
-            f"; above the best constant rate in {', '.join(sorted(set(above['language'])))}"
-            if len(above)
-            else ""
-        )
-        none = "" if len(above) else "; nowhere above the best constant rate"
-        out.short(
-            f"{label}: agrees with the words of {len(sure)} of {len(part)} treebanks beyond chance, F1* "
-            f"{span(part['f1_star'])}{beaten}{none}."
-        )
-    languages = found["language"].nunique()
-    whole = all(bank.whole for bank in study.treebanks)
-    size = "each of them whole" if whole else f"at most {study.limits.gold_bytes:,} bytes each"
-    out.add(f"{languages} languages, {found['gold'].nunique()} treebanks, {size}.")
+def answer(found: Tables) -> Answer | None:
+    """F1 with gold words, by domain of the models, in the language they know and in all others."""
+    rows = found["words"]
+    if rows.empty:
+        return None
+    rows = rows.assign(knows=rows["language"] == rows["domain"].map(KNOWN))
+    parts = [(domain, knows, part) for (domain, knows), part in rows.groupby(["domain", "knows"], sort=False)]
+    parts.sort(key=lambda each: (list(KNOWN).index(each[0]) if each[0] in KNOWN else len(KNOWN), not each[1]))
+    shown = pd.DataFrame([_row(domain, knows, part) for domain, knows, part in parts])
+    columns = {
+        "models": ("models", text),
+        "on": ("treebanks", text),
+        "f1": ("F1, median", decimal(2)),
+        "chance": ("by chance", decimal(2)),
+        "constant": ("best constant rate", decimal(2)),
+        "sure": ("beyond chance, q < 0.05", text),
+        "above": ("and above the best constant rate", text),
+    }
+    return Answer(
+        "Do boundaries fall where words start?",
+        verdict(parts),
+        table(shown, columns),
+        ("words.svg", "F1 of every stage with gold words, by language", _plot(rows, found["treebanks"])),
+        "Trainings that are not chosen for cutting words; treebanks of another kind of text than the training data; in the "
+        "other languages, models that were trained on them.",
+        ("words", "treebanks"),
+    )
+
+
+def _above(part: pd.DataFrame) -> pd.DataFrame:
+    """Beyond chance, and better than random boundaries of any rate."""
+    return part[(part["q_value"] < LEVEL) & (part["f1"] > part["f1_constant"])]
+
+
+def _row(domain: str, knows: bool, part: pd.DataFrame) -> dict:
+    languages = sorted(set(part["language"]))
+    sure, n = int((part["q_value"] < LEVEL).sum()), len(part)
+    about = {
+        "models": NAMES.get(domain, domain),
+        "on": languages[0] if knows else f"{len(languages)} other languages",
+    }
+    about |= {"f1": part["f1"].median(), "chance": part["f1_chance"].median()}
+    about |= {"constant": part["f1_constant"].median(), "sure": f"{sure} of {n}"}
+    return about | {"above": f"{len(_above(part))} of {n}"}
+
+
+def verdict(parts: list[tuple[str, bool, pd.DataFrame]]) -> list[str]:
+    """Known languages first; then in which of the others a model does better than any constant rate."""
+    said = []
+    for domain, knows, part in parts:
+        above, n = len(_above(part)), len(part)
+        name = NAMES.get(domain, domain)
+        if knows:
+            word = "Yes" if above == n else "No" if not above else "In part"
+            said.append(
+                f"**{word}: {name} on {part['language'].iloc[0]}.** {of(above, n, 'tests').capitalize()} (a stage on a "
+                "treebank) are beyond chance and above what random boundaries reach at their best rate."
+            )
+        elif above:
+            where = listed(sorted(set(_above(part)["language"])))
+            said.append(f"In languages that {name} do not know, {of(above, n, 'tests')} are: in {where}.")
+        else:
+            said.append(f"In languages that {name} do not know, none of {n} tests is.")
+    return said
+
+
+def _plot(rows: pd.DataFrame, banks: pd.DataFrame) -> bytes:
+    panels = {}
+    for bank in banks.itertuples():
+        part = rows[rows["gold"] == bank.gold]
+        series = {
+            NAMES.get(domain, domain): own["f1"].tolist()
+            for domain, own in part.groupby("domain", sort=False)
+        }
+        marks = {"best constant rate": [bank.f1_constant], "Unicode words": [bank.f1_unicode_words]}
+        panels[f"{bank.language} ({bank.gold.split('-ud-')[0].split('_')[-1]})"] = series | marks
+    return plots.strips(panels, "F1 with gold words", ticks=("best constant rate", "Unicode words"))
