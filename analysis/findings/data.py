@@ -1,11 +1,12 @@
 """The data folder of the findings: what is read of it, and how much.
 
 A folder with
-    text/          english_valid.jsonl.xz, chinese_valid.jsonl.xz: a document a line under "text"; beside them the
-                   training files of the same names with `train`, of which a byte-pair vocabulary is learned
+    text/          english_valid.jsonl.xz, chinese_valid.jsonl.xz: a document a line under "text", of which every second
+                   one is read; beside them the training files of the same names with `train`, of which a byte-pair
+                   vocabulary is learned
     code/          python_valid.jsonl.xz and python_train.jsonl.xz, likewise
     dna/           NAME.fa.gz and NAME.gff3.gz of the genomes in GENOMES, and phages_10.fa.gz for byte pairs
-    segmentation/  treebanks, *.conllu.xz
+    segmentation/  test parts of treebanks, *-test.conllu.xz
 What is not there is left out of the findings; a folder that has none of it is refused.
 """
 
@@ -104,11 +105,14 @@ class Treebank:
 HEAD = 10_000
 """Bytes that the beginnings of documents have at least: rather fewer documents than mere title pages."""
 TEXTS = (
-    ("English", "english", "text/english_valid.jsonl.xz"),
-    ("Chinese", "chinese", "text/chinese_valid.jsonl.xz"),
-    ("Python", "code", "code/python_valid.jsonl.xz"),
+    ("English", "english", "text/english_valid.jsonl.xz", 1),
+    ("Chinese", "chinese", "text/chinese_valid.jsonl.xz", 0),
+    ("Python", "code", "code/python_valid.jsonl.xz", 1),
 )
-"""Title, domain, file. Code is read by whole files, so that it parses."""
+"""Title, domain, file, and the first of every second document: the test half, by which no recipe is chosen.
+
+Code is read by whole files, so that it parses.
+"""
 DNA_VOCABULARY = "dna/phages_10.fa.gz"
 GENOMES = (
     ("E. coli K-12", "ecoli_k12_mg1655", "NC_000913.3"),
@@ -118,25 +122,33 @@ GENOMES = (
 )
 """Title, file, record. The recipes leave them out of training; Mycoplasma reads TGA as tryptophan (code 4)."""
 LANGUAGES = {
+    "ar": "Arabic",
     "de": "German",
     "en": "English",
+    "es": "Spanish",
     "fa": "Persian",
     "fi": "Finnish",
+    "fr": "French",
+    "hi": "Hindi",
+    "id": "Indonesian",
     "ja": "Japanese",
     "ko": "Korean",
+    "ru": "Russian",
     "th": "Thai",
     "tr": "Turkish",
+    "vi": "Vietnamese",
     "zh": "Chinese",
 }
+"""First two letters of a treebank's file name -> language."""
 
 
 def read_texts(folder: Path, limits: Limits) -> list[Corpus]:
     """The held-out texts that are there."""
     found = []
-    for title, domain, file in TEXTS:
-        if (folder / file).exists():
+    for title, domain, file, first in TEXTS:
+        documents = read_json_lines(folder / file)[first::2] if (folder / file).exists() else []
+        if documents:
             take = whole_files if domain == "code" else heads
-            documents = read_json_lines(folder / file)
             if domain != "code":
                 documents = documents[:: max(1, len(documents) * HEAD // limits.text_bytes)]
             documents = take(documents, limits.text_bytes)
@@ -163,9 +175,9 @@ def read_genomes(folder: Path, limits: Limits) -> list[AnnotatedGenome]:
 
 
 def read_treebanks(folder: Path, limits: Limits) -> list[Treebank]:
-    """Every treebank that is there."""
+    """The test part of every treebank that is there."""
     found = []
-    for path in sorted((folder / "segmentation").glob("*.conllu.xz")):
+    for path in sorted((folder / "segmentation").glob("*-test.conllu.xz")):
         language = LANGUAGES.get(path.name[:2], path.name[:2])
         texts = read_conllu(path)
         whole = sum(len(text.sequence.data) for text in texts) <= limits.gold_bytes
