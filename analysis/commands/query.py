@@ -1,4 +1,4 @@
-"""python -m analysis query: questions in SQL across saved runs."""
+"""python -m analysis query: questions in SQL across saved runs, or to a folder of tables."""
 
 import argparse
 import sys
@@ -13,9 +13,17 @@ SHOWN = 100
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
-    command = commands.add_parser("query", help="SQL across saved runs", allow_abbrev=False)
-    command.add_argument("sql", metavar="SQL", help="one SELECT over the views boundaries, chunks and runs")
-    command.add_argument("--runs", required=True, metavar="DIR", help="the folder of boundaries --save-run")
+    command = commands.add_parser("query", help="SQL across saved runs or tables", allow_abbrev=False)
+    command.add_argument(
+        "sql", metavar="SQL", help="one SELECT over the views boundaries, chunks and runs, or over the tables"
+    )
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--runs", metavar="DIR", help="the folder of boundaries --save-run")
+    source.add_argument(
+        "--tables",
+        metavar="DIR",
+        help="a folder of Parquet files, each a view of its name, such as docs/findings",
+    )
     command.add_argument("--out", metavar="FILE", help=".csv or .parquet; else the answer is printed")
     command.set_defaults(run=run)
 
@@ -27,9 +35,10 @@ def run(args: argparse.Namespace) -> None:
         if args.out.lower().endswith(TRACK_SUFFIXES):
             raise InputError(f"{args.out}: an answer is a table; write it to .csv or .parquet")
     parquet = bool(args.out) and args.out.lower().endswith(".parquet")
-    with answer(args.sql, args.runs, nested=parquet, left_out=_left_out) as tables:
+    with answer(args.sql, args.runs, parquet, _left_out, args.tables) as tables:
         if args.out:
-            about = {"command": "query", "sql": args.sql, "runs": str(args.runs)}
+            source = {"runs": args.runs} if args.tables is None else {"tables": args.tables}
+            about = {"command": "query", "sql": args.sql, **source}
             with open_writer(args.out, about) as writer:
                 for table in tables:
                     writer.write(table)

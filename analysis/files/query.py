@@ -1,4 +1,4 @@
-"""Questions in SQL across saved runs, answered by DuckDB from their Parquet files; nothing else can be read."""
+"""Questions in SQL to saved runs or a folder of tables, answered by DuckDB from Parquet; nothing else can be read."""
 
 import json
 import tempfile
@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 from duckdb.sqltypes import DuckDBPyType
+from pyarrow import ArrowException, parquet
 
 from analysis.files.runs import TABLES, saved_runs
 from hnet_core.errors import InputError
@@ -37,38 +38,76 @@ VIEWS = {"bytes": "boundaries", "chunks": "chunks"}
 @contextmanager
 def answer(
     sql: str,
-    runs: str | Path,
+    runs: str | Path | None = None,
     nested: bool = False,
     left_out: Callable[[str], None] | None = None,
+    tables: str | Path | None = None,
 ) -> Iterator[Iterator[pd.DataFrame]]:
     """The answer to one SELECT, some rows at a time; at least one table, which may be empty.
 
     Numbers, truth values and text are columns of their type, all else is text: lists, maps and other containers
     JSON, the rest (dates, intervals ...) as DuckDB writes it. Of columns of one name the second gets _1 behind it.
 
+    runs      a folder of saved runs; or
+    tables    a folder of Parquet files
     nested    dates, bytes and containers keep their types as far as Parquet has them
     left_out  told a sentence on each folder in `runs` that is no whole run and takes no part
 
-    Views
+    Views of `tables`: each file under its name without the suffix. Views of `runs`:
     boundaries, chunks  the tables of all runs, with the column run
     runs                a row a run: run, date, command, code_version, code_sha256, input_sha256, n_sequences,
                         n_bytes, and models and options as JSON
     Raises InputError for what is no single SELECT, and with DuckDB's words for what it cannot answer.
     """
-    found = saved_runs(runs, left_out)
+    found = saved_runs(runs, left_out) if tables is None else []
+    files = _table_files(tables) if tables is not None else _run_files(found)
     with tempfile.TemporaryDirectory(prefix="hnet-query-") as spill:
         connection = duckdb.connect(":memory:")
         try:
-            _views(connection, found)
-            _lock(
-                connection, [str(folder / f"{kind}.parquet") for folder, _ in found for kind in TABLES], spill
+            if tables is None:
+                _views(connection, found)
+            else:
+                _views_of_files(connection, files)
+            _lock(connection, [str(file) for file in files], spill)
+            _refuse_other_than_select(
+                sql, ["boundaries", "chunks", "runs"] if tables is None else [f.stem for f in files]
             )
-            _refuse_other_than_select(sql)
             yield _rows(connection, sql, nested)
         except duckdb.Error as err:
             raise InputError(f"the query cannot be answered: {_one_line(err)}") from err
         finally:
             connection.close()
+
+
+def _run_files(found: list[tuple[Path, dict]]) -> list[Path]:
+    return [folder / f"{kind}.parquet" for folder, _ in found for kind in TABLES]
+
+
+def _table_files(folder: str | Path) -> list[Path]:
+    """The Parquet files of a folder, by name; InputError where there is none, or one that cannot be read."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: there is no such folder; give one with Parquet files, such as docs/findings"
+        )
+    files = sorted(
+        path for path in folder.glob("*.parquet") if path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise InputError(f"{folder}: holds no Parquet file; give a folder with some, such as docs/findings")
+    for file in files:
+        try:
+            parquet.read_schema(file)
+        except (OSError, ArrowException) as err:
+            raise InputError(f"{file}: is cut off or no Parquet file; move it away") from err
+    return files
+
+
+def _views_of_files(connection: duckdb.DuckDBPyConnection, files: list[Path]) -> None:
+    """One view a file, of its name."""
+    for file in files:
+        path = str(file).replace("'", "''")
+        connection.execute(f"CREATE VIEW {_quoted(file.stem)} AS SELECT * FROM read_parquet('{path}')")
 
 
 def _views(connection: duckdb.DuckDBPyConnection, found: list[tuple[Path, dict]]) -> None:
@@ -113,10 +152,10 @@ def _lock(connection: duckdb.DuckDBPyConnection, files: list[str], spill: str) -
     connection.execute("SET lock_configuration = true")
 
 
-def _refuse_other_than_select(sql: str) -> None:
+def _refuse_other_than_select(sql: str, views: list[str]) -> None:
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise InputError("a query is one SELECT over the views boundaries, chunks and runs")
+        raise InputError(f"a query is one SELECT over the views {', '.join(views[:-1])} and {views[-1]}")
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, nested: bool) -> Iterator[pd.DataFrame]:

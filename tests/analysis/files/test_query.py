@@ -150,3 +150,49 @@ def test_a_missing_whole_number_leaves_the_others_whole(ask, tmp_path):
     big = 2**53 + 1
     assert ask(f"SELECT * FROM (VALUES ({big}), (NULL)) t(x)") == [["x"], [str(big)], []]
     assert pd.read_csv(tmp_path / "answer.csv", dtype="Int64", skip_blank_lines=False)["x"].tolist()[0] == big
+
+
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    """A folder of tables, one with a name that SQL must quote, and beside them what is no table."""
+    folder = tmp_path / "my [1] tables'"
+    folder.mkdir()
+    pd.DataFrame({"model": ["a", "b"], "f1": [0.25, 0.5]}).to_parquet(folder / "pairs.parquet")
+    pd.DataFrame({"model": ["a"], "domain": ["dna"]}).to_parquet(folder / "of models.parquet")
+    (folder / "pairs.csv").write_text("model,f1\nz,9\n")
+    monkeypatch.chdir(tmp_path)
+    return folder.name
+
+
+def test_every_parquet_file_of_a_folder_is_a_view(tables, capsys):
+    sql = 'SELECT m.domain, p.f1 FROM pairs p JOIN "of models" m USING (model)'
+    assert cli.main(["query", sql, "--tables", tables, "--out", "answer.csv"]) == 0, capsys.readouterr().err
+    with open("answer.csv", newline="") as file:
+        assert list(csv.reader(file)) == [["domain", "f1"], ["dna", "0.25"]]
+    with open("answer.csv.json") as file:
+        assert json.load(file) == {"command": "query", "sql": sql, "tables": tables}
+
+
+def test_nothing_beside_the_tables_is_read(tables, capsys):
+    for sql in (
+        f"SELECT * FROM read_csv('{tables.replace(chr(39), chr(39) * 2)}/pairs.csv')",
+        "DROP VIEW pairs",
+    ):
+        assert cli.main(["query", sql, "--tables", tables]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert "Permission Error" in said[0]
+    assert said[1] == "error: a query is one SELECT over the views of models and pairs"
+
+
+def test_a_folder_without_tables_is_refused(tmp_path, tables, runs, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "pairs.parquet").write_bytes(b"PAR1")
+    for folder, word in (("none", "no such folder"), ("empty", "no Parquet file"), ("broken", "cut off")):
+        assert cli.main(["query", "SELECT 1", "--tables", folder]) == 2
+        said = capsys.readouterr().err
+        assert word in said and folder in said and said.count("\n") == 1
+    for given in ([], ["--runs", str(runs), "--tables", tables]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["query", "SELECT 1", *given])
+        assert end.value.code == 2 and "--tables" in capsys.readouterr().err
