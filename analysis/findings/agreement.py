@@ -1,6 +1,6 @@
 """Do models that differ in seed, data order or depth cut the same places, more than chance would make them?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +18,6 @@ from analysis.findings.document import (
     beyond,
     decimal,
     listed,
-    of,
     percent,
     probability,
     span,
@@ -107,37 +106,32 @@ def _differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
 
 
 def answer(found: Tables) -> Answer | None:
-    """From pairs of one depth and stage: F1*, what is left of it beyond pairs of bytes, and the same before training."""
+    """Pairs of one depth and stage: F1*, what is left of it beyond pairs of bytes, and the same before training."""
     pairs = found["agreement"]
     if pairs.empty:
         return None
-    inputs = list(dict.fromkeys(pairs["input"]))
-    alike = pairs[
-        (pairs["kind"] == MODELS)
-        & (pairs["depth_a"] == pairs["depth_b"])
-        & (pairs["stage_a"] == pairs["stage_b"])
-    ]
+    same_depth = (pairs["depth_a"] == pairs["depth_b"]) & (pairs["stage_a"] == pairs["stage_b"])
+    alike = pairs[(pairs["kind"] == MODELS) & same_depth]
     blank = pairs[pairs["kind"] == UNTRAINED]
-    rows = pd.DataFrame([summary(each, alike, blank) for each in inputs])
+    dna = set(found["inputs"].loc[found["inputs"]["domain"] == "dna", "input"])
+    rows = pd.DataFrame([summary(each, alike, blank) for each in dict.fromkeys(pairs["input"])])
     columns = {
         "input": ("input", text),
-        "n": ("pairs of models", str),
         "star": ("F1*, median", decimal(2)),
-        "left": ("of it beyond pairs of bytes", decimal(3)),
-        "before": ("the same with models before training, lowest to highest", text),
+        "significant": ("q < 0.05", text),
+        "left": ("F1* beyond pairs of bytes, median", decimal(3)),
+        "before": ("of models before training, lowest to highest", text),
         "p": ("p", probability),
     }
+    shown = rows.assign(significant=[f"{row.significant} of {row.n} pairs" for row in rows.itertuples()])
     return Answer(
         "Do two trainings cut at the same places?",
-        [*verdicts(rows), *_consensus(found["consensus"])],
-        table(rows, columns),
-        (
-            "agreement.svg",
-            "F1* of pairs of models, of it beyond pairs of bytes, and before training",
-            _plot(inputs, alike, blank),
-        ),
-        "More trainings of each recipe, not chosen by what they cut: a median beyond pairs that no model before training "
-        "reaches would make a no a yes, one that they reach a yes a no.",
+        verdicts(rows, dna),
+        [*details(rows), *_consensus(found["consensus"])],
+        table(shown, columns),
+        ("agreement.svg", "F1* of models of one depth, and beyond pairs of bytes", _plot(rows, alike, blank)),
+        "More trainings of each recipe, not chosen by what they cut, whose median beyond pairs of bytes is above what "
+        "any model before training has.",
         ("agreement", "consensus", "groups"),
     )
 
@@ -147,36 +141,45 @@ def summary(title: str, alike: pd.DataFrame, blank: pd.DataFrame) -> dict[str, A
     own, blank = (part[part["input"] == title] for part in (alike, blank))
     median, before = own["f1_star_beyond_pairs"].median(), blank["f1_star_beyond_pairs"].dropna()
     p = (1 + (before >= median).sum()) / (1 + len(before)) if len(own) and len(before) else float("nan")
-    differ = sorted({word for words in own["differ"] for word in words.split(", ")})
     about = {"input": title, "n": len(own), "star": own["f1_star"].median(), "left": median, "p": p}
-    about |= {"before": span(before, 3), "differ": listed(differ) if differ else ""}
-    return about | {"significant": beyond(own["q_value"])[0], "stars": span(own["f1_star"])}
+    return about | {
+        "before": span(before, 3),
+        "significant": beyond(own["q_value"])[0],
+        "stars": span(own["f1_star"]),
+    }
 
 
-def verdicts(rows: pd.DataFrame) -> list[str]:
-    """Where two models of one depth agree no more than pairs of bytes make them; where more; where it is unknown."""
+def verdicts(rows: pd.DataFrame, dna: Collection[str]) -> list[str]:
+    """Beyond pairs of bytes: where not, where so, and what cannot be said. dna: inputs that models of DNA read."""
     known, single = rows[rows["n"] > 0], rows[rows["n"] == 0]
     none, some = known[~(known["p"] < LEVEL)], known[known["p"] < LEVEL]
     out = []
     if len(none):
         out.append(
-            f"**No more than pairs of bytes make them in {listed(none['input'])}.** Models of one depth cut by the two "
-            "bytes on either side of a place, and what they agree in beyond that, models before training reach too."
+            f"**Not beyond pairs of bytes in {listed(none['input'])}.** Once the two bytes around a place are known, "
+            "models of one depth agree no more than a model before training agrees with them."
         )
+        of_dna = known[known["input"].isin(dna)]
+        if len(of_dna) and set(of_dna["input"]) <= set(none["input"]):
+            out.append("Models of DNA share no more than a preference for pairs of bases.")
     if len(some):
-        out.append(f"**Yes, beyond pairs of bytes, in {listed(some['input'])}.**")
-    out += [_detail(row) for row in known.itertuples()]
+        out.append(
+            f"**Yes in {listed(some['input'])}**: beyond pairs of bytes, and more than any model before training."
+        )
     if len(single):
         out.append(f"Of {listed(single['input'])} nothing can be said: there are no two models of one depth.")
     return out
 
 
-def _detail(row) -> str:
-    """How many pairs of one input agree beyond chance, and how much of that is left."""
-    said = f"{row.input}: {of(row.significant, row.n, 'pairs')} agree beyond chance (q < {LEVEL}), F1* {row.stars}"
-    if row.significant and row.star > 0 and row.left > 0:
-        return f"{said}, {percent(min(row.left / row.star, 1))} of the median beyond pairs."
-    return f"{said}."
+def details(rows: pd.DataFrame) -> list[str]:
+    """How many pairs of models agree, pairs of bytes included."""
+    known = rows[rows["n"] > 0]
+    said = [f"{row.input} {row.significant} of {row.n} (F1* {row.stars})" for row in known.itertuples()]
+    return (
+        [f"Pairs of models that agree beyond chance, pairs of bytes included: {', '.join(said)}."]
+        if said
+        else []
+    )
 
 
 def _consensus(shared: pd.DataFrame) -> list[str]:
@@ -187,20 +190,20 @@ def _consensus(shared: pd.DataFrame) -> list[str]:
     for title, part in shared.groupby("input", sort=False):
         row = part.loc[part["n_models"].idxmax()]
         word = "more" if row["p_value"] < LEVEL else "no more"
+        chance = f"{percent(row['share_chance'])}, p {probability(row['p_value'])}"
         said.append(
-            f"{title} {percent(row['share'])}, {word} than by chance ({percent(row['share_chance'])}, {row['n_models']} "
-            f"models, p {probability(row['p_value'])})"
+            f"{title} {percent(row['share'])} ({row['n_models']} models; {word} than by chance, {chance})"
         )
-    return [f"Of the bytes where any model of one depth cuts, all of them cut: {'; '.join(said)}."]
+    return [f"Of the places where any model of one depth cuts, all of them cut: {', '.join(said)}."]
 
 
-def _plot(inputs: Sequence[str], alike: pd.DataFrame, blank: pd.DataFrame) -> bytes:
+def _plot(rows: pd.DataFrame, alike: pd.DataFrame, blank: pd.DataFrame) -> bytes:
     parts = {"F1*": (alike, "f1_star"), "F1* beyond pairs of bytes": (alike, "f1_star_beyond_pairs")}
     parts["the same, models before training"] = (blank, "f1_star_beyond_pairs")
-    rows = {
+    marks = {
         title: {
             name: part.loc[part["input"] == title, column].tolist() for name, (part, column) in parts.items()
         }
-        for title in inputs
+        for title in rows["input"]
     }
-    return plots.strips(rows, "F1* (0 at chance, 1 at best)", level=0)
+    return plots.strips(marks, "F1* (0 at chance, 1 at best)", level=0)

@@ -111,7 +111,8 @@ def answer(found: Tables) -> Answer | None:
     }
     return Answer(
         "Do boundaries hold when one symbol changes, and what do chunks save?",
-        [*verdict(rows), *_more(found)],
+        verdict(rows),
+        _more(found),
         table(shown.reset_index(), columns),
         ("stability.svg", "Jaccard of the boundaries behind one changed symbol", _plot(rows)),
         "Longer edits, or changes that a reader would notice; models whose main network feeds back into the encoder. "
@@ -142,13 +143,13 @@ def _more(found: Tables) -> list[str]:
     said = []
     if len(words):
         said.append(
-            f"Distinct chunks grow as the number of chunks to the power {span(words['heaps_exponent'])} (Heaps); the 100 "
-            f"most frequent are {span(100 * words['share_of_100'], 0)} % of all chunks."
+            f"Distinct chunks grow as the number of chunks to the power {span(words['heaps_exponent'])} (Heaps); the "
+            f"100 most frequent are {span(100 * words['share_of_100'], 0)} % of all chunks."
         )
     if len(cost):
         said.append(
-            f"The main network runs {span(cost['main_steps_per_byte'])} times a byte; at every byte the model would take "
-            f"{span(cost['dense_relative_flops'], 1)} times the operations."
+            f"The main network takes {span(cost['main_steps_per_byte'])} steps a byte; with one at every byte, a model "
+            f"would need {span(cost['dense_relative_flops'], 1)} times the operations."
         )
     return said
 

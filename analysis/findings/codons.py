@@ -83,7 +83,8 @@ def answer(found: Tables) -> Answer | None:
     }
     return Answer(
         "Do boundaries keep step with codons?",
-        [*verdict(rows), *_preferred(rows)],
+        verdict(rows),
+        _preferred(rows),
         table(shown.assign(tests=tests).reset_index(), columns),
         ("codon_phase.svg", "R of every stage by genome and strand", _plot(rows)),
         "Models that all prefer the same position, with an R far above what their pairs of bases make; the published "
@@ -96,23 +97,17 @@ def answer(found: Tables) -> Answer | None:
 def verdict(rows: pd.DataFrame) -> list[str]:
     """Whether rates differ by codon position, and how much of that pairs of bases make."""
     significant, made = beyond(rows["q_value"])
-    r, chance, pairs = (rows[name].median() for name in ("r", "r_chance", "r_pairs"))
+    tests = f"{of(significant, made, 'tests')} (a stage on a strand of a genome; q < {LEVEL})"
     if significant <= made * LEVEL:
-        return [
-            f"**No.** Rates differ by codon position in {of(significant, made, 'tests')}, no more than chance makes."
-        ]
+        return [f"**No.** Rates differ by codon position in {tests}, no more than chance makes."]
+    r, chance, pairs = (rows[name].median() for name in ("r", "r_chance", "r_pairs"))
     common = _position(rows)
-    word = (
-        f"**Yes, all prefer position {common}.**"
-        if common
-        else "**Weakly, and models do not agree on the position.**"
-    )
-    share = "all" if pairs >= r else f"{percent(pairs / r)}"
+    word = f"Yes, with position {common}" if common else "Not with one position"
+    share = "all" if pairs >= r else percent(pairs / r)
     return [
-        f"{word} Rates at the three codon positions differ in {of(significant, made, 'tests')} (a stage on a strand of a "
-        f"genome; q < {LEVEL}). R is {decimal(3)(r)} in the median, by chance {decimal(3)(chance)}; codon positions differ "
-        f"in their bases, and a model that cut by pairs of bases alone, at the rates it has, would reach {share} of it "
-        f"({decimal(3)(pairs)})."
+        f"**{word}.** Rates at the three codon positions differ in {tests}, by an R of {decimal(3)(r)} in the median "
+        f"(by chance {decimal(3)(chance)}; 1 would be all cuts at one position).",
+        f"Codon positions differ in their bases: cuts by pairs of bases alone would make {share} of that R.",
     ]
 
 

@@ -21,6 +21,7 @@ class Answer:
     """One question of the page.
 
     said     the answer in sentences that follow from the numbers, the null result first
+    more     what else the tables say
     number   a small Markdown table: the number, beside what chance makes
     plot     file name, caption and SVG
     doubt    what would change the answer
@@ -29,6 +30,7 @@ class Answer:
 
     question: str
     said: Sequence[str]
+    more: Sequence[str]
     number: str
     plot: tuple[str, str, bytes]
     doubt: str

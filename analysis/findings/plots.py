@@ -53,7 +53,8 @@ def strips(
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.grid(axis="x", color="#e4e7eb", lw=0.6)
-        axes.hlines(np.arange(len(rows) - 1) + 0.5, *axes.get_xlim(), color="#e4e7eb", lw=0.6)
+        for i in range(len(rows) - 1):
+            axes.axhline(i + 0.5, color="#e4e7eb", lw=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel(x)
         columns = max(1, min(3, len(series) + 1))

@@ -83,7 +83,7 @@ def write_page(out: Path) -> list[Path]:
 
 
 def read_tables(folder: Path) -> tuple[Tables, Provenance]:
-    """The tables of an earlier run, the missing ones empty, and where they come from; InputError where there is none."""
+    """The tables beside a page, the missing ones empty, and where they come from; InputError where there are none."""
     files = {name: folder / f"{name}.parquet" for name in TABLES}
     there = {name: path for name, path in files.items() if path.is_file()}
     if "models" not in there:
@@ -151,7 +151,8 @@ def _markdown(answer: Answer, place: int, folder: str) -> str:
     """The question under its heading; its files lie in `folder` beside the page."""
     name, caption, _ = answer.plot
     listed = ", ".join(f"[{each}]({folder}/{each}.csv) ({TABLES[each]})" for each in answer.tables)
-    parts = [f"## {place}. {answer.question}", " ".join(answer.said), answer.number]
+    said = [" ".join(part) for part in (answer.said, answer.more) if part]
+    parts = [f"## {place}. {answer.question}", *said, answer.number]
     parts += [f"![{caption}]({folder}/{name})", f"*What would change the answer.* {answer.doubt}"]
     return "\n\n".join([*parts, f"Tables: {listed}."]) + "\n"
 
@@ -159,31 +160,30 @@ def _markdown(answer: Answer, place: int, folder: str) -> str:
 def _head(found: Tables, about: Provenance, folder: str) -> str:
     models, inputs = found["models"], found["inputs"]
     options = about["options"]
-    return f"""For researchers, biologists and linguists who ask what the bundled models have learned: answers with their chance.
+    return f"""For researchers, biologists and linguists: what the bundled models have learned, and how sure that is.
 
 # Findings
 
-{len(models)} bundled models on {len(inputs)} inputs that are not in their training data. Every sentence and plot here is
-written from the tables in [{folder}/]({folder}); version {about["code_version"]} of the code made them.
+{len(models)} bundled models on {len(inputs)} inputs that are not in their training data. Every sentence, number and
+plot on this page is written from the tables in [{folder}/]({folder}), by version {about["code_version"]} of the code.
 
-- **Chance**: the same boundaries shifted in a circle inside each document or record, {options["shifts"]:,} times (treebanks
-  {options["word_shifts"]:,}; codons: turned inside each gene). **Beyond chance**: q < {LEVEL}, Benjamini-Hochberg over the tests
-  of one input. p is never 0: the least that N shifts can give is 1 / (N + 1), two-sided 2 / (N + 1).
-- **F1\\***: F1 of the boundaries of two models, rescaled so that 0 is chance and 1 the best at their two rates.
-- **Pairs of bytes**: what boundaries would do if they fell by two bytes alone, the one before a place and the one behind it,
-  at the rates that the model has for each such pair. The simplest rule a model can learn; models before training follow it
-  too, since the router compares neighbouring bytes.
-- **Stage**: 0 is the outermost. A model of two stages is counted as two stages here.
-- **The models** are small, and those bundled were chosen by what they cut ([training.md](training.md)): they show what such
-  trainings can come to, not how often they do. [models]({folder}/models.csv), [inputs]({folder}/inputs.csv).
+- **Chance**: the same boundaries, shifted in a circle inside each document or record {options["shifts"]:,} times (in
+  treebanks {options["word_shifts"]:,} times; in codons, turned inside each gene). **Beyond chance**: q < {LEVEL} by
+  Benjamini-Hochberg over the tests of one input. p is never 0: N shifts can give 1 / (N + 1), two-sided 2 / (N + 1).
+- **F1\\***: F1 of the boundaries of two models, rescaled: 0 is chance, 1 the best at their two rates.
+- **Pairs of bytes**: boundaries that follow from two bytes alone, the one before a place and the one behind it, at the
+  model's own rate for each pair. It is the simplest rule to learn, and models before training follow one too.
+- **Stage**: 0 is the outermost. A model of two stages counts as two stages.
+- **The models** are small, and some were chosen by what they cut ([training.md](training.md)): they show what such
+  trainings can come to, not how often. Tables: [models]({folder}/models.csv), [inputs]({folder}/inputs.csv).
 
-Ask the tables (each `.parquet` in the folder is a view; [analysis.md](analysis.md) explains the columns):
+Ask the tables: each `.parquet` file in the folder is a view ([analysis.md](analysis.md) has the columns).
 
-    .venv/bin/python -m analysis query "SELECT model, stage, jaccard FROM stability" --tables docs/findings
+    .venv/bin/python -m analysis query "SELECT model, stage, kind, jaccard FROM stability" --tables docs/findings
 
-Compute them anew with `make findings DATA=FOLDER`; `python -m analysis findings --out docs/findings.md` writes the page
-from the tables. FOLDER holds `text/` and `code/` (`english_valid.jsonl.xz`, `chinese_valid.jsonl.xz`,
-`python_valid.jsonl.xz` and the `_train` files, of which byte pairs are learned), `dna/` (`ecoli_k12_mg1655`,
-`yeast_s288c_r64`, `mycoplasma_mycoides_gm12`, `lambda`, each `.fa.gz` and `.gff3.gz`; `phages_10.fa.gz`) and
-`segmentation/` (Universal Dependencies, `.conllu.xz`). What is missing is left out.
+`make findings DATA=FOLDER` computes them anew; `python -m analysis findings --out docs/findings.md` writes the page
+from the tables. FOLDER holds `text/` and `code/` (`english_valid`, `chinese_valid`, `python_valid` and the `_train`
+files, `.jsonl.xz`: a document a line under `"text"`; of the first the half is read that no recipe is chosen by), `dna/`
+(`ecoli_k12_mg1655`, `yeast_s288c_r64`, `mycoplasma_mycoides_gm12`, `lambda`, each `.fa.gz` and `.gff3.gz`;
+`phages_10.fa.gz`) and `segmentation/` (Universal Dependencies, `*-test.conllu.xz`). What is missing is left out.
 """

@@ -56,13 +56,14 @@ def answer(found: Tables) -> Answer | None:
         "tests": ("q < 0.05", text),
     }
     before = rows[rows["lag"] == BEFORE]
-    said = [f"The byte before the boundary: {ways(before)}."] if len(before) else []
+    said = [f"The byte before the boundary costs {ways(before)} (q < {LEVEL})."] if len(before) else []
     return Answer(
         "Do boundaries sit where content surprises the model?",
-        [*verdict(first), *said],
+        verdict(first),
+        said,
         table(shown.reset_index(), columns),
         ("surprisal.svg", "AUROC of every stage, by input", _plot(rows)),
-        "One direction in every model of a domain; or the same models after longer training, since a model that predicts "
+        "One direction in every model of a domain; longer trainings of the same recipes, since a model that predicts "
         "better is surprised elsewhere.",
         ("surprisal",),
     )
@@ -72,7 +73,7 @@ def ways(part: pd.DataFrame) -> str:
     """In how many stages boundaries surprise more, and in how many less."""
     sure = part[part["q_value"] < LEVEL]
     more, less = int((sure["auroc"] > 0.5).sum()), int((sure["auroc"] < 0.5).sum())
-    return f"surprises more in {more}, less in {less} of {len(part)} stages"
+    return f"more bits in {more}, fewer in {less} of {len(part)} stages"
 
 
 def verdict(first: pd.DataFrame) -> list[str]:
@@ -92,11 +93,11 @@ def verdict(first: pd.DataFrame) -> list[str]:
         )
         same.setdefault(kind, []).append(title)
     words = {
-        "none": "**No in {}**: no stage differs from chance.",
-        "mixed": "**It depends on the model in {}**: the first byte of a chunk surprises some models more than other bytes, "
-        "others less or no more.",
-        "less": "**The reverse in {}**: the first byte of a chunk surprises every model less than other bytes.",
-        "more": "**Yes in {}**: the first byte of a chunk surprises every model more than other bytes.",
+        "none": "**No in {}**: no stage is beyond chance.",
+        "mixed": "**It depends on the model in {}**: the first byte of a chunk costs some models more bits than other "
+        "bytes do, others fewer or as many.",
+        "less": "**The reverse in {}**: the first byte of a chunk costs every model fewer bits than other bytes do.",
+        "more": "**Yes in {}**: the first byte of a chunk costs every model more bits than other bytes do.",
     }
     return [sentence.format(listed(same[kind])) for kind, sentence in words.items() if kind in same]
 

@@ -1,5 +1,7 @@
 """Do boundaries fall where the words of treebanks start, in languages the models know and in others?"""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.agreement.gold_words import word_table
@@ -72,10 +74,10 @@ def answer(found: Tables) -> Answer | None:
     return Answer(
         "Do boundaries fall where words start?",
         verdict(parts),
+        elsewhere(parts),
         table(shown, columns),
         ("words.svg", "F1 of every stage with gold words, by language", _plot(rows, found["treebanks"])),
-        "Trainings that are not chosen for cutting words; treebanks of another kind of text than the training data; in the "
-        "other languages, models that were trained on them.",
+        "Trainings that are not chosen for cutting words; in the other languages, models that were trained on them.",
         ("words", "treebanks"),
     )
 
@@ -97,24 +99,32 @@ def _row(domain: str, knows: bool, part: pd.DataFrame) -> dict:
     return about | {"above": f"{len(_above(part))} of {n}"}
 
 
-def verdict(parts: list[tuple[str, bool, pd.DataFrame]]) -> list[str]:
-    """Known languages first; then in which of the others a model does better than any constant rate."""
+def verdict(parts: Sequence[tuple[str, bool, pd.DataFrame]]) -> list[str]:
+    """Models in the language they know: in how many tests a stage does better than both nulls; none first."""
+    kinds: dict[str, list[str]] = {"No": [], "In part": [], "Yes": []}
+    for domain, knows, part in parts:
+        if knows:
+            above, n = len(_above(part)), len(part)
+            word = "Yes" if above == n else "No" if not above else "In part"
+            name = f"{NAMES.get(domain, domain)} on {part['language'].iloc[0]}"
+            kinds[word].append(f"{name} ({of(above, n, 'tests')})")
+    said = [f"**{word}: {listed(names)}.**" for word, names in kinds.items() if names]
+    return [
+        *said,
+        "Counted are tests (a stage on a treebank) in which F1 is beyond chance and above what random boundaries reach "
+        "at the rate that serves them best.",
+    ]
+
+
+def elsewhere(parts: Sequence[tuple[str, bool, pd.DataFrame]]) -> list[str]:
+    """The same in languages that the models do not know."""
     said = []
     for domain, knows, part in parts:
-        above, n = len(_above(part)), len(part)
-        name = NAMES.get(domain, domain)
-        if knows:
-            word = "Yes" if above == n else "No" if not above else "In part"
-            said.append(
-                f"**{word}: {name} on {part['language'].iloc[0]}.** {of(above, n, 'tests').capitalize()} (a stage on a "
-                "treebank) are beyond chance and above what random boundaries reach at their best rate."
-            )
-        elif above:
-            where = listed(sorted(set(_above(part)["language"])))
-            said.append(f"In languages that {name} do not know, {of(above, n, 'tests')} are: in {where}.")
-        else:
-            said.append(f"In languages that {name} do not know, none of {n} tests is.")
-    return said
+        if not knows:
+            where = listed(sorted(set(_above(part)["language"]))) if len(_above(part)) else ""
+            tests = of(len(_above(part)), len(part), "tests")
+            said.append(f"{NAMES.get(domain, domain)} {tests}{f' ({where})' if where else ''}")
+    return [f"In other languages: {'; '.join(said)}."] if said else []
 
 
 def _plot(rows: pd.DataFrame, banks: pd.DataFrame) -> bytes:

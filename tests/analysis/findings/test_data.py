@@ -1,14 +1,17 @@
 """What is read of a data folder, and how much."""
 
 import gzip
+import json
+import lzma
 
 import numpy as np
 import pytest
 
 from analysis.findings import data
 from analysis.findings.data import Limits, first_words, heads, read_genomes, whole_files
-from analysis.inputs.conllu import read_conllu
-from analysis.inputs.sources import Sequence
+from analysis.gold import read_conllu
+from analysis.sources import Sequence
+from hnet_core.training.families import read_data_sets
 
 
 def documents(*sizes):
@@ -88,3 +91,30 @@ def test_nothing_is_read_of_a_folder_without_the_files(tmp_path):
 def test_every_limit_is_positive_at_the_smallest_share(name):
     assert getattr(Limits().scaled(1e-6, 19), name) > 0
     assert np.isfinite(getattr(Limits(), name))
+
+
+def test_texts_are_the_halves_that_report_and_not_those_that_choose():
+    tests = [each for known in read_data_sets().values() for each in known.tests]
+    for _, _, file, first in data.TEXTS:
+        halves = {each.documents for each in tests if each.data == file}
+        assert halves == {{0: "even", 1: "odd"}[first]}, file
+
+
+def test_of_a_file_every_second_document_is_read(tmp_path):
+    (tmp_path / "text").mkdir()
+    lines = "\n".join(json.dumps({"text": f"document {i}"}) for i in range(4))
+    for name in ("english", "chinese"):
+        (tmp_path / "text" / f"{name}_valid.jsonl.xz").write_bytes(lzma.compress(lines.encode()))
+    read = {c.title: [each.data for each in c.sequences] for c in data.read_texts(tmp_path, Limits())}
+    assert read == {"English": [b"document 1", b"document 3"], "Chinese": [b"document 0", b"document 2"]}
+
+
+def test_of_treebanks_the_test_parts_are_read(tmp_path):
+    (tmp_path / "segmentation").mkdir()
+    for name in ("en_x-ud-dev", "en_x-ud-test", "vi_y-ud-test"):
+        (tmp_path / "segmentation" / f"{name}.conllu.xz").write_bytes(lzma.compress(TREEBANK))
+    banks = data.read_treebanks(tmp_path, Limits())
+    assert [(bank.name, bank.language) for bank in banks] == [
+        ("en_x-ud-test", "English"),
+        ("vi_y-ud-test", "Vietnamese"),
+    ]

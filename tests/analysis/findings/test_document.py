@@ -1,18 +1,9 @@
-"""Numbers, tables and sentences of the findings."""
+"""Numbers, counts and tables of the page."""
 
 import pandas as pd
 import pytest
 
-from analysis.findings.document import (
-    Section,
-    beyond,
-    decimal,
-    probability,
-    span,
-    table,
-    text,
-    whole,
-)
+from analysis.findings.document import beyond, decimal, listed, of, percent, probability, span, table, text
 
 NAN = float("nan")
 
@@ -40,24 +31,20 @@ def test_probability(value, shown):
 
 
 def test_a_table_sets_numbers_right_and_escapes_bars():
-    rows = pd.DataFrame({"name": ["a|b"], "n": [1234]})
-    lines = table(rows, {"name": ("name", text), "n": ("n", whole)}).splitlines()
-    assert lines == ["| name | n |", "| --- | ---: |", "| a\\|b | 1,234 |"]
+    rows = pd.DataFrame({"name": ["a|b"], "share": [0.1234]})
+    lines = table(rows, {"name": ("name", text), "share": ("share", percent)}).splitlines()
+    assert lines == ["| name | share |", "| --- | ---: |", "| a\\|b | 12.3 % |"]
 
 
 def test_only_tests_that_were_made_are_counted():
     assert beyond([0.01, 0.049, 0.05, 0.5, NAN]) == (2, 4)
 
 
+def test_counts_in_words():
+    assert [of(n, 8, "stages") for n in (0, 3, 8)] == ["none of 8 stages", "3 of 8 stages", "all 8 stages"]
+    assert [listed(names) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
+
+
 def test_span():
     assert span([0.5, 0.25, NAN]) == "0.25 to 0.50"
     assert span([0.5]) == "0.50" and span([NAN]) == "-"
-
-
-def test_a_section_shows_its_short_sentences_in_place():
-    section = Section("Title")
-    section.add("before")
-    section.short("said")
-    section.plot("a.svg", b"<svg/>", "what it shows")
-    assert section.markdown(2) == "## 2. Title\n\nbefore\n\nsaid\n\n![what it shows](findings/a.svg)\n"
-    assert section.shorts == ["said"]

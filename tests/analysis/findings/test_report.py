@@ -1,18 +1,22 @@
-"""The whole page from tiny models and little data, and calls that are refused."""
+"""Tables and page from tiny models and little data, the page that is kept, and calls that are refused."""
 
 import gzip
 import json
 import lzma
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet
 import pytest
 from safetensors.torch import load_file, save_file
 
 from analysis.commands import cli
 from analysis.findings import data
 from analysis.findings.features import profiles
+from analysis.findings.report import TABLES, rounded
 from analysis.findings.study import Study
 from hnet_core.checkpoint import WEIGHTS, save_model
 from tests.tiny import tiny_model
@@ -50,12 +54,13 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     for name in ("text", "code", "dna", "segmentation"):
         (root / name).mkdir()
-    lines = "\n".join(json.dumps({"text": part}) for part in (TEXT[:1500], TEXT[1500:2500])).encode()
+    parts = ("left", TEXT[:1500], "out", TEXT[1500:2500])
+    lines = "\n".join(json.dumps({"text": part}) for part in parts).encode()
     for name in ("english_valid", "english_train"):
         (root / "text" / f"{name}.jsonl.xz").write_bytes(lzma.compress(lines))
     source = (SAMPLES / "python_textwrap.py").read_text(encoding="utf-8")
     (root / "code" / "python_valid.jsonl.xz").write_bytes(
-        lzma.compress(json.dumps({"text": source}).encode())
+        lzma.compress("\n".join(json.dumps({"text": part}) for part in ("pass", source)).encode())
     )
     for name in ("fa", "gff3"):
         (root / "dna" / f"lambda.{name}.gz").write_bytes(
@@ -103,30 +108,104 @@ def page(folder, models, tmp_path_factory):
     return out
 
 
-def test_every_section_is_there_and_every_plot_that_it_shows(page):
-    text = page.read_text(encoding="utf-8")
-    for title in ("Agreement", "Codon phase", "Features", "Surprisal", "Gold words", "Chunks"):
-        assert f". {title}" in text
-    shown = {part.split(")")[0] for part in text.split("](page/")[1:]}
-    assert shown == {path.name for path in page.with_suffix("").iterdir()} and len(shown) == 8
-    assert "nan" not in text.replace("resonan", "").split("## 6.")[0]
+def read(page, name):
+    return pd.read_parquet(page.with_suffix("") / f"{name}.parquet")
 
 
-def test_the_page_names_models_data_and_controls(page):
+def test_the_page_is_short_and_says_whom_it_is_for(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("For ") and lines[2] == "# Findings" and len(lines) <= 150
+    assert [line[:5] for line in lines if line.startswith("## ")] == [f"## {i}." for i in range(1, 7)]
+    assert "nan" not in "\n".join(lines)
+
+
+def test_every_question_has_an_answer_a_number_a_plot_and_a_doubt(page):
+    for part in page.read_text(encoding="utf-8").split("\n## ")[1:]:
+        said, *_ = part.split("\n\n")[1:]
+        assert said.startswith(("**", "Of ", "Rates ")) and said.endswith(".")
+        assert (
+            len(re.findall(r"^\| --- \|", part, flags=re.M)) == 1
+            and part.count("](page/") >= 2
+            and part.count(".svg)") == 1
+        )
+        assert part.count("*What would change the answer.* ") == 1 and "\nTables: [" in part
+
+
+def test_everything_that_is_linked_is_there_and_nothing_else(page):
     text = page.read_text(encoding="utf-8")
-    for word in (
-        "english-b / 1",
-        "codons of genes",
-        "models before training",
+    linked = set(re.findall(r"\]\(page/([^)]+)\)", text))
+    there = {path.name for path in page.with_suffix("").iterdir()}
+    tables = {name.removesuffix(".csv") for name in linked if name.endswith(".csv")}
+    assert len(linked - {f"{name}.csv" for name in tables}) == 6 and tables == set(TABLES)
+    assert there == linked | {f"{name}{end}" for name in tables for end in (".csv.json", ".parquet")}
+
+
+def test_csv_holds_what_parquet_holds_and_both_say_where_it_comes_from(page):
+    for name in TABLES:
+        path = page.with_suffix("") / f"{name}.parquet"
+        one, other = pd.read_parquet(path), pd.read_csv(path.with_suffix(".csv"))
+        assert list(one.columns) == list(other.columns) and len(one) == len(other) > 0
+        numbers = one.select_dtypes("number").columns
+        assert np.array_equal(one[numbers].astype(float), other[numbers].astype(float), equal_nan=True)
+        about = json.loads(pyarrow.parquet.read_schema(path).metadata[b"hnet_chunks"])
+        assert about == json.loads(Path(f"{path.with_suffix('.csv')}.json").read_text())
+        assert about["command"] == "findings" and set(about["models"]) == set(read(page, "models")["model"])
+        assert about["options"]["shifts"] == 19
+
+
+def test_the_tables_answer_queries(page, tmp_path, capsys):
+    out = tmp_path / "answer.csv"
+    sql = "SELECT input, count(*) AS n FROM agreement JOIN inputs USING (input) WHERE kind = 'models' GROUP BY input"
+    assert cli.main(["query", sql, "--tables", str(page.with_suffix("")), "--out", str(out)]) == 0
+    found = pd.read_csv(out).set_index("input")["n"]
+    # English: one stage beside two. DNA: two models of one stage.
+    assert found.to_dict() == {"English": 2, "Phage lambda": 1}
+    for name in TABLES:
+        assert cli.main(["query", f"SELECT * FROM {name}", "--tables", str(page.with_suffix(""))]) == 0
+
+
+def test_the_tables_hold_models_references_and_controls(page):
+    pairs = read(page, "agreement")
+    assert set(pairs["kind"]) == {
+        "models",
+        "references",
         "random places, same rate",
         "evenly spaced, same rate",
         "input shuffled, pairs of bytes kept",
-        "beyond pairs",
-        "`text/english_valid.jsonl.xz`",
-    ):
-        assert word in text
-    assert "English, one depth" not in text and "English: no two models of one depth are bundled" in text
-    assert "Phage lambda, one depth: " in text
+        "models before training",
+    }
+    assert "codons of genes" in set(pairs["model_b"]) and pairs["f1_star_beyond_pairs"].notna().any()
+    inputs = read(page, "inputs").set_index("input")
+    assert inputs.loc["English", "file"] == "text/english_valid.jsonl.xz"
+
+
+def test_the_page_is_written_anew_from_its_tables_alone(page, tmp_path):
+    shutil.copytree(page.with_suffix(""), tmp_path / "page")
+    for old in (tmp_path / "page").glob("*.svg"):
+        old.unlink()
+    assert cli.main(["findings", "--out", str(tmp_path / "page.md")]) == 0
+    assert (tmp_path / "page.md").read_bytes() == page.read_bytes()
+    assert {path.name for path in (tmp_path / "page").iterdir()} == {
+        p.name for p in page.with_suffix("").iterdir()
+    }
+
+
+def test_the_page_of_the_clone_is_what_its_tables_say(tmp_path):
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    shutil.copytree(docs / "findings", tmp_path / "findings")
+    assert cli.main(["findings", "--out", str(tmp_path / "findings.md")]) == 0
+    kept = (docs / "findings.md").read_text(encoding="utf-8")
+    assert (tmp_path / "findings.md").read_text(encoding="utf-8") == kept, (
+        "python -m analysis findings --out docs/findings.md"
+    )
+    assert len(kept.splitlines()) <= 150
+
+
+def test_numbers_keep_six_digits_that_count():
+    table = pd.DataFrame({"x": [1234567.0, 0.000123456789, 0.0, np.nan, -np.inf], "n": [1234567] * 5})
+    assert rounded(table)["x"].tolist()[:3] == [1234570.0, 0.000123457, 0.0]
+    assert np.isnan(rounded(table)["x"][3]) and rounded(table)["x"][4] == -np.inf
+    assert rounded(table)["n"].tolist() == [1234567] * 5
 
 
 def test_controls_before_training_are_of_different_seeds(folder, models):
@@ -145,29 +224,43 @@ def test_profiles_of_the_findings_rest_on_twenty_times_the_shifts(folder, models
 
 
 def test_boundary_weights_alone_have_no_surprisal(page):
-    text = page.read_text(encoding="utf-8")
-    surprisal, words = text.split("## 4. Surprisal")[1].split("## 5. Gold words")
-    assert "dna-b / 0" in surprisal and "python-a / 0" not in surprisal
-    assert "Python: python-a cannot predict" in surprisal
-    assert "python-a / 0" in words
+    assert {"dna-b", "english-a"} <= set(read(page, "surprisal")["model"])
+    assert "python-a" not in set(read(page, "surprisal")["model"]) and "python-a" in set(
+        read(page, "words")["model"]
+    )
 
 
 def test_one_model_twice(folder, models, tmp_path):
-    """A page needs neither two models nor DNA; the second run gives the same and leaves no older plots."""
+    """Needs neither two models nor DNA; the second run gives the same and leaves no older tables and plots."""
     few = tmp_path / "models"
     shutil.copytree(models / "english-a", few / "english-a")
-    out = tmp_path / "page.md"
+    out, beside = tmp_path / "page.md", tmp_path / "page"
     pages = []
     for _ in range(2):
         assert call(folder, few, out) == 0
-        plots = {path.name: path.read_bytes() for path in (tmp_path / "page").glob("*.svg")}
-        pages.append((out.read_bytes(), plots))
-        (tmp_path / "page" / "old.svg").write_text("<svg/>")
-        (tmp_path / "page" / "notes.txt").write_text("mine")
-    assert pages[0] == pages[1]
-    assert "old.svg" not in pages[1][1] and (tmp_path / "page" / "notes.txt").exists()
+        tables = {path.name: pd.read_parquet(path).to_csv() for path in beside.glob("*.parquet")}
+        plots = {path.name: path.read_bytes() for path in beside.glob("*.svg")}
+        pages.append((out.read_bytes(), tables, plots))
+        for name in ("old.svg", "strands.csv", "strands.csv.json", "strands.parquet"):
+            (beside / name).write_text("old")
+        (beside / "notes.txt").write_text("mine")
+    assert pages[0] == pages[1] and "strands.parquet" not in pages[1][1] and "old.svg" not in pages[1][2]
+    assert (beside / "notes.txt").exists()
     text = out.read_text(encoding="utf-8")
-    assert "Codon phase" not in text and "no two models of one depth" in text
+    assert (
+        "codons?" not in text
+        and "Of English nothing can be said: there are no two models of one depth." in text
+    )
+
+
+def test_a_page_without_tables_is_refused(tmp_path, capsys):
+    assert cli.main(["findings", "--out", str(tmp_path / "page.md")]) == 2
+    assert "--data FOLDER" in capsys.readouterr().err
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "models.parquet").write_text("nothing")
+    assert cli.main(["findings", "--out", str(tmp_path / "page.md")]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be read" in said and said.count("\n") == 1 and not (tmp_path / "page.md").exists()
 
 
 REFUSED = {

@@ -1,74 +1,143 @@
-"""Sentences follow from numbers."""
+"""Answers follow from numbers: the same templates, with other numbers, say the opposite."""
 
-from types import SimpleNamespace
-
+import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.findings.agreement import _differs, _or
-from analysis.findings.codons import _strongest
-from analysis.findings.features import _sentence
+from analysis.codon_phase import rayleigh
+from analysis.findings import agreement, chunks, codons, features, surprise, words
+from analysis.findings.study import by_pairs
 
-RATES = pd.DataFrame(
-    {
-        "feature": ["CDS", "CDS", "tRNA", "tRNA"],
-        "model": ["a / 0", "b / 0", "a / 0", "b / 0"],
-        "ratio": [0.9, 1.1, 1.3, 1.2],
-        "q_value": [0.01, 0.02, 0.04, 0.3],
-    }
-)
+DIFFER = [
+    ({"seed": 1}, "seed"),
+    ({"seed": 1, "data_seed": 1}, "seed, data order"),
+    ({"data": ["a", "b"]}, "training data"),
+    ({"bytes_seen": 2}, "input seen"),
+]
 
 
-def test_features_that_stand_out_are_named_with_their_direction():
-    said = _sentence("Ring", RATES)
-    assert "in 3 of 4 tests" in said
-    assert "CDS (more for 1 of 2, fewer for 1 of 2)" in said and "tRNA (more for 1 of 2)" in said
+@pytest.mark.parametrize(("change", "said"), DIFFER)
+def test_what_two_models_differ_in_is_named(change, said):
+    one = {"seed": 0, "data_seed": 0, "data": ["a"], "bytes_seen": 1}
+    assert agreement._differ(one, one | change) == said
 
 
-def test_no_feature_is_named_where_none_stands_out():
-    said = _sentence("Ring", RATES.assign(q_value=0.2))
-    assert said == "Ring: beyond chance in 0 of 4 tests (a class for a stage of a model)."
+def pairs(beyond, before, q=0.001):
+    """Two pairs of models that leave `beyond` each, and models before training that leave `before`."""
+    alike = pd.DataFrame(
+        {"input": "E. coli", "f1_star": [0.3, 0.5], "f1_star_beyond_pairs": beyond, "q_value": q}
+    )
+    return alike, pd.DataFrame({"input": "E. coli", "f1_star_beyond_pairs": before})
 
 
-CODONS = pd.DataFrame(
-    {
-        "model": ["a / 0", "b / 0"],
-        "strand": ["forward", "reverse"],
-        "r": [0.1, 0.3],
-        "q_r": [0.01, 0.01],
-        "q_chi": [0.01, 0.01],
-        "rate_1": [0.1, 0.2],
-        "rate_2": [0.2, 0.25],
-        "rate_3": [0.3, 0.5],
-    }
-)
+def agreed(*args, **kwargs):
+    rows = pd.DataFrame([agreement.summary("E. coli", *pairs(*args, **kwargs))])
+    return rows.iloc[0], " ".join(agreement.verdicts(rows, {"E. coli"}))
 
 
-def test_the_model_farthest_in_step_is_named():
-    assert _strongest(CODONS) == "Farthest goes b / 0 on reverse genes: 20.0 / 25.0 / 50.0 %."
-    assert "a / 0" in _strongest(CODONS.assign(q_r=[0.01, 0.5]))
+def test_agreement_beyond_pairs_is_above_every_model_before_training():
+    before = np.linspace(-0.05, 0.05, 39)
+    row, said = agreed(0.2, before)
+    assert row["p"] == 1 / 40 and said.startswith("**Yes in E. coli**")
+    row, said = agreed(0.04, before)
+    assert row["p"] > 0.05 and said.startswith("**Not beyond pairs of bytes in E. coli.**")
+    assert said.endswith("Models of DNA share no more than a preference for pairs of bases.")
 
 
-def test_no_model_is_named_where_none_keeps_step():
-    assert _strongest(CODONS.assign(q_chi=0.05)) == "No model is in step with the codons beyond chance."
+def test_few_models_before_training_prove_nothing():
+    row, said = agreed(0.2, [0.0] * 3)
+    assert row["p"] == 0.25 and said.startswith("**Not beyond")
+
+
+def test_one_model_says_nothing_of_agreement():
+    alike, blank = pairs(0.2, [0.0])
+    rows = pd.DataFrame([agreement.summary("E. coli", alike.iloc[:0], blank)])
+    assert agreement.verdicts(rows, ()) == [
+        "Of E. coli nothing can be said: there are no two models of one depth."
+    ]
+    assert agreement.details(rows) == []
+
+
+def phases(rates, q=0.001, r=0.2, r_pairs=0.1):
+    """A stage a row on forward genes, with its rates at the three positions."""
+    found = pd.DataFrame(rates, columns=["rate_1", "rate_2", "rate_3"])
+    return found.assign(genome="Ring", strand="+", r=r, r_chance=0.01, r_pairs=r_pairs, q_value=q)
+
+
+def test_codons_name_the_common_position_or_its_absence():
+    same, other = [(0.1, 0.2, 0.5)] * 3, [(0.1, 0.2, 0.5), (0.5, 0.2, 0.1)]
+    assert codons.verdict(phases(same))[0].startswith("**Yes, with position 3.**")
+    assert codons.verdict(phases(other))[0].startswith("**Not with one position.**")
+    assert codons.verdict(phases(same, q=0.2))[0].startswith("**No.**")
+    assert codons._preferred(phases(other))[0].endswith("Ring 1 / 0 / 1.")
+
+
+def test_codons_say_how_much_pairs_of_bases_make():
+    rows = [(0.1, 0.2, 0.5)]
+    assert "make 50.0 % of that R" in codons.verdict(phases(rows))[1]
+    assert "make all of that R" in codons.verdict(phases(rows, r_pairs=0.3))[1]
+
+
+def test_cuts_by_pairs_alone_are_told_from_cuts_by_place():
+    """Half of the places behind A are cut: by what stands behind A, or by turns, which pairs do not know."""
+    data = b"ACAG" * 50
+    places = np.arange(len(data))
+    by_pair, by_turn = places % 4 == 1, places % 8 == 1
+    assert by_pairs(data, by_pair)[1:].tolist() == by_pair[1:].tolist()
+    assert set(by_pairs(data, by_turn)[by_turn]) == {0.5}
+    counts = [by_pairs(data, by_turn)[k::4].sum() for k in range(4)]
+    assert counts[1] == pytest.approx(by_turn.sum()) and rayleigh(np.array(counts[:3])) == pytest.approx(1)
+
+
+def rates(ratios, q=0.001):
+    return pd.DataFrame(
+        {"genome": "Ring", "feature": "CDS", "ratio": ratios, "q_value": q, "stage": range(len(ratios))}
+    )
+
+
+def test_features_are_preferred_where_tests_go_one_way():
+    assert features.verdict(rates([0.8] * 9 + [1.2]))[0].startswith("**Yes: fewer in coding sequence**")
+    assert features.verdict(rates([1.2] * 10))[0].startswith("**Yes: more in coding sequence**")
+    assert features.verdict(rates([0.8, 1.2] * 5))[0].startswith("**No common preference.**")
+    assert features.verdict(rates([0.8] * 10, q=0.5))[0].startswith("**No.**")
+    assert "in 5, fewer in 5 of 10 tests" in features.verdict(rates([0.8, 1.2] * 5))[1]
+
+
+def bits(auroc, q=0.001):
+    return pd.DataFrame({"input": "English", "auroc": auroc, "q_value": q})
+
+
+def test_surprise_has_a_direction_where_all_stages_have_it():
+    assert surprise.verdict(bits([0.6, 0.7]))[0].startswith("**Yes in English**")
+    assert surprise.verdict(bits([0.4, 0.3]))[0].startswith("**The reverse in English**")
+    assert surprise.verdict(bits([0.4, 0.7]))[0].startswith("**It depends on the model in English**")
+    assert surprise.verdict(bits([0.6, 0.7], q=0.1))[0].startswith("**No in English**")
+    assert surprise.ways(bits([0.6, 0.4, 0.7])) == "more bits in 2, fewer in 1 of 3 stages"
+
+
+def gold(f1, q=0.001, language="English"):
+    return pd.DataFrame({"language": language, "f1": f1, "f1_constant": 0.4, "q_value": q})
 
 
 @pytest.mark.parametrize(
-    "change, words",
+    ("f1", "q", "said"),
     [
-        ({"seed": 1}, "seed"),
-        ({"seed": 1, "data_seed": 1}, "seed, data order"),
-        ({"data": ["a", "b"]}, "training data"),
-        ({"bytes_seen": 2}, "input seen"),
+        ([0.5, 0.6], 0.001, "**Yes: English models on English (all 2 tests).**"),
+        ([0.5, 0.3], 0.001, "**In part: English models on English (1 of 2 tests).**"),
+        ([0.3, 0.3], 0.001, "**No: English models on English (none of 2 tests).**"),
+        ([0.5, 0.6], 0.2, "**No: English models on English (none of 2 tests).**"),
     ],
 )
-def test_what_two_models_differ_in_is_named(change, words):
-    one = {"seed": 0, "data_seed": 0, "data": ["a"], "bytes_seen": 1}
-    pair = SimpleNamespace(model_a="a", model_b="b")
-    assert _differs(pair, {"a": one, "b": one | change}) == words
+def test_words_are_met_above_both_nulls(f1, q, said):
+    assert words.verdict([("english", True, gold(f1, q))])[0] == said
 
 
-def test_all_differences_are_named_once():
-    assert _or(["seed", "seed"]) == "seed"
-    assert _or(["seed, data order", "seed"]) == "data order or seed"
-    assert _or(["seed", "training data", "data order"]) == "data order, seed or training data"
+def test_words_of_other_languages_are_named_where_they_are_met():
+    parts = [("english", False, gold([0.5, 0.3], language=["German", "Thai"]))]
+    assert words.elsewhere(parts) == ["In other languages: English models 1 of 2 tests (German)."]
+
+
+@pytest.mark.parametrize(("jaccard", "said"), [(0.95, "**Yes in"), (0.5, "**In part in"), (0.1, "**No in")])
+def test_boundaries_hold_by_their_jaccard_index(jaccard, said):
+    rows = pd.DataFrame({"input": "English", "jaccard": [jaccard] * 2, "jaccard_chance": 0.2})
+    assert chunks.verdict(rows)[0].startswith(said)
