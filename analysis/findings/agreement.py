@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.agreement import agreement_table
-from analysis.controls import beyond_pairs
+from analysis.agreement.controls import beyond_pairs
+from analysis.agreement.groups import group_labels, group_table
+from analysis.agreement.pairs import agreement_table
+from analysis.boundaries.segmentations import Segmentation
 from analysis.findings import plots
 from analysis.findings.consensus import consensus_rows
 from analysis.findings.data import Corpus
@@ -26,8 +28,6 @@ from analysis.findings.document import (
 )
 from analysis.findings.references import UNTRAINED, controls, references
 from analysis.findings.study import Study
-from analysis.groups import group_labels, group_table
-from analysis.segmentations import Segmentation
 
 MODELS, REFERENCES = "models", "references"
 """Kinds of pairs in the table `agreement`, beside those of analysis.findings.references."""

@@ -4,14 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from analysis.dictionary import chunk_types, dictionary_table, growth_table, heaps_exponent, overlap_table
+from analysis.boundaries.segmentations import Segmentation
 from analysis.findings import plots
 from analysis.findings.data import Corpus, heads
 from analysis.findings.document import Answer, Tables, decimal, listed, name_of, percent, span, table, text
 from analysis.findings.study import Study
-from analysis.inference_account import account_table, measured_rates
-from analysis.segmentations import Segmentation
-from analysis.stability import stability_table
+from analysis.meaning.account import account_table, measured_rates
+from analysis.meaning.dictionary import (
+    chunk_types,
+    dictionary_table,
+    growth_table,
+    heaps_exponent,
+    overlap_table,
+)
+from analysis.meaning.stability import stability_table
 
 TOP = 12
 """Chunks shown of each dictionary."""

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analysis.codon_phase import rayleigh
-from analysis.enrichment import Genome
 from analysis.findings import plots
 from analysis.findings.document import (
     LEVEL,
@@ -20,6 +18,8 @@ from analysis.findings.document import (
     text,
 )
 from analysis.findings.study import Study, by_pairs
+from analysis.genome.codon_phase import rayleigh
+from analysis.genome.enrichment import Genome
 
 PUBLISHED = (0.065, 0.426, 0.584)
 """Rates at the codon positions, forward genes of B. subtilis, of dnaHNet stage 1 (arXiv 2602.10603)."""

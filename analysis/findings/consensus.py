@@ -5,9 +5,9 @@ from itertools import islice
 
 import numpy as np
 
-from analysis.groups import fleiss_kappa
-from analysis.null_models import against, turns
-from analysis.segmentations import Segmentation
+from analysis.agreement.groups import fleiss_kappa
+from analysis.boundaries.segmentations import Segmentation
+from analysis.chance.nulls import against, turns
 
 
 def consensus_rows(infos, stages: list[Segmentation], shifts: int) -> list[dict]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.extract import boundary_marks
-from analysis.features import UPSTREAM, sites
+from analysis.boundaries.extract import boundary_marks
 from analysis.findings import plots
 from analysis.findings.data import AnnotatedGenome, heads
 from analysis.findings.document import (
@@ -21,9 +20,11 @@ from analysis.findings.document import (
     text,
 )
 from analysis.findings.study import Study, by_pairs
-from analysis.motifs import DEFAULT_MOTIFS
-from analysis.profiles import PROFILE_DRAWS, profile_table
-from analysis.reverse_complement import consistency_row, reverse_complement
+from analysis.genome.features import UPSTREAM, sites
+from analysis.genome.motifs import DEFAULT_MOTIFS
+from analysis.genome.profiles import PROFILE_DRAWS, profile_table
+from analysis.genome.strands import consistency_row
+from analysis.inputs.bases import reverse_complement
 
 WINDOW = 30
 """Bases on either side of a site."""

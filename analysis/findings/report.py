@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet
 
-from analysis.export import write_table
+from analysis.files.export import write_table
+from analysis.files.provenance import KEY, Provenance, provenance
 from analysis.findings import agreement, chunks, codons, features, surprise, words
 from analysis.findings.document import LEVEL, Answer, Tables
 from analysis.findings.study import Study
-from analysis.provenance import KEY, Provenance, provenance
 from hnet_core.errors import InputError
 
 QUESTIONS = (agreement, codons, features, surprise, words, chunks)

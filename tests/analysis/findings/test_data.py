@@ -9,8 +9,8 @@ import pytest
 
 from analysis.findings import data
 from analysis.findings.data import Limits, first_words, heads, read_genomes, whole_files
-from analysis.gold import read_conllu
-from analysis.sources import Sequence
+from analysis.inputs.conllu import read_conllu
+from analysis.inputs.sources import Sequence
 from hnet_core.training.families import read_data_sets
 
 

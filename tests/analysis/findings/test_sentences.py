@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.codon_phase import rayleigh
 from analysis.findings import agreement, chunks, codons, features, surprise, words
 from analysis.findings.study import by_pairs
+from analysis.genome.codon_phase import rayleigh
 
 DIFFER = [
     ({"seed": 1}, "seed"),
