@@ -11,6 +11,7 @@ import torch
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "speed.md"
 TITLE = (
+    "For people who run the models: how fast they train and cut, and how much memory they take.\n\n"
     "# Speed and memory\n\nWritten by `make bench`. kB is 1000 bytes of input; the best of several rounds."
 )
 

@@ -12,13 +12,15 @@ from hnet_core.lab.sweep_file import SWEEPS, Arm, Sweep, SweepMember, read_sweep
 from hnet_core.training.recipe import read_recipe
 
 Run = Mapping[str, Any]
-HEAD = """# Sweeps
+HEAD = """For people who choose a recipe: every run of every sweep, and what each arm comes to.
 
-Written by `make results` from the figures in `docs/results/sweeps/` (one file a run) and from the sweep files
-(`hnet_core/lab/sweeps/`), which are written before anything is trained. Every run of a sweep is in its table; an
-empty row is a run that has not come to its end. All figures are of validation data, by which recipes are chosen: what a
-model is reported to do is measured on other data ([results.md](results.md)). Seconds are by the clock of a machine
-that did other work too; kB/CPU s, kilobytes of training a second of one processor, hardly feels that.
+# Sweeps
+
+A sweep compares recipes (arms) over seeds and data orders. Its file in `hnet_core/lab/sweeps/` is written
+before anything is trained; a run that has not come to its end is an empty row. Figures are of validation data, by
+which recipes are chosen: what a model is reported to do is measured on other data ([results.md](results.md)).
+Seconds are by the clock of a machine that did other work too; kB/CPU s (kilobytes of training per second of one
+processor) depends little on that. `make results` writes this page from `docs/results/sweeps/`, one file a run.
 
     .venv/bin/python -m hnet_core.lab.sweep NAME --data DIR
 """
