@@ -13,8 +13,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "speed.md"
 TITLE = (
     "For people who run the models: how fast they train and cut, and how much memory they take.\n\n"
     "# Speed and memory\n\n`make bench` measures all of this anew; `PYTHONPATH=. .venv/bin/python "
-    "tests/bench/bench_NAME.py` measures one section.\n\nkB is 1000 bytes of input; the best of several rounds. `x`: how "
-    "many times as fast this is as the column before it."
+    "tests/bench/bench_NAME.py` measures one section.\n\nkB is 1000 bytes of input; the best of several rounds. `x`: "
+    "how many times as fast this is as the column before it."
 )
 
 
