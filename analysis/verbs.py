@@ -1,4 +1,4 @@
-"""What a program asks: where do models cut, do they agree, and what have their cuts to do with genes."""
+"""What a program asks: where do models cut, do they agree, and do the cuts fall on genes."""
 
 from collections.abc import Sequence
 from dataclasses import replace

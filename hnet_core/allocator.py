@@ -1,4 +1,4 @@
-"""What the C library does with memory that large tensors leave free, where that is glibc; elsewhere nothing happens."""
+"""Memory that large tensors leave free: kept or given back by glibc. With another C library nothing happens."""
 
 import ctypes
 import sys

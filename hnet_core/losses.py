@@ -1,4 +1,4 @@
-"""What a language model is judged by: the surprise at the next byte of the same row."""
+"""The loss of a language model: its surprise at the next byte of the same row."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""What a model remembers between calls: after a prefill, between windows, between single steps."""
+"""The state of a model between calls: after a prefill, between windows, between single steps."""
 
 from copy import copy
 from dataclasses import dataclass, field

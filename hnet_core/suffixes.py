@@ -1,4 +1,4 @@
-"""What the name of a file says of its format: one rule for the page, the commands and training."""
+"""The format of a file by its name: one rule for the page, the commands and training."""
 
 from pathlib import Path
 

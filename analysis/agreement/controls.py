@@ -1,8 +1,8 @@
-"""Segmentations that know nothing of the input and must score about 0 against any that does.
+"""Controls: segmentations that are independent of the input, so that they agree with any model about 0.
 
-A model before its training is none of them: its router compares a byte with the one before, so over few letters it cuts
-by the last two of them alone (R2 0.78 to 1.00 on DNA), and agrees or disagrees as a whole with any model that does so
-in part. What must be about 0 of it is `beyond_pairs`.
+A model before its training is no such control: its router compares a byte with the one before, so over few letters it
+cuts by the last two of them alone (R2 0.78 to 1.00 on DNA), and agrees or disagrees as a whole with any model that does
+so in part. Of such a model, `beyond_pairs` must be about 0.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def periodic_like(cuts: Segmentation) -> Segmentation:
 
 
 def beyond_pairs(a: Segmentation, b: Segmentation, sequences: Sequence[sources.Sequence]) -> float:
-    """What of F1* is left when chance knows which two bytes stand at each place: the last one before, the first behind.
+    """F1* less what the two bytes at each place make, the last one before it and the first one behind it.
 
     Chance is that a's boundaries are rearranged at random among the places of the same sequence with the same two
     bytes: of n such places, a cutting x and b cutting y, x y / n are shared on average, whatever their number. F1* is

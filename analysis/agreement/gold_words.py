@@ -1,4 +1,4 @@
-"""Do boundaries fall where the words of a treebank start? Agreement with gold words, fair to where spaces go.
+"""Do boundaries fall where the words of a treebank start? The space before a word may count as its start.
 
 Merging bytes into places (white space and the letter behind it) gives any segmentation more chances at a word than
 elsewhere, a random one too. So chance is what the boundaries reach when they are shifted among the bytes, before

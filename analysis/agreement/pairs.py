@@ -1,4 +1,4 @@
-"""Do two segmentations of the same sequences agree, and more than their rates alone would make them?"""
+"""Agreement of two segmentations of the same sequences, beside what their rates alone would give."""
 
 from collections.abc import Sequence
 from itertools import combinations, islice, product
@@ -226,7 +226,7 @@ def _matched(a: Segmentation, b: Segmentation) -> dict[str, float]:
 
 
 def _at_density(a: Segmentation, b: Segmentation, k: int) -> dict[str, float]:
-    """F1 of the k likeliest slots of either side, beside chance and best at what these are in every sequence.
+    """F1 of the k likeliest slots of either side, with its chance and its best from the counts in every sequence.
 
     Of slots that are equally likely, each side draws as many as are left at random: what counts is the mean over that.
     """

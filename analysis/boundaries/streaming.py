@@ -1,4 +1,4 @@
-"""Tables of inputs of any length, some rows at a time: a genome's table never stands in memory."""
+"""Tables of inputs of any length, some rows at a time, so that a genome's table need not fit in memory."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -156,7 +156,7 @@ class ChunkRows:
         return self._reversed(rows) if self.reverse else self._forward(rows)
 
     def finish(self) -> pd.DataFrame:
-        """The chunk that waited when all pieces were there."""
+        """The last chunk, once all pieces have been read."""
         last, self.last = self.last, self.last[:0]
         if self.reverse:
             return self._table(last[:0], last["byte"][:0], last["byte"][:0])

@@ -1,4 +1,4 @@
-"""What a number would be by chance: boundaries shifted circularly inside each sequence, and what such a null says.
+"""What a number would be by chance: boundaries shifted circularly inside each sequence, and p-values of such shifts.
 
 One convention for all: p = (1 + draws at least as extreme) / (1 + draws), so that it is never 0; two-sided it is twice
 the smaller side, at most 1. Values that are equal but for rounding are equal.
@@ -38,12 +38,12 @@ class Null:
 
     @property
     def p_value(self) -> float:
-        """How often chance gives at least as much."""
+        """p of a value at least as large by chance."""
         return (1 + self.above) / (1 + self.n_shifts)
 
     @property
     def p_two_sided(self) -> float:
-        """How often chance is as far out on either side."""
+        """p of a value as far from the mean by chance, on either side."""
         return min(1.0, 2 * (1 + min(self.above, self.below)) / (1 + self.n_shifts))
 
 
@@ -160,7 +160,7 @@ def pooled_null(sums: Sequence[np.ndarray], shifts: int = 1000, seed: int = 0) -
 
 
 def turns(marks: np.ndarray, edges: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Without end: the slots of the boundaries moved on circularly inside each sequence, by amounts drawn for each.
+    """Endless: the slots of the boundaries moved on circularly inside each sequence, by amounts drawn for each.
 
     marks (n,) bool   edges (S + 1,): the slots of sequence i are edges[i] .. edges[i + 1] - 1
     """

@@ -1,4 +1,4 @@
-"""Ranks inside records, and what correlates there: records that differ as wholes must not pass for a correlation."""
+"""Ranks and correlations inside records, where a difference between whole records is no correlation."""
 
 import numpy as np
 

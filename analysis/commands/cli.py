@@ -55,7 +55,10 @@ def _failed(message: str, code: int) -> int:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    """Of this command; of all where it is none. What other commands need (statistics, SQL) is not imported: 80 MB."""
+    """The parser of this command, or of all commands where it is none.
+
+    What other commands need (statistics, SQL) is not imported: 80 MB.
+    """
     parser = _Parser(prog="python -m analysis", description="Chunk boundaries of H-Net models, as tables.")
     commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
     chosen = [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values())

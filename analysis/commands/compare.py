@@ -1,4 +1,4 @@
-"""python -m analysis compare: agreement of every pair of models, of groups of them, and with what knows nothing."""
+"""python -m analysis compare: agreement of every pair of models, of groups of them, and with controls."""
 
 import argparse
 import sys
@@ -142,7 +142,7 @@ def _consensus(stages: Sequence[Segmentation], groups: dict[str, str], names: li
 
 
 def _mixed_domains(models: Iterable[BoundaryModel]) -> str:
-    """What to say where models learned from different domains; InputError where no input suits all of them."""
+    """A warning where models learned from different domains; InputError where no input suits all of them."""
     names = {model.info["domain"]: model.name for model in models if model.info.get("domain")}
     if len(names) < 2:
         return ""

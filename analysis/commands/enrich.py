@@ -153,7 +153,7 @@ def _all_cuts(
 
 
 def _annotated(sequences: Sequence[sources.Sequence], features: pd.DataFrame) -> list[sources.Sequence]:
-    """Those that the annotation speaks of: of another it is not known what its bases are."""
+    """The sequences that the annotation names: of others the class of the bases is unknown."""
     known = set(features["sequence"].unique())
     return [each for each in sequences if each.name in known]
 

@@ -45,7 +45,7 @@ def add_matmul_precision(command: argparse.ArgumentParser) -> None:
 
 
 def take_precision(args: argparse.Namespace) -> None:
-    """Put the precision that auto stands for into `args`, so that tables say what was taken, and tell it."""
+    """Replace auto in `args` by the precision it stands for, so that tables say it, and print it."""
     if args.matmul_precision == "auto":
         from kernels.linear.choice import choose
 
@@ -118,7 +118,7 @@ def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[Bound
 
 
 def print_run_warnings(saved: Mapping[str, "SavedModel"]) -> None:
-    """What must be known of saved runs, once a run."""
+    """Warnings about saved runs, once a run."""
     for warning in dict.fromkeys(text for model in saved.values() for text in model.warnings):
         print(f"warning: {warning}", file=sys.stderr)
 

@@ -69,7 +69,7 @@ def open_writer(
 
 
 def _part(path: Path) -> Path:
-    """A name in the same folder, for what is not finished."""
+    """A temporary name in the same folder, for a file that is not finished."""
     return path.with_name(f".{secrets.token_hex(8)}.part")
 
 

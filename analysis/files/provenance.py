@@ -28,7 +28,7 @@ def provenance(
     models: Mapping[str, BoundaryModel],
     options: Mapping[str, Any],
 ) -> Provenance:
-    """What made a file: JSON-ready.
+    """The provenance of a file as a JSON-ready dictionary.
 
     input    sha256 over names and bytes of all sequences, after decompression and clean-up: what the model read
     models   label -> sha256 of the weights file, name and stages; of a saved run that stands in for it its name and
@@ -70,7 +70,7 @@ def input_hash(sequences: Sequence[sources.Sequence]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file; nothing of a pipe, which has given its bytes to the one who read it."""
+    """sha256 of a file; empty for a pipe, whose bytes can be read only once."""
     if not path.is_file():
         return ""
     with open(path, "rb") as file:
@@ -101,7 +101,7 @@ def code_hash(root: Path = ROOT) -> str:
 
 
 def other_code(about: Provenance) -> str:
-    """What to say of a table or run that another state of the code made; empty where it was this one."""
+    """A warning about a table or run that another state of the code made; empty where it was this one."""
     made_by = about.get("code_sha256")
     if made_by == code_hash():
         return ""

@@ -190,7 +190,7 @@ def _is_kept(kind: DuckDBPyType) -> bool:
 
 
 def _different(names: list[str]) -> list[str]:
-    """The names, those that were there before with the first free number behind them."""
+    """The names made different: a repeated one gets the first free number behind it."""
     taken, found = set(names), []
     for name in names:
         if name in found:

@@ -142,7 +142,7 @@ def read_run(folder: str | Path) -> dict[str, Any]:
 
 
 def made_elsewhere(folder: Path) -> str:
-    """A sentence that says so where other code than this saved a run; empty where it was this."""
+    """A warning where other code saved the run; empty where it was this code."""
     text = other_code(read_run(folder))
     return f" Run {folder.name} {text}." if text else ""
 

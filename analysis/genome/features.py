@@ -124,10 +124,10 @@ def _of_transcripts(features: pd.DataFrame, kind: str, borders: np.ndarray) -> p
 
 
 def _ambiguous(parts: pd.DataFrame, borders: np.ndarray) -> np.ndarray:
-    """(rows,) bool: of what begins at one end of its sequence and ends at the other, in the order of places.
+    """(rows,) bool: parts of features that begin at one end of their sequence and end at the other, by place.
 
-    It may lie around the origin of a ring that the file does not call one, or fill a contig: nobody can tell.
-    parts  with the column `key`, which tells apart what the parts are of, sorted by key and order of transcription
+    Such a feature lies around the origin of a ring that the file does not name, or fills a contig; neither is certain.
+    parts  with the column `key`, a value for each feature, sorted by key and order of transcription
     """
     owner = owners(parts["start"].to_numpy(), borders)
     left = (parts["start"] == borders[owner]).groupby(parts["key"].to_numpy(), sort=False).transform("any")

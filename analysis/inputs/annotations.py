@@ -69,7 +69,7 @@ def features_of(
 def fit_features(
     features: pd.DataFrame, sequences: Sequence[sources.Sequence], shown: str = "annotation"
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The features that lie on the sequences, under the sequences' names, and what is to be said: what was left out.
+    """The features that lie on the sequences, under the sequences' names, and warnings about those left out.
 
     features  as read_features returns them; those without a length, or that end beyond their sequence, are left out
     Raises InputError when no feature lies on any of the sequences.
@@ -105,7 +105,7 @@ def fit_features(
 def _under_our_names(
     features: pd.DataFrame, ours: Sequence[str], shown: str
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The features that lie on the input's sequences, under its names, and what does not meet."""
+    """The features that lie on the input's sequences, under its names, and warnings about names that do not match."""
     theirs = list(features["sequence"].cat.categories)
     to_name = meeting(theirs, ours)
     if not to_name:
@@ -133,7 +133,7 @@ def _left_out(rows: pd.DataFrame, why: str) -> str:
 
 
 def laid_end_to_end(features: pd.DataFrame, names: Sequence[str], lengths: Sequence[int]) -> pd.DataFrame:
-    """The features of these sequences as if one lay behind the other: offsets count from the first one's first base."""
+    """The features of these sequences laid end to end: offsets count from the first one's first base."""
     place = {name: i for i, name in enumerate(names)}
     order = features["sequence"].astype(str).map(place)
     features, order = features[order.notna()], order[order.notna()].astype("int64").to_numpy()

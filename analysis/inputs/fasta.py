@@ -33,7 +33,7 @@ def _refuse_duplicates(records: list[FastaRecord], shown: str) -> None:
 
 
 def _with_empty(sequences: list[Sequence], empty: list[str], shown: str) -> list[Sequence]:
-    """The first sequence carries the news about records that are not there."""
+    """The first sequence carries the warning about records that were left out."""
     if not sequences:
         raise InputError(
             f"{shown}: no record has any bases ({_some(empty)}); put the sequence under its header"

@@ -124,7 +124,7 @@ def _parts(feature: SeqFeature, record: str, number: str, skip: int) -> list[Fea
 
 
 def _mark_pseudogenes(parts: list[Feature]) -> None:
-    """What carries the locus tag of a pseudogene is of it."""
+    """Features with the locus tag of a pseudogene belong to it."""
     tags = {each.tag for each in parts if each.pseudo and each.tag}
     for each in parts:
         each.pseudo = each.pseudo or each.tag in tags

@@ -65,7 +65,7 @@ class Segmenter:
 
 
 def known_units(units: Mapping[bytes, np.ndarray], unknown: str) -> Cut:
-    """The units of some inputs, and of no others: InputError that says `unknown` for those."""
+    """The units of known inputs; any other input raises InputError with the text `unknown`."""
 
     def cut(data: bytes) -> np.ndarray:
         if data not in units:

@@ -13,7 +13,7 @@ import torch
 
 
 class _Trail:
-    """How many steps of a walk are done; whoever follows waits for them."""
+    """How many steps of a walk are done; the walk behind it waits for them."""
 
     def __init__(self, done: float = 0) -> None:
         self._done, self._changed = done, Condition()

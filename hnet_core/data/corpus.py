@@ -62,7 +62,7 @@ def open_corpus(
 
 
 def _stamp(path: str | Path) -> list:
-    """What tells an unchanged file or directory (a path that does not exist is reported by the reader)."""
+    """A fingerprint of a file or directory (a path that does not exist is reported by the reader)."""
     path = Path(path).absolute()
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     stats = [(str(p), p.stat()) for p in files if p.exists()]

@@ -1,4 +1,4 @@
-"""How a byte is drawn from what a model says of the next one."""
+"""Drawing the next byte from the logits of a model."""
 
 import math
 from dataclasses import dataclass

@@ -81,7 +81,7 @@ def number_of(about: Attributes) -> int:
 
 
 def is_trans_spliced(about: Attributes) -> bool:
-    """Whether the parts need not be in the order of their places; archives number the parts of such features."""
+    """Whether the feature is trans-spliced: its parts need not be in the order of their places."""
     return "trans" in about.get("exception", "") or "trans_splicing" in about or "part" in about
 
 

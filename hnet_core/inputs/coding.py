@@ -46,7 +46,7 @@ def _notes(features: Iterable[Feature], shown: str) -> tuple[str, ...]:
 
 
 def _mark_pseudogenes(features: Iterable[Feature]) -> None:
-    """What belongs to a pseudogene is of it too: its transcripts, and their parts."""
+    """Mark the transcripts of pseudogenes, and their parts, as parts of a pseudogene."""
     known = {(each.sequence, each.identity) for each in features if each.pseudo and each.identity}
     for _ in range(2 if known else 0):
         for each in features:

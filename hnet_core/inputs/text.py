@@ -1,4 +1,4 @@
-"""The text of a file whoever wrote it: its lines as editors count them; what is no text is refused."""
+"""The text of a file from any program: its lines as editors count them. Binary data is refused."""
 
 import io
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""From a finished training to what is kept of it: figures on held-out data, and a model folder within the limits."""
+"""What is kept of a finished training: figures on held-out data, and a model folder within the limits."""
 
 import json
 import os

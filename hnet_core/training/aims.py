@@ -1,4 +1,4 @@
-"""What the losses of one step aim at: settings of the training, and schedules read at the bytes seen so far."""
+"""The targets of the losses of one step: settings of the training, and schedules read at the bytes seen so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

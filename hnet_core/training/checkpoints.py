@@ -65,7 +65,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], progress: Mapping
 
 
 def read_progress(path: Path) -> dict[str, Any]:
-    """What `save_checkpoint` was given as progress."""
+    """The progress that was given to `save_checkpoint`."""
     try:
         with safe_open(path, framework="pt") as stream:
             return json.loads(stream.metadata()["progress"])

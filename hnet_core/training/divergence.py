@@ -32,7 +32,7 @@ class DivergenceGuard:
         self.recent: list[float] = []
 
     def check(self, figures: StepFigures, norm: float, model: HNetForCausalLM) -> str | None:
-        """What is wrong with the step, and in which stage; None: nothing, and the step counts for the next ones."""
+        """The fault of the step and its stage; None for a good step, which then counts for the next ones."""
         fault = self._loss_fault(figures, model) or self._gradient_fault(norm, model)
         if not fault:
             self.recent = [*self.recent, figures.cross_entropy][-WINDOW:]

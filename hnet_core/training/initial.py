@@ -1,4 +1,4 @@
-"""The weights that a training begins with: those of a model folder, or of a checkpoint as others publish it."""
+"""The weights that a training begins with, from a model folder or a published checkpoint."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Optimizers with the parameter groups an H-Net needs: no decay where it only hurts, a learning rate a stage."""
+"""Optimizers with the parameter groups an H-Net needs: decay for matrices alone, a learning rate a stage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod, sqrt

@@ -1,4 +1,4 @@
-"""What a finished experiment left in its run, as one small file that the repository keeps."""
+"""The figures of a finished experiment, as one small file that the repository keeps."""
 
 import csv
 import json

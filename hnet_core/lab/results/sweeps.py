@@ -1,4 +1,4 @@
-"""docs/sweeps.md: every run of every sweep, and what its arms come to, from the figures that the sweeps left."""
+"""docs/sweeps.md: every run of every sweep, and the means of its arms, from the figures in docs/results/sweeps."""
 
 import json
 from collections.abc import Mapping, Sequence
