@@ -124,12 +124,12 @@ def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> di
         for name in names:
             if name not in stored:
                 raise CheckpointError(
-                    f"{path}: lacks {name}, which {CONFIG} asks for; do the two belong together?"
+                    f"{path}: lacks {name}, which {CONFIG} asks for; check that the two belong together"
                 )
             shape = tuple(file.get_slice(name).get_shape())
             if shape != shapes[name]:
                 raise CheckpointError(
-                    f"{path}: {name} is {shape}, but {CONFIG} makes it {shapes[name]}; do the two belong together?"
+                    f"{path}: {name} is {shape}, but {shapes[name]} by {CONFIG}; check that the two belong together"
                 )
         unknown = stored - set(shapes)
         if unknown:

@@ -19,7 +19,7 @@ from kernels.chunking import keep
 
 
 class Stage(nn.Module):
-    """What every level shares: its width, and the learned vector that widens what comes from outside."""
+    """What every level shares: its width, and the learned vector that widens the vectors of the level outside."""
 
     def __init__(self, config: StageConfig) -> None:
         super().__init__()

@@ -149,7 +149,9 @@ def _mixed_domains(models: Iterable[BoundaryModel]) -> str:
     each = ", ".join(f"{name} on {domain}" for domain, name in sorted(names.items()))
     if "dna" in names:
         raise InputError(f"models were trained on DNA and on text ({each}); compare models of one kind")
-    return f"models were trained on different domains ({each}); where they differ that may be why"
+    return (
+        f"models were trained on different domains ({each}); that alone can make them cut at different places"
+    )
 
 
 def _check_consensus(

@@ -174,7 +174,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def check_files(folder: Path, about: dict[str, Any]) -> None:
-    """InputError where a file of a run is not what was saved."""
+    """InputError where a file of a run was changed since it was saved."""
     for name, facts in about["files"].items():
         if file_hash(folder / Path(name).name) != facts.get("sha256"):
-            raise InputError(f"{folder / name}: is not what was saved; save the run anew")
+            raise InputError(f"{folder / name}: was changed since it was saved; save the run anew")

@@ -120,7 +120,7 @@ def _checked(folder: Path, sequences: Sequence[sources.Sequence], strands: str) 
             "save it anew with boundaries --strand both"
         )
     if file_hash(folder / TABLE) != expected:
-        raise InputError(f"{folder / TABLE}: is not what was saved; save the run anew")
+        raise InputError(f"{folder / TABLE}: was changed since it was saved; save the run anew")
     return about
 
 
@@ -143,7 +143,7 @@ def _tracks(
             track = parts.get((i, number))
             if track is None or len(track.byte) != seen:
                 raise InputError(
-                    f"run {folder}: stage {number} of {label} in {sequence.name} is not there as a whole; "
+                    f"run {folder}: stage {number} of {label} in {sequence.name} is incomplete; "
                     "save the run anew"
                 )
             seen = int(track.is_boundary.sum())  # what the next stage sees

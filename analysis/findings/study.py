@@ -49,7 +49,7 @@ class Study:
         self.treebanks: list[Treebank] = read_treebanks(data, limits)
         if not (self.texts or self.genomes or self.treebanks):
             raise InputError(
-                f"{data}: holds nothing that the findings rest on; give a folder with text/, code/, dna/ and "
+                f"{data}: holds none of the data of the findings; give a folder with text/, code/, dna/ and "
                 "segmentation/ (docs/findings.md says what lies in them)"
             )
         self._cuts: dict[tuple[str, str], list[Segmentation]] = {}
@@ -177,5 +177,5 @@ def _models(models_dir: str | None) -> dict[str, BoundaryModel]:
         if HNetConfig.from_file(folder / CONFIG).n_stages and not (folder / TOKENIZER).exists()
     }
     if not models:
-        raise InputError("there is no model with boundaries among the bundled ones; give a folder of such")
+        raise InputError("no model there has boundaries; give --models DIR with models that have")
     return models

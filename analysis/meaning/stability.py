@@ -72,7 +72,7 @@ def _edits(
 ) -> list[Edit]:
     usable = [each for each in data if len(each) > 1]
     if not usable:
-        raise InputError("a change needs an input of at least two bytes to be seen; give a longer one")
+        raise InputError("a change shows in an input of two bytes or more; give a longer one")
     sizes = np.array([len(each) for each in usable], np.float64)
     return [
         _edit(usable[i], kind, context, reach, rng) for i in rng.choice(len(usable), n, p=sizes / sizes.sum())

@@ -22,7 +22,7 @@ def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]
     tokenizer = BpeTokenizer.train(texts, vocabulary)
     if tokenizer.vocab_size < vocabulary:
         raise InputError(
-            f"{path}: holds pairs for {tokenizer.vocab_size} entries, asked for were {vocabulary}; ask for fewer, or "
+            f"{path}: holds byte pairs for {tokenizer.vocab_size} entries, not {vocabulary}; ask for fewer, or "
             "give a longer text"
         )
 

@@ -32,7 +32,7 @@ def segmenter(name: str) -> Segmenter:
     try:
         cut = make(*arguments)
     except (TypeError, ValueError) as err:
-        raise InputError(f"{name!r} is not how it is called; give {PREFIX}{usage}: {title}") from err
+        raise InputError(f"{name!r}: its arguments are wrong; give {PREFIX}{usage}: {title}") from err
     return Segmenter(name, title, cut)
 
 

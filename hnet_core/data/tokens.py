@@ -153,7 +153,7 @@ def tokenizer_of(folder: Path, info: Mapping[str, Any], vocab_size: int) -> Byte
     tokenizer = BpeTokenizer.load(path)
     if tokenizer.vocab_size > vocab_size:
         raise CheckpointError(
-            f"{path}: has {tokenizer.vocab_size} tokens, but the model has {vocab_size}; do the two belong together?"
+            f"{path}: has {tokenizer.vocab_size} tokens, the model {vocab_size}; check that the two belong together"
         )
     return tokenizer
 

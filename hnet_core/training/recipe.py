@@ -52,7 +52,7 @@ class Recipe:
         )
         if for_none:
             raise ConfigError(
-                f"rate_loss, cab and prior_bytes teach a router, and {names[0]!r} learns nothing; remove them"
+                f"rate_loss, cab and prior_bytes train a router, and {names[0]!r} has no weights; remove them"
             )
         if self.domain == "dna" and options.prior_bytes:
             raise ConfigError("prior_bytes draws to spaces and marks, of which DNA has none; remove it")

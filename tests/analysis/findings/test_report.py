@@ -266,7 +266,7 @@ def test_a_page_without_tables_is_refused(tmp_path, capsys):
 REFUSED = {
     "no folder": (("--data", "nowhere", "--out", "page.md"), "nowhere"),
     "no name": (("--data", "", "--out", "page.md"), "DATA=FOLDER"),
-    "an empty folder": (("--data", ".", "--out", "page.md"), "holds nothing"),
+    "an empty folder": (("--data", ".", "--out", "page.md"), "holds none"),
     "not Markdown": (("--data", ".", "--out", "page.html"), ".md"),
     "no place": (("--data", ".", "--out", "no/such/page.md"), "no folder"),
     "all of more": (("--data", ".", "--out", "page.md", "--share", "2"), "--share"),

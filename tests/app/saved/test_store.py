@@ -182,7 +182,7 @@ def test_a_run_that_is_not_what_was_saved_is_not_shown(keeping):
     shown = pd.read_parquet(table)
     table.chmod(0o644)
     shown.assign(prob=0.25).to_parquet(table, index=False)
-    refused(on_open(keeping, name), f"{name}/bytes.parquet: is not what was saved")
+    refused(on_open(keeping, name), f"{name}/bytes.parquet: was changed since it was saved")
 
 
 def test_two_runs_of_one_model_both_stand_in_the_provenance(keeping):

@@ -75,8 +75,8 @@ def test_nonsense_is_refused(options, words):
 @pytest.mark.parametrize(
     ("chunking", "options", "words"),
     [
-        ({"router": "space_like"}, ARMS["cab"], "'space_like' learns nothing"),
-        ({"router": "fixed_stride", "stride": 4}, ARMS["hinge"], "'fixed_stride' learns nothing"),
+        ({"router": "space_like"}, ARMS["cab"], "'space_like' has no weights"),
+        ({"router": "fixed_stride", "stride": 4}, ARMS["hinge"], "'fixed_stride' has no weights"),
     ],
 )
 def test_a_router_that_learns_nothing_is_not_taught(chunking, options, words):
