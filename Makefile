@@ -7,7 +7,7 @@
 #             train, measure and bundle a family of models; a second call goes on where the first one stopped
 # make results [DATA=FOLDER]  write docs/results.md and docs/sweeps.md from what trainings left; with DATA, measure those that are new
 # make format  the style of Python, JavaScript and CSS (the last two need npm, which brings prettier)
-# make findings DATA=FOLDER  what the bundled models found on held-out data, write docs/findings.md
+# make findings DATA=FOLDER  what the bundled models have learned: compute docs/findings/ and write docs/findings.md
 #
 # Set-up is a virtual environment in .venv with the packages of requirements.txt. It is done when
 # .venv/requirements.installed equals requirements.txt; then nothing here touches pip or the network.

@@ -1,1 +1,1 @@
-"""What the bundled models found: one section a question, its sentences written from its numbers."""
+"""What the bundled models have learned: tables, and a page of questions whose answers are written from them."""
