@@ -23,13 +23,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--models", metavar="DIR", help="where the models are (default: the bundled ones)")
     command.add_argument("--share", type=float, default=1.0, help="of the data to read, for a quick look (1)")
     command.add_argument("--shifts", type=int, default=1000, help="circular shifts of every null (1000)")
+    command.add_argument(
+        "--only",
+        metavar="QUESTION",
+        default="",
+        help="agreement, codons, features, surprisal, words or chunks alone",
+    )
     command.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write tables, plots and page; what is wrong with the call is said before any work."""
     from analysis.findings.data import Limits
-    from analysis.findings.report import write_page, write_report
+    from analysis.findings.report import QUESTIONS, write_page, write_report
     from analysis.findings.study import Study
 
     out = Path(args.out)
@@ -37,6 +43,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--out {args.out}: the findings are a Markdown page; give the name the suffix .md")
     if not out.parent.is_dir():
         raise InputError(f"--out {args.out}: there is no folder {out.parent}; make it, or name another one")
+    if args.only and (args.only not in QUESTIONS or args.data is None):
+        raise InputError(f"--only {args.only}: needs --data, and one of {', '.join(QUESTIONS)}")
     if args.data is None:
         for path in write_page(out):
             print(f"wrote {path}")
@@ -53,5 +61,5 @@ def run(args: argparse.Namespace) -> None:
         )
     limits = Limits().scaled(args.share, args.shifts)
     study = Study(data, limits, args.models, lambda line: print(line, file=sys.stderr, flush=True))
-    for path in write_report(study, out):
+    for path in write_report(study, out, args.only):
         print(f"wrote {path}")

@@ -1,15 +1,17 @@
 """Do models that differ in seed, data order or depth cut the same places, more than chance would make them?"""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from analysis.agreement.controls import beyond_pairs
 from analysis.agreement.groups import group_labels, group_table
 from analysis.agreement.pairs import agreement_table
 from analysis.boundaries.segmentations import Segmentation
+from analysis.chance.p_values import is_least, shown
 from analysis.findings import plots
 from analysis.findings.consensus import consensus_rows
 from analysis.findings.data import Corpus
@@ -26,30 +28,36 @@ from analysis.findings.document import (
     table,
     text,
 )
-from analysis.findings.references import UNTRAINED, controls, references
+from analysis.findings.references import controls, references
 from analysis.findings.study import Study
 
+SMALL = 0.05
+"""F1* beyond pairs of bytes below this is called hardly any."""
 MODELS, REFERENCES = "models", "references"
 """Kinds of pairs in the table `agreement`, beside those of analysis.findings.references."""
 
 
 def tables(study: Study) -> Tables:
-    """agreement: every pair of each input. consensus: what all models of a depth share. groups: means over pairs."""
+    """agreement: every pair of each input. before_training: the same beyond pairs of bytes, of many untrained models.
+
+    consensus: what all models of a depth share. groups: means over pairs.
+    """
     inputs = [(corpus, study.stages(corpus)) for corpus in study.texts]
     inputs += [(piece, study.piece_stages(piece)) for piece in study.pieces]
-    pairs, shared, groups = [], [], []
+    pairs, blank, shared, groups = [], [], [], []
     for corpus, stages in inputs:
         if not stages:
             continue
         infos = {label: model.info for label, model in study.readers(corpus.domain).items()}
         own, rest = _own(study, corpus, infos, stages), _beside(study, corpus, infos, stages)
         pairs += [_titled(own, corpus), _titled(rest, corpus)]
+        blank.append(_titled(pd.DataFrame(_blank(study, corpus, stages)), corpus))
         rows = consensus_rows(infos, stages, study.limits.shifts)
         shared.append(_titled(pd.DataFrame(rows), corpus))
         if len(own):
             means = group_table(own, stages, group_labels(infos, ["depth"]))
             groups.append(_titled(means[means["n_pairs"] > 0], corpus))
-    found = {"agreement": pairs, "consensus": shared, "groups": groups}
+    found = {"agreement": pairs, "before_training": blank, "consensus": shared, "groups": groups}
     return {name: _stacked(parts) for name, parts in found.items()}
 
 
@@ -76,6 +84,14 @@ def _beside(study: Study, corpus: Corpus, infos, stages: list[Segmentation]) -> 
     parts = [_rows(study, corpus, infos, rules, [REFERENCES] * len(rules))]
     parts.append(_rows(study, corpus, infos, [(a, b) for _, a, b in blank], [kind for kind, _, _ in blank]))
     return _stacked(parts)
+
+
+def _blank(study: Study, corpus: Corpus, stages: list[Segmentation]) -> Iterator[dict[str, Any]]:
+    """F1* beyond pairs of bytes of every stage with that of models of its architecture before training."""
+    for labels, seed, others in study.before_training(corpus):
+        for stage in (each for each in stages if each.name in labels):
+            left = beyond_pairs(stage, others[stage.stage], corpus.sequences)
+            yield {"model": stage.name, "stage": stage.stage, "seed": seed, "f1_star_beyond_pairs": left}
 
 
 def _rows(
@@ -112,27 +128,28 @@ def answer(found: Tables) -> Answer | None:
         return None
     same_depth = (pairs["depth_a"] == pairs["depth_b"]) & (pairs["stage_a"] == pairs["stage_b"])
     alike = pairs[(pairs["kind"] == MODELS) & same_depth]
-    blank = pairs[pairs["kind"] == UNTRAINED]
     dna = set(found["inputs"].loc[found["inputs"]["domain"] == "dna", "input"])
-    rows = pd.DataFrame([summary(each, alike, blank) for each in dict.fromkeys(pairs["input"])])
+    blank = found["before_training"]
+    rows = corrected(pd.DataFrame([summary(each, alike, blank) for each in dict.fromkeys(pairs["input"])]))
     columns = {
         "input": ("input", text),
         "star": ("F1*, median", decimal(2)),
         "significant": ("q < 0.05", text),
         "left": ("F1* beyond pairs of bytes, median", decimal(3)),
         "before": ("of models before training, lowest to highest", text),
-        "p": ("p", probability),
+        "q": ("q", probability),
     }
-    shown = rows.assign(significant=[f"{row.significant} of {row.n} pairs" for row in rows.itertuples()])
+    tests = [f"{row.significant} of {row.n} pairs" if row.n else "-" for row in rows.itertuples()]
+    told = rows.assign(significant=tests)
     return Answer(
         "Do two trainings cut at the same places?",
         verdicts(rows, dna),
         [*details(rows), *_consensus(found["consensus"])],
-        table(shown, columns),
+        table(told, columns),
         ("agreement.svg", "F1* of models of one depth, and beyond pairs of bytes", _plot(rows, alike, blank)),
         "More trainings of each recipe, not chosen by what they cut, whose median beyond pairs of bytes is above what "
         "any model before training has.",
-        ("agreement", "consensus", "groups"),
+        ("agreement", "before_training", "consensus", "groups"),
     )
 
 
@@ -149,22 +166,36 @@ def summary(title: str, alike: pd.DataFrame, blank: pd.DataFrame) -> dict[str, A
     }
 
 
+def corrected(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with q, Benjamini-Hochberg over the inputs."""
+    tested, q = rows["p"].notna(), pd.Series(float("nan"), index=rows.index)
+    if tested.any():
+        q[tested] = false_discovery_control(rows.loc[tested, "p"].to_numpy(float))
+    return rows.assign(q=q)
+
+
 def verdicts(rows: pd.DataFrame, dna: Collection[str]) -> list[str]:
     """Beyond pairs of bytes: where not, where so, and what cannot be said. dna: inputs that models of DNA read."""
     known, single = rows[rows["n"] > 0], rows[rows["n"] == 0]
-    none, some = known[~(known["p"] < LEVEL)], known[known["p"] < LEVEL]
+    sure, large = known["q"] < LEVEL, known["left"] >= SMALL
+    none, hardly, some = known[~sure], known[sure & ~large], known[sure & large]
     out = []
     if len(none):
         out.append(
             f"**Not beyond pairs of bytes in {listed(none['input'])}.** Once the two bytes around a place are known, "
             "models of one depth agree no more than a model before training agrees with them."
         )
-        of_dna = known[known["input"].isin(dna)]
-        if len(of_dna) and set(of_dna["input"]) <= set(none["input"]):
-            out.append("Models of DNA share no more than a preference for pairs of bases.")
+    if len(hardly):
+        out.append(
+            f"**Hardly in {listed(hardly['input'])}**: more than models before training, but by less than {SMALL:g} on "
+            "a scale from 0 (chance) to 1 (best)."
+        )
+    of_dna = known[known["input"].isin(dna)]
+    if len(of_dna) and not set(of_dna["input"]) & set(some["input"]):
+        out.append("The models of DNA are weak: they share little more than a preference for pairs of bases.")
     if len(some):
         out.append(
-            f"**Yes in {listed(some['input'])}**: beyond pairs of bytes, and more than any model before training."
+            f"**Yes in {listed(some['input'])}**: beyond pairs of bytes, and more than models before training."
         )
     if len(single):
         out.append(f"Of {listed(single['input'])} nothing can be said: there are no two models of one depth.")
@@ -190,7 +221,8 @@ def _consensus(shared: pd.DataFrame) -> list[str]:
     for title, part in shared.groupby("input", sort=False):
         row = part.loc[part["n_models"].idxmax()]
         word = "more" if row["p_value"] < LEVEL else "no more"
-        chance = f"{percent(row['share_chance'])}, p {probability(row['p_value'])}"
+        p = shown(row["p_value"], is_least(row["p_value"], row["shifts"]))
+        chance = f"{percent(row['share_chance'])}, p {p}"
         said.append(
             f"{title} {percent(row['share'])} ({row['n_models']} models; {word} than by chance, {chance})"
         )

@@ -102,7 +102,7 @@ def verdict(rows: pd.DataFrame) -> list[str]:
         return [f"**No.** Rates differ by codon position in {tests}, no more than chance makes."]
     r, chance, pairs = (rows[name].median() for name in ("r", "r_chance", "r_pairs"))
     common = _position(rows)
-    word = f"Yes, with position {common}" if common else "Not with one position"
+    word = f"Yes, all at position {common}" if common else "In part: models prefer different positions"
     share = "all" if pairs >= r else percent(pairs / r)
     return [
         f"**{word}.** Rates at the three codon positions differ in {tests}, by an R of {decimal(3)(r)} in the median "

@@ -46,6 +46,7 @@ def shared_by_all(cuts: Sequence[Segmentation], shifts: int) -> dict[str, float]
         "share": n_all / n_any if n_any else np.nan,
         "share_chance": float(np.mean(null[:, 0] / np.maximum(null[:, 1], 1))),
         "fleiss": fleiss_kappa(marks, cuts[0].edges),
+        "shifts": shifts,
         "z": shared["z"],
         "p_value": shared["p_value"],
     }

@@ -43,7 +43,9 @@ class Limits:
     vocabulary_bytes: int = 1_000_000
     """Of the training text that byte pairs are learned from."""
     untrained: int = 3
-    """Untrained models of each architecture, as controls: one says nothing, their mean must be about 0."""
+    """Models before training, of each architecture, as controls with every measure of agreement."""
+    blank: int = 30
+    """Models before training, of each architecture, whose agreement beyond pairs of bytes alone is computed."""
     edits: int = 50
     shifts: int = 1000
     word_shifts: int = 200
@@ -57,6 +59,7 @@ class Limits:
         drawn = {
             "edits": max(5, round(share * self.edits)),
             "untrained": max(2, round(share * self.untrained)),
+            "blank": max(2, round(share * self.blank)),
         }
         return Limits(**sizes, **drawn, shifts=shifts, word_shifts=min(shifts, self.word_shifts))
 

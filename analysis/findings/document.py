@@ -88,8 +88,8 @@ def beyond(q_values: Iterable[float]) -> tuple[int, int]:
 def of(found: int, made: int, what: str) -> str:
     """'none of 8 stages', '3 of 8 stages', 'all 8 stages'."""
     if not found:
-        return f"none of {made} {what}"
-    return f"all {made} {what}" if found == made else f"{found} of {made} {what}"
+        return f"none of {made:,} {what}"
+    return f"all {made:,} {what}" if found == made > 1 else f"{found:,} of {made:,} {what}"
 
 
 def span(values: Iterable[float], digits: int = 2) -> str:

@@ -15,6 +15,7 @@ from analysis.findings.document import (
     decimal,
     listed,
     of,
+    percent,
     span,
     table,
     text,
@@ -120,7 +121,7 @@ def answer(found: Tables) -> Answer | None:
         [*_ends(found["profiles"]), *_motifs(found["enrichment"]), *_both(found["strands"])],
         table(shown.reset_index(), columns),
         ("features.svg", "Rate over chance in three classes of every genome", _plot(rows)),
-        f"One direction in at least {ONE_WAY:.0%} of the tests beyond chance, in more than one genome, at a rate that "
+        f"One direction in at least {percent(ONE_WAY)} of the tests beyond chance, in two or more genomes, at a rate that "
         "pairs of bases alone do not make. Another model (dnaHNet stage 2 on *B. subtilis*, arXiv 2602.10603) cuts at "
         "81.3 % of start codons, 71.5 % of promoters, 74.6 % of intergenic and 48.4 % of coding sequence.",
         ("features", "enrichment", "profiles", "strands"),
@@ -146,9 +147,11 @@ def verdict(rows: pd.DataFrame) -> list[str]:
         if more + fewer > LEVEL * len(part) and max(more, fewer) >= ONE_WAY * (more + fewer):
             ways.append(f"{'more' if more > fewer else 'fewer'} in {name}")
     if ways:
-        head = f"**Yes: {listed(ways)}**, in at least {ONE_WAY:.0%} of the tests beyond chance."
+        head = f"**Yes: {listed(ways)}**, in at least {percent(ONE_WAY)} of the tests beyond chance."
     else:
-        head = "**No common preference.** Where a stage differs from chance, others differ the other way."
+        head = (
+            "**No common preference.** Some stages have more boundaries there than by chance, others fewer."
+        )
         if len(sure) <= LEVEL * len(rows):
             head = "**No.** No more tests are beyond chance than chance makes."
     return [head, f"Over all genomes and stages (q < {LEVEL}), {'; '.join(said)}."]

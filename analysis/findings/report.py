@@ -16,12 +16,20 @@ from analysis.findings.document import LEVEL, Answer, Tables
 from analysis.findings.study import Study
 from hnet_core.errors import InputError
 
-QUESTIONS = (agreement, codons, features, surprise, words, chunks)
-"""Each has tables(study), and answer(tables), which is None where there is nothing to answer from."""
+QUESTIONS = {
+    "agreement": agreement,
+    "codons": codons,
+    "features": features,
+    "surprisal": surprise,
+    "words": words,
+    "chunks": chunks,
+}
+"""Name -> module with tables(study), and answer(tables), which is None where there is nothing to answer from."""
 TABLES = {
     "models": "the models",
     "inputs": "what they read",
     "agreement": "every pair of stages, with references and controls",
+    "before_training": "agreement of untrained models beyond pairs of bytes",
     "consensus": "what all models of one depth share",
     "groups": "means over pairs of models",
     "codon_phase": "rates at the codon positions",
@@ -42,17 +50,21 @@ DIGITS = 6
 """That count, of every number in the tables."""
 
 
-def write_report(study: Study, out: Path) -> list[Path]:
-    """Compute the tables, write them into the folder named as the page, then the plots and the page."""
-    found = {"models": _models(study), "inputs": _inputs(study)}
-    for each in QUESTIONS:
+def write_report(study: Study, out: Path, only: str = "") -> list[Path]:
+    """Compute the tables, write them into the folder named as the page, then the plots and the page.
+
+    only  the question whose tables are computed anew; those of the others stay, and must be of the same models and data
+    """
+    about, folder = _about(study), out.with_suffix("")
+    if only:
+        _refuse_another_study(folder, about)
+    found = {} if only else {"models": _models(study), "inputs": _inputs(study)}
+    for each in [QUESTIONS[only]] if only else QUESTIONS.values():
         found |= each.tables(study)
-    about = _about(study)
-    folder = out.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name in TABLES:
-        table = found.get(name, pd.DataFrame())
+    for name in found:
+        table = found[name]
         for path in (folder / f"{name}.parquet", folder / f"{name}.csv"):
             if table.empty:
                 path.unlink(missing_ok=True)
@@ -70,7 +82,7 @@ def write_page(out: Path) -> list[Path]:
     """
     folder = out.with_suffix("")
     found, about = read_tables(folder)
-    answers = [each for question in QUESTIONS if (each := question.answer(found))]
+    answers = [each for question in QUESTIONS.values() if (each := question.answer(found))]
     if not answers:
         raise InputError(f"{folder}: its tables answer nothing; compute them with --data FOLDER")
     parts = [_head(found, about, folder.name)]
@@ -98,6 +110,15 @@ def read_tables(folder: Path) -> tuple[Tables, Provenance]:
             f"{folder}: its tables cannot be read ({err}); compute them with --data FOLDER"
         ) from err
     return found, about
+
+
+def _refuse_another_study(folder: Path, about: Provenance) -> None:
+    """InputError where the tables in a folder are of other models or data."""
+    _, there = read_tables(folder)
+    if any(there.get(key) != about[key] for key in ("models", "input")):
+        raise InputError(
+            f"{folder}: its tables are of other models or data; compute all of them, without --only"
+        )
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The models and the data of the findings, and each model's boundaries, computed once."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +87,17 @@ class Study:
                     replace(stage, name=f"untrained, seed {seed}") for stage in cut(corpus.sequences, blank)
                 ]
         return [self._cuts[corpus.title, f"{config}, {seed}"] for seed in range(self.limits.untrained)]
+
+    def before_training(self, corpus: Corpus) -> Iterator[tuple[list[str], int, list[Segmentation]]]:
+        """Labels of one architecture, a seed, and every stage of the model that this seed starts a training from."""
+        alike: dict[str, list[str]] = {}
+        for label in self.readers(corpus.domain):
+            config = untrained_model(label, self.models_dir, 0).config
+            alike.setdefault(json.dumps(config.to_dict()), []).append(label)
+        for labels in alike.values():
+            self.say(f"{corpus.title}: {self.limits.blank} models before training, as {', '.join(labels)}")
+            for seed in range(self.limits.blank):
+                yield labels, seed, cut(corpus.sequences, untrained_model(labels[0], self.models_dir, seed))
 
     def whole(self, label: str) -> "LoadedModel | None":
         """The model that predicts bytes; None where only its boundary weights are there."""
