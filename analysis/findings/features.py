@@ -121,9 +121,9 @@ def answer(found: Tables) -> Answer | None:
         [*_ends(found["profiles"]), *_motifs(found["enrichment"]), *_both(found["strands"])],
         table(shown.reset_index(), columns),
         ("features.svg", "Rate over chance in three classes of every genome", _plot(rows)),
-        f"One direction in at least {percent(ONE_WAY)} of the tests beyond chance, in two or more genomes, at a rate that "
-        "pairs of bases alone do not make. Another model (dnaHNet stage 2 on *B. subtilis*, arXiv 2602.10603) cuts at "
-        "81.3 % of start codons, 71.5 % of promoters, 74.6 % of intergenic and 48.4 % of coding sequence.",
+        f"One direction in at least {percent(ONE_WAY)} of the tests beyond chance, in two or more genomes, at a rate "
+        "that pairs of bases alone do not make. Another model (dnaHNet stage 2 on *B. subtilis*, arXiv 2602.10603) "
+        "cuts at 81.3 % of start codons, 71.5 % of promoters, 74.6 % of intergenic and 48.4 % of coding sequence.",
         ("features", "enrichment", "profiles", "strands"),
     )
 

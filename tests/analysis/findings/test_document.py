@@ -42,6 +42,7 @@ def test_only_tests_that_were_made_are_counted():
 
 def test_counts_in_words():
     assert [of(n, 8, "stages") for n in (0, 3, 8)] == ["none of 8 stages", "3 of 8 stages", "all 8 stages"]
+    assert of(1, 1, "stages") == "1 of 1 stages" and of(1401, 7808, "places") == "1,401 of 7,808 places"
     assert [listed(names) for names in ("a", "ab", "abc")] == ["a", "a and b", "a, b and c"]
 
 

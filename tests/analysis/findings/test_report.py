@@ -82,7 +82,7 @@ def models(tmp_path_factory):
     return root
 
 
-def call(folder, models, out):
+def call(folder, models, out, *more):
     """A run at the smallest size that has genes in it."""
     return cli.main(
         [
@@ -97,6 +97,7 @@ def call(folder, models, out):
             "0.01",
             "--shifts",
             "19",
+            *more,
         ]
     )
 
@@ -190,6 +191,20 @@ def test_the_page_is_written_anew_from_its_tables_alone(page, tmp_path):
     }
 
 
+def test_one_question_alone_is_computed_anew(folder, models, page, tmp_path, capsys):
+    shutil.copytree(page.with_suffix(""), tmp_path / "page")
+    out, kept = tmp_path / "page.md", (tmp_path / "page" / "words.parquet").read_bytes()
+    table = tmp_path / "page" / "stability.parquet"
+    pd.read_parquet(table).assign(jaccard=0.0).to_parquet(table)
+    assert call(folder, models, out, "--only", "chunks") == 0
+    assert out.read_bytes() == page.read_bytes()
+    assert (tmp_path / "page" / "words.parquet").read_bytes() == kept
+    few = tmp_path / "models"
+    shutil.copytree(models / "english-a", few / "english-a")
+    assert call(folder, few, out, "--only", "chunks") == 2
+    assert "other models or data" in capsys.readouterr().err and out.read_bytes() == page.read_bytes()
+
+
 def test_the_page_of_the_clone_is_what_its_tables_say(tmp_path):
     docs = Path(__file__).resolve().parents[3] / "docs"
     shutil.copytree(docs / "findings", tmp_path / "findings")
@@ -270,6 +285,11 @@ REFUSED = {
     "not Markdown": (("--data", ".", "--out", "page.html"), ".md"),
     "no place": (("--data", ".", "--out", "no/such/page.md"), "no folder"),
     "all of more": (("--data", ".", "--out", "page.md", "--share", "2"), "--share"),
+    "no question": (
+        ("--data", ".", "--out", "page.md", "--only", "all"),
+        "--only all: needs --data, and one of",
+    ),
+    "no data for a question": (("--out", "page.md", "--only", "words"), "--only words: needs --data"),
     "few shifts": (("--data", ".", "--out", "page.md", "--shifts", "5"), "--shifts"),
 }
 

@@ -31,17 +31,27 @@ def pairs(beyond, before, q=0.001):
 
 
 def agreed(*args, **kwargs):
-    rows = pd.DataFrame([agreement.summary("E. coli", *pairs(*args, **kwargs))])
+    rows = agreement.corrected(pd.DataFrame([agreement.summary("E. coli", *pairs(*args, **kwargs))]))
     return rows.iloc[0], " ".join(agreement.verdicts(rows, {"E. coli"}))
 
 
 def test_agreement_beyond_pairs_is_above_every_model_before_training():
-    before = np.linspace(-0.05, 0.05, 39)
+    before, weak = np.linspace(-0.03, 0.03, 39), "The models of DNA are weak: "
     row, said = agreed(0.2, before)
-    assert row["p"] == 1 / 40 and said.startswith("**Yes in E. coli**")
+    assert row["p"] == row["q"] == 1 / 40 and said.startswith("**Yes in E. coli**") and weak not in said
     row, said = agreed(0.04, before)
-    assert row["p"] > 0.05 and said.startswith("**Not beyond pairs of bytes in E. coli.**")
-    assert said.endswith("Models of DNA share no more than a preference for pairs of bases.")
+    assert row["p"] == 1 / 40 and said.startswith("**Hardly in E. coli**") and weak in said
+    row, said = agreed(0.02, before)
+    assert row["p"] > 0.05 and said.startswith("**Not beyond pairs of bytes in E. coli.**") and weak in said
+
+
+def test_agreement_beyond_pairs_is_corrected_for_the_number_of_inputs():
+    """p of 1/40 in one of two inputs is q of 1/20, which is not below the level."""
+    found = [agreement.summary("E. coli", *pairs(left, np.zeros(39))) for left in (0.2, -0.1)]
+    rows = agreement.corrected(pd.DataFrame(found))
+    assert rows["p"].tolist() == [1 / 40, 1] and rows["q"].tolist() == [1 / 20, 1]
+    assert agreement.verdicts(rows, ())[0].startswith("**Not beyond")
+    assert agreement.corrected(rows.assign(p=float("nan")))["q"].isna().all()
 
 
 def test_few_models_before_training_prove_nothing():
@@ -51,7 +61,7 @@ def test_few_models_before_training_prove_nothing():
 
 def test_one_model_says_nothing_of_agreement():
     alike, blank = pairs(0.2, [0.0])
-    rows = pd.DataFrame([agreement.summary("E. coli", alike.iloc[:0], blank)])
+    rows = agreement.corrected(pd.DataFrame([agreement.summary("E. coli", alike.iloc[:0], blank)]))
     assert agreement.verdicts(rows, ()) == [
         "Of E. coli nothing can be said: there are no two models of one depth."
     ]
@@ -66,8 +76,8 @@ def phases(rates, q=0.001, r=0.2, r_pairs=0.1):
 
 def test_codons_name_the_common_position_or_its_absence():
     same, other = [(0.1, 0.2, 0.5)] * 3, [(0.1, 0.2, 0.5), (0.5, 0.2, 0.1)]
-    assert codons.verdict(phases(same))[0].startswith("**Yes, with position 3.**")
-    assert codons.verdict(phases(other))[0].startswith("**Not with one position.**")
+    assert codons.verdict(phases(same))[0].startswith("**Yes, all at position 3.**")
+    assert codons.verdict(phases(other))[0].startswith("**In part: models prefer different positions.**")
     assert codons.verdict(phases(same, q=0.2))[0].startswith("**No.**")
     assert codons._preferred(phases(other))[0].endswith("Ring 1 / 0 / 1.")
 
