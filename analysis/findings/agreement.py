@@ -147,8 +147,8 @@ def answer(found: Tables) -> Answer | None:
         [*details(rows), *_consensus(found["consensus"])],
         table(told, columns),
         ("agreement.svg", "F1* of models of one depth, and beyond pairs of bytes", _plot(rows, alike, blank)),
-        "More trainings of each recipe, not chosen by what they cut, whose median beyond pairs of bytes is above what "
-        "any model before training has.",
+        "More trainings of each recipe, not chosen by what they cut, whose median beyond pairs of bytes is above that "
+        "of models before training, and not small.",
         ("agreement", "before_training", "consensus", "groups"),
     )
 

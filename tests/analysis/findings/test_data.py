@@ -11,7 +11,7 @@ from analysis.findings import data
 from analysis.findings.data import Limits, first_words, heads, read_genomes, whole_files
 from analysis.inputs.conllu import read_conllu
 from analysis.inputs.sources import Sequence
-from hnet_core.training.families import read_data_sets
+from hnet_core.lab.families import read_data_sets
 
 
 def documents(*sizes):
