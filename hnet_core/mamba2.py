@@ -13,6 +13,8 @@ from kernels.mamba2 import mamba2
 
 A_RANGE = (1.0, 16.0)
 DT_RANGE = (1e-3, 0.1)
+GPU_ROW = 16
+"""Numbers of which a projected row is a multiple on a GPU, whose kernels read slices of it (see kernels.linear)."""
 
 
 class Mamba2(nn.Module):
@@ -37,7 +39,7 @@ class Mamba2(nn.Module):
     ) -> tuple[Tensor, MambaState | None]:
         conv, scan = (state.conv, state.ssm) if state else (None, None)
         y, conv, scan = mamba2(
-            self.in_proj(u),
+            self.in_proj(u, GPU_ROW if u.is_cuda else 1),
             self.conv1d.weight.squeeze(1),
             self.conv1d.bias,
             -torch.exp(self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))),
