@@ -110,14 +110,21 @@ def remember(tensor: Tensor, n: int) -> None:
 
 
 def remember_limits(cu_seqlens: Tensor, limits: Sequence[int], n_positions: int) -> None:
-    """`remember`, where the host knows the limits as numbers: the longest row as well."""
+    """`remember`, where the host knows the limits as numbers: these, and the longest row, as well."""
     remember(cu_seqlens, n_positions)
-    cu_seqlens._longest = (max((b - a for a, b in pairwise(limits)), default=0), _version(cu_seqlens))
+    longest = max((end - start for start, end in pairwise(limits)), default=0)
+    cu_seqlens._known = (_version(cu_seqlens), list(limits), longest)
+
+
+def known_limits(cu_seqlens: Tensor) -> list[int] | None:
+    """The limits as numbers, where the host knows them. Asks no device."""
+    version, limits, _ = getattr(cu_seqlens, "_known", (None, None, None))
+    return limits if version == _version(cu_seqlens) else None
 
 
 def longest_row(cu_seqlens: Tensor, n_positions: int) -> int:
     """Positions of the longest row where the host knows it, or all of them. Asks no device."""
-    longest, version = getattr(cu_seqlens, "_longest", (n_positions, None))
+    version, _, longest = getattr(cu_seqlens, "_known", (None, None, None))
     return longest if version == _version(cu_seqlens) else n_positions
 
 
