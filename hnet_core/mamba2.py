@@ -9,12 +9,11 @@ from hnet_core.config import MAMBA_HEAD_DIM, HNetConfig
 from hnet_core.projection import Projection
 from hnet_core.rows import Rows
 from hnet_core.state import MambaState, zeros
+from kernels.linear import GPU_ROW
 from kernels.mamba2 import mamba2
 
 A_RANGE = (1.0, 16.0)
 DT_RANGE = (1e-3, 0.1)
-GPU_ROW = 16
-"""Numbers of which a projected row is a multiple on a GPU, whose kernels read slices of it (see kernels.linear)."""
 
 
 class Mamba2(nn.Module):

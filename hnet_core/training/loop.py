@@ -29,7 +29,7 @@ from hnet_core.training.packing import Position, RowStream
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
 from hnet_core.training.snapshots import Snapshots
-from hnet_core.training.step import StepFigures, StepGradient
+from hnet_core.training.step import StepFigures, StepGradient, figures_of
 from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
@@ -177,8 +177,7 @@ class Training:
         options = self.recipe.training
         data = self.stream.next_step(options.micro_bytes)
         packs, ids_per_byte = self.tokenizer.rows(data.packs)
-        figures = self.gradient(packs, self.bytes_seen)
-        norm = self._clip(figures)
+        figures, norm = self._clip(self.gradient.numbers(packs, self.bytes_seen))
         lr = options.learning_rate * self.schedule((self.bytes_seen + data.n_bytes) / options.bytes)
         set_learning_rate(self.optimizer, lr)
         self.optimizer.step()
@@ -202,18 +201,22 @@ class Training:
             self.group.by_first(self.log.write)
         return data.n_bytes
 
-    def _clip(self, figures: StepFigures) -> float:
-        """Judge the step, then scale its gradient down to the largest norm allowed; returns the norm it had."""
+    def _clip(self, numbers: Tensor) -> tuple[StepFigures, float]:
+        """Judge the step, then scale its gradient down to the largest norm allowed; its figures, and the norm it had.
+
+        Losses and norm are read together: the one time that a step waits for the device after its forward.
+        """
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        value = whole(norm).item()
+        *read, value = torch.cat((numbers, whole(norm).double().view(1))).tolist()
+        figures = figures_of(read)
         fault = self.guard.check(figures, value, self.model)
         if fault:
             message = self._diverged(fault)
             self.group.by_first(lambda: (self.out / DIVERGED).write_text(message + "\n", encoding="utf-8"))
             raise DivergedError(message)
         torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.recipe.training.clip, norm)
-        return value
+        return figures, value
 
     def _diverged(self, what: str) -> str:
         last = (

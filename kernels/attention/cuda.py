@@ -16,8 +16,9 @@ from kernels.packed.cuda import dot, kernel, launch, load_rows, n_tiles, search,
 
 POSITIONS = 64
 """Positions of a program that rotates."""
-TILES, FLOAT_TILES = {"QUERIES": 64, "KEYS": 64}, {"QUERIES": 32, "KEYS": 32}
-"""What a program multiplies at once; float32, whose factors are three parts each, takes less."""
+QUERIES, KEYS, FLOATS = 64, 32, 32
+"""Positions that a program multiplies at once. Float32, whose factors are three parts each, takes fewer of both, and
+half of these where heads are wider than 64 channels: more would spill."""
 MAX_WIDTH = 128
 """Channels of a head."""
 LOG2_E = tl.constexpr(math.log2(math.e))
@@ -213,7 +214,9 @@ def _given(qk: Tensor, qkv: Tensor, cu_seqlens: Tensor, window: int):
     block = max(16, triton.next_power_of_2(D))
     if block > MAX_WIDTH:
         raise ValueError(f"the attention kernel takes heads of at most {MAX_WIDTH} channels, got {D}")
-    rows, tiles = search(cu_seqlens), FLOAT_TILES if qkv.dtype == torch.float32 else TILES
+    rows, tiles = search(cu_seqlens), {"QUERIES": QUERIES, "KEYS": KEYS}
+    if qkv.dtype == torch.float32:
+        tiles = dict.fromkeys(tiles, FLOATS if block <= 64 else FLOATS // 2)
     given = _laid("q", qk[:, 0]) | _laid("k", qk[:, 1]) | _laid("v", qkv[:, 2]) | rows | tiles
     given |= {
         "T": T,

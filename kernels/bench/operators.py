@@ -85,7 +85,7 @@ def operators(sizes: Sizes, device: str, dtype: torch.dtype) -> list[Op]:
 
 
 def _layer(sizes: Sizes, random: _Random, limits: Tensor) -> list[Op]:
-    """The operators of a Mamba-2 layer, of attention and of an MLP, without its matrix products on a GPU, which are torch's own."""
+    """The operators of all kinds of layers, without matrix products on a GPU, which are torch's own."""
     T, D, E, N = sizes.positions, sizes.width, sizes.inner, sizes.state
     heads, channels, size = E // sizes.head, E + 2 * N, random.dtype.itemsize
     projected, scan, wide = E + channels + heads, 5.0 * T * E * N, size != FLOAT

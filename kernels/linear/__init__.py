@@ -13,6 +13,8 @@ from kernels.arguments import require
 from kernels.linear import reference
 
 PRECISIONS = ("fp32", "bf16")
+GPU_ROW = 16
+"""Numbers of which a row is a multiple where kernels of a GPU read slices of it: see `linear`."""
 _precision: ContextVar[str] = ContextVar("linear_precision", default="fp32")
 
 

@@ -79,8 +79,9 @@ def test_gradients_of_the_reference():
         ((1,) * 9, {"window": 0}),
         ((70, 0, 1, 33), {"width": 20, "rotated": 12}),
         ((70, 0, 1, 33), {"width": 20, "rotated": 20, "window": 5}),
-        ((200, 130), {"heads": 1, "width": 48, "rotated": 16, "window": 40}),
-        ((200, 130), {"heads": 1, "width": 64, "rotated": 64, "window": 150}),
+        ((150, 70), {"heads": 1, "width": 48, "rotated": 16, "window": 40}),
+        ((150, 70), {"heads": 1, "width": 64, "rotated": 64, "window": 100}),
+        ((40,), {"heads": 1, "width": 80, "rotated": 16}),
     ],
     ids=str,
 )
