@@ -225,7 +225,9 @@ def _given(qk: Tensor, qkv: Tensor, cu_seqlens: Tensor, window: int):
         "WINDOW": max(window, -1),
         "BLOCK": block,
     }
-    return given | {"num_warps": 4}, lambda which: (n_tiles(T, rows["n_rows"], tiles[which]), H)
+    # Loads that run ahead of their products take registers, which float32 has none left of.
+    ahead = {"num_stages": 1} if qkv.dtype == torch.float32 else {}
+    return given | {"num_warps": 4, **ahead}, lambda which: (n_tiles(T, rows["n_rows"], tiles[which]), H)
 
 
 def _rotated(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor, *, back: bool) -> None:

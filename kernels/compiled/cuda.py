@@ -167,6 +167,7 @@ def _calls(dtype: torch.dtype, sizes: Sizes) -> list[tuple[str, str, dict[str, o
           "scan_state": of(R, H, P, N, dtype=single)}),
         ("attention", "attention",
          {"qkv": of(T, 3, D // P, P), "cu_seqlens": limits, "rotary": (angles, angles), "window": 1023}),
+        ("attention", "attention", {"qkv": of(T, 3, D // P, P), "cu_seqlens": limits}),
         ("swiglu", "swiglu", {"x": of(T, 4 * D)}),
         ("routing", "routing",
          {"q": of(T, D), "k": of(T, D), "cu_seqlens": limits, "last_q": of(R, D, dtype=single),

@@ -13,6 +13,7 @@ FREE = frozenset(
         "alias", "as_strided", "detach", "expand", "permute", "reshape", "_reshape_alias", "select", "slice", "split",
         "split_with_sizes", "squeeze", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "_unsafe_view",
         "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "lift_fresh", "_local_scalar_dense",
+        "promote_types",
     )
 )  # fmt: skip
 """Operators of torch that launch nothing: views, allocations, and reading a number."""
