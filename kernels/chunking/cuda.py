@@ -48,24 +48,14 @@ def _keep(x, x_stride, starts, out, M, D, POSITIONS: tl.constexpr, CHANNELS: tl.
 
 
 @kernel
-def _keep_backward(dout, dout_stride, starts, dx, M, T, D, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr):
-    """dx[starts[m]] = dout[m], and 0 at the positions up to the next start; the first program also before the first."""
+def _keep_backward(dout, dout_stride, starts, dx, M, D, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr):
+    """dx[starts[m]] = dout[m]"""
     m = tl.program_id(0).to(tl.int64) * POSITIONS + tl.arange(0, POSITIONS)
     d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     inside = (m < M)[:, None] & (d < D)[None, :]
     given = tl.load(dout + m[:, None] * dout_stride + d[None, :], mask=inside, other=0.0)
     t = tl.load(starts + m, mask=m < M, other=0)
     tl.store(dx + t[:, None] * D + d[None, :], given, mask=inside)
-    end = tl.where(m + 1 < M, tl.load(starts + m + 1, mask=m + 1 < M, other=0), T)
-    longest = tl.max(tl.where(m < M, end - t, 0))
-    for i in range(1, longest):
-        gap = inside & (t + i < end)[:, None]
-        tl.store(dx + (t + i)[:, None] * D + d[None, :], given * 0, mask=gap)
-    if tl.program_id(0) == 0:
-        for first in range(0, tl.load(starts), POSITIONS):
-            early = first + tl.arange(0, POSITIONS)
-            gap = (early < tl.load(starts))[:, None] & (d < D)[None, :]
-            tl.store(dx + early[:, None] * D + d[None, :], tl.zeros_like(given), mask=gap)
 
 
 class Keep(torch.autograd.Function):
@@ -86,14 +76,13 @@ class Keep(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dout):
         (starts,), dout = ctx.saved_tensors, unit_stride(dout)
-        (M, D), T = dout.shape, ctx.n_positions
-        if M == 0:
-            return dout.new_zeros(T, D), None
-        dx = torch.empty(T, D, dtype=dout.dtype, device=dout.device)
+        M, D = dout.shape
+        # Cleared first: a kernel that cleared the positions of each chunk would work as long as the longest one.
+        dx = torch.zeros(ctx.n_positions, D, dtype=dout.dtype, device=dout.device)
         sizes = {"POSITIONS": POSITIONS, "CHANNELS": CHANNELS}
         grid = triton.cdiv(M, POSITIONS), triton.cdiv(D, CHANNELS)
         launch(
-            _keep_backward, grid, dout=dout, dout_stride=row_stride(dout), starts=starts, dx=dx, M=M, T=T, D=D, **sizes
+            _keep_backward, grid, dout=dout, dout_stride=row_stride(dout), starts=starts, dx=dx, M=M, D=D, **sizes
         )  # fmt: skip
         return dx, None
 

@@ -74,7 +74,7 @@ def test_torch_launches_little_beside_its_products(small):
     """Sums over what programs share, decays, embeddings and the loss: no gate and no slice's gradient."""
     _, of_torch = small
     assert of_torch["mm"] == 59
-    assert sum(of_torch.values()) - of_torch["mm"] <= 147
+    assert sum(of_torch.values()) - of_torch["mm"] <= 148
     assert not {"select_backward", "silu", "_log_softmax"} & set(of_torch)
 
 
