@@ -12,15 +12,13 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from kernels.attention import reference
 from kernels.packed.cuda import dot, kernel, launch, load_rows, n_tiles, search, store_rows, tile_at
 
 POSITIONS = 64
 """Positions of a program that rotates."""
-QUERIES, KEYS, FLOATS = 64, 32, 32
-"""Positions that a program multiplies at once. Float32, whose factors are three parts each, takes fewer of both, and
-half of these where heads are wider than 64 channels: more would spill."""
-MAX_WIDTH = 128
-"""Channels of a head."""
+MAX_WIDTH = 256
+"""Channels of a head; wider ones are left to torch."""
 LOG2_E = tl.constexpr(math.log2(math.e))
 
 
@@ -211,23 +209,27 @@ def _laid(name: str, x: Tensor) -> dict:
 def _given(qk: Tensor, qkv: Tensor, cu_seqlens: Tensor, window: int):
     """What all kernels read, and the grid for tiles of QUERIES or KEYS."""
     T, _, H, D = qkv.shape
-    block = max(16, triton.next_power_of_2(D))
-    if block > MAX_WIDTH:
-        raise ValueError(f"the attention kernel takes heads of at most {MAX_WIDTH} channels, got {D}")
-    rows, tiles = search(cu_seqlens), {"QUERIES": QUERIES, "KEYS": KEYS}
-    if qkv.dtype == torch.float32:
-        tiles = dict.fromkeys(tiles, FLOATS if block <= 64 else FLOATS // 2)
-    given = _laid("q", qk[:, 0]) | _laid("k", qk[:, 1]) | _laid("v", qkv[:, 2]) | rows | tiles
-    given |= {
-        "T": T,
-        "factor": LOG2_E.value / math.sqrt(D),
-        "D": D,
-        "WINDOW": max(window, -1),
-        "BLOCK": block,
-    }
-    # Loads that run ahead of their products take registers, which float32 has none left of.
-    ahead = {"num_stages": 1} if qkv.dtype == torch.float32 else {}
-    return given | {"num_warps": 4, **ahead}, lambda which: (n_tiles(T, rows["n_rows"], tiles[which]), H)
+    sizes = _sizes(qkv.dtype, max(16, triton.next_power_of_2(D)))
+    rows = search(cu_seqlens)
+    given = _laid("q", qk[:, 0]) | _laid("k", qk[:, 1]) | _laid("v", qkv[:, 2]) | rows | sizes
+    given |= {"T": T, "factor": LOG2_E.value / math.sqrt(D), "D": D, "WINDOW": max(window, -1)}
+    return given, lambda which: (n_tiles(T, rows["n_rows"], sizes[which]), H)
+
+
+def _sizes(dtype: torch.dtype, block: int) -> dict:
+    """What a program multiplies at once, heads being `block` channels wide: as much as registers hold without spilling.
+
+    Float32, whose factors are three parts each, takes less, and loads nothing ahead of its products; with 256 channels
+    it spills even so, by 64 bytes at most.
+    """
+    if dtype == torch.float32:
+        side = 32 if block <= 64 else 16
+        tiles = {"QUERIES": side, "KEYS": side, "num_warps": 4 if block <= 128 else 8, "num_stages": 1}
+    elif block <= 128:
+        tiles = {"QUERIES": 64, "KEYS": 32, "num_warps": 4, "num_stages": 3}
+    else:
+        tiles = {"QUERIES": 32, "KEYS": 16, "num_warps": 4, "num_stages": 2}
+    return tiles | {"BLOCK": block}
 
 
 def _rotated(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor, *, back: bool) -> None:
@@ -244,5 +246,7 @@ def attention(
     qkv: Tensor, cu_seqlens: Tensor, rotary: tuple[Tensor, Tensor] | None = None, window: int = -1
 ) -> Tensor:
     """See kernels.attention."""
+    if qkv.shape[-1] > MAX_WIDTH:
+        return reference.attention(qkv, cu_seqlens, rotary, window)
     cos, sin = (None, None) if rotary is None else (angles.float().contiguous() for angles in rotary)
     return Attention.apply(qkv, cos, sin, cu_seqlens, window)

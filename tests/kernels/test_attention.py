@@ -82,6 +82,8 @@ def test_gradients_of_the_reference():
         ((150, 70), {"heads": 1, "width": 48, "rotated": 16, "window": 40}),
         ((150, 70), {"heads": 1, "width": 64, "rotated": 64, "window": 100}),
         ((40,), {"heads": 1, "width": 80, "rotated": 16}),
+        ((35, 20), {"heads": 1, "width": 136, "rotated": 16, "window": 20}),
+        ((5, 3), {"heads": 1, "width": 260}),
     ],
     ids=str,
 )
