@@ -18,7 +18,6 @@ from hnet_core.checkpoint import TOKENIZER, save_model
 from hnet_core.evaluate import evaluate
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training import checkpoints
-from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
 from hnet_core.training.documents import Document
@@ -71,8 +70,6 @@ class Training:
         if weights is not None:
             self.model.load_state_dict(weights, strict=False)  # names were checked; a tied head has none
         self.model.to(group.device)
-        if options.compile:
-            compile_gates(self.model, group.device)
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
         self.optimizer = make_optimizer(self.model, recipe.model, options)
         self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
