@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels.attention import reference
-from kernels.packed.cuda import dot, kernel, launch, load_rows, n_tiles, search, store_rows, tile_at
+from kernels.packed.cuda import dot, kernel, launch, load_rows, n_tiles, narrowed, search, store_rows, tile_at
 
 POSITIONS = 64
 """Positions of a program that rotates."""
@@ -87,7 +87,7 @@ def _attend(
             weight, kept = tl.exp2(scores - base[:, None]), tl.exp2(top - base)
             sums = sums * kept + tl.sum(weight, axis=1)
             vs = load_rows(v + h * v_head, v_stride, at, n, d, D, KEYS)
-            values = dot(weight.to(vs.dtype), vs, values * kept[:, None])
+            values = dot(narrowed(weight, vs.dtype), vs, values * kept[:, None])
             top = higher
         sums = tl.where(sums > 0, sums, 1.0)  # of a query beyond the row
         store_rows(out + h * D, H * D, start, length, d, D, values / sums[:, None], QUERIES)
@@ -131,7 +131,7 @@ def _query_gradients(
             weight = tl.exp2(scores - whole[:, None])
             vs = load_rows(v + h * v_head, v_stride, at, n, d, D, KEYS)
             dscores = weight * (dot(given, tl.trans(vs)) - both[:, None])
-            dqs = dot(dscores.to(ks.dtype), ks, dqs)
+            dqs = dot(narrowed(dscores, ks.dtype), ks, dqs)
         store_rows(dq + h * dq_head, dq_stride, start, length, d, D, dqs * (factor / LOG2_E), QUERIES)
 
 
@@ -158,10 +158,10 @@ def _key_gradients(
             given = load_rows(dout + h * dout_head, dout_stride, at, n, d, D, QUERIES)
             scores = _scores(ks, qs, (at - start).to(tl.int32), n, factor, WINDOW, True)
             weight = tl.exp2(scores - _numbers(total, T, h, at, n, QUERIES)[None, :])
-            dvs = dot(weight.to(given.dtype), given, dvs)
+            dvs = dot(narrowed(weight, given.dtype), given, dvs)
             both = _numbers(along, T, h, at, n, QUERIES)
             dscores = weight * (dot(vs, tl.trans(given)) - both[None, :])
-            dks = dot(dscores.to(qs.dtype), qs, dks)
+            dks = dot(narrowed(dscores, qs.dtype), qs, dks)
         store_rows(dk + h * dk_head, dk_stride, start, length, d, D, dks * (factor / LOG2_E), KEYS)
         store_rows(dv + h * dv_head, dv_stride, start, length, d, D, dvs, KEYS)
 

@@ -65,6 +65,16 @@ def silu(x):
 
 
 @triton.jit
+def narrowed(value, dtype: tl.constexpr):
+    """value in `dtype`, rounded to the nearest, as a GPU rounds; Triton's interpreter by itself cuts bfloat16 off."""
+    if INTERPRETED and dtype == tl.bfloat16:
+        bits = value.to(tl.float32).to(tl.int32, bitcast=True)
+        bits = (bits + (0x7FFF + ((bits >> 16) & 1))) & -65536
+        value = tl.where(value == value, bits.to(tl.float32, bitcast=True), value)
+    return value.to(dtype)
+
+
+@triton.jit
 def dot(a, b, onto=None):
     """onto + a @ b in float32; float32 factors are multiplied in three parts of tf32, which lose next to nothing."""
     if INTERPRETED:  # it knows no products of bfloat16; those of the same numbers in float32 are exact
@@ -89,7 +99,7 @@ def store_rows(x, stride, start, length, i, width, value, CHUNK: tl.constexpr):
     t = tl.arange(0, CHUNK)
     inside = (t < length)[:, None] & (i < width)[None, :]
     at = x + start * stride + (t[:, None] * stride + i[None, :])
-    tl.store(at, value.to(x.dtype.element_ty), mask=inside)
+    tl.store(at, narrowed(value, x.dtype.element_ty), mask=inside)
 
 
 def n_tiles(n_positions: int, n_rows: int, size: int) -> int:

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import kernel, launch, persistent, row_stride, silu, unit_stride
+from kernels.packed.cuda import kernel, launch, narrowed, persistent, row_stride, silu, unit_stride
 
 TILE, TILE_BACKWARD = 4096, 2048
 """Numbers a program holds of each tensor at once; the backward pass holds more tensors."""
@@ -21,7 +21,9 @@ def _load(x, stride, t, d, inside):
 
 @triton.jit
 def _store(x, stride, t, d, inside, value):
-    tl.store(x + t[:, None].to(tl.int64) * stride + d[None, :], value.to(x.dtype.element_ty), mask=inside)
+    tl.store(
+        x + t[:, None].to(tl.int64) * stride + d[None, :], narrowed(value, x.dtype.element_ty), mask=inside
+    )
 
 
 @kernel
