@@ -340,10 +340,7 @@ def scanned(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, cu_seqlens: Tensor,
     state: Tensor | None,
 ) -> tuple[Tensor, Tensor, tuple]:  # fmt: skip
-    """y, the state after each row, and what `gradients` wants besides: step, log, states between segments (or None).
-
-    x, dt, B, C with unit last stride, the rest contiguous.
-    """
+    """y, the state after each row, and what `gradients` wants besides; x, dt, B, C with unit last stride."""
     rows = search(cu_seqlens)
     size, sizes = sizes_of(x, B, rows["n_rows"])
     T, H, P = x.shape
@@ -353,12 +350,11 @@ def scanned(
         dt_bias=dt_bias, a=A, **rows, H=H, T=T, step=step, log=log, CHUNK=sizes["CHUNK"], HEADS=HEADS,
     )  # fmt: skip
     read = _read(x, B, step, log)
-    carried = None
-    if size < longest_row(cu_seqlens, T):
-        carried = _carried(read, rows, size, sizes, state, REVERSE=False)
+    in_segments = size < longest_row(cu_seqlens, T)
+    carried = _carried(read, rows, size, sizes, state, REVERSE=False) if in_segments else None
     y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    N, kind = B.shape[1], torch.float32 if state is None else state.dtype
-    final = torch.empty(rows["n_rows"], H, P, N, dtype=kind, device=x.device)
+    N = B.shape[1]
+    final = _empty_states(rows["n_rows"], read, torch.float32 if state is None else state.dtype)
     part = columns_at_once(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
     sizes = sizes | {"BLOCK_P": columns_at_once(x, sizes["BLOCK_P"]), "PART": part}
     launch(
@@ -416,9 +412,8 @@ def _carried(
     read: dict, rows: dict, size: int, sizes: dict, state: Tensor | None, *, REVERSE: bool
 ) -> Tensor:
     """The state before every segment; in reverse, its gradient after every segment. (segments, H, P, N), float32."""
-    segments = n_tiles(read["T"], rows["n_rows"], size)
-    ends = _empty_states(segments, read, torch.float32)
-    _, H, P, N = ends.shape
+    ends = _empty_states(n_tiles(read["T"], rows["n_rows"], size), read, torch.float32)
+    segments, H, P, N = ends.shape
     logs = torch.empty(segments, H, device=ends.device)
     launch(
         _walk, (segments, H), **read, **rows, size=size, H=H, P=P, N=N, carried=None, state=None, states=None,
