@@ -52,12 +52,12 @@ findings: setup
 	@$(BIN)/python -m analysis findings --data "$(DATA)" --out docs/findings.md $(ARGS)
 
 models: setup
-	@$(BIN)/python -m hnet_core.training.train_families $(FAMILY) $(if $(DATA),--data "$(DATA)") \
+	@$(BIN)/python -m hnet_core.lab.train_families $(FAMILY) $(if $(DATA),--data "$(DATA)") \
 		$(if $(BYTES),--bytes $(BYTES)) $(if $(JOBS),--jobs $(JOBS)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 
 results: setup
-	@$(if $(DATA),$(BIN)/python -m hnet_core.training.train_families experiments --data "$(DATA)" --finished-only)
-	@$(BIN)/python -m hnet_core.results $(ARGS)
+	@$(if $(DATA),$(BIN)/python -m hnet_core.lab.train_families experiments --data "$(DATA)" --finished-only)
+	@$(BIN)/python -m hnet_core.lab.results $(ARGS)
 
 # .venv/unfinished is there from before the first change to .venv until after the last: found at the start, the
 # environment is half made and is made anew. A moved or upgraded-away interpreter has the same effect.

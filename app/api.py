@@ -20,7 +20,7 @@ from app.wording import readable
 from app.work import arguments
 from hnet_core.errors import HNetError
 from hnet_core.generate import generate as write
-from hnet_core.sampling import MAX_SEED
+from hnet_core.generation.sampling import MAX_SEED
 
 _UNDER_WAY = {"concurrency_id": "program", "concurrency_limit": 4}
 """Requests of programs that are under way at once; those with a model take turns with the runs of the page."""

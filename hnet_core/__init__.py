@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hnet_core.boundaries.vectors import ChunkVectors as ChunkVectors
     from hnet_core.checkpoint import model_names as model_names
-    from hnet_core.continuations import Continuation as Continuation
     from hnet_core.errors import HNetError as HNetError
+    from hnet_core.generation.continuations import Continuation as Continuation
     from hnet_core.pretrained import HNet as HNet
     from hnet_core.pretrained import load_model as load_model
-    from hnet_core.vectors import ChunkVectors as ChunkVectors
 
 _HOME = {
     "load_model": "pretrained",
     "HNet": "pretrained",
     "model_names": "checkpoint",
-    "ChunkVectors": "vectors",
-    "Continuation": "continuations",
+    "ChunkVectors": "boundaries.vectors",
+    "Continuation": "generation.continuations",
     "HNetError": "errors",
 }
 __all__ = ["ChunkVectors", "Continuation", "HNet", "HNetError", "load_model", "model_names"]

@@ -9,9 +9,9 @@ COMMANDS = {
     "convert": "a published checkpoint into a model folder: CHECKPOINT CONFIG.json OUT_DIR",
     "verify": "compare a model with golden numbers: DIR...",
     "flops": "what a byte costs: --model NAME, or --config RECIPE.json",
-    "results": "write docs/results.md and docs/sweeps.md from finished trainings",
-    "training.train_families": "train, measure and bundle families of models: FAMILY --data DIR",
-    "training.sweep": "train and measure all arms of a sweep: NAME --data DIR",
+    "lab.results": "write docs/results.md and docs/sweeps.md from finished trainings",
+    "lab.train_families": "train, measure and bundle families of models: FAMILY --data DIR",
+    "lab.sweep": "train and measure all arms of a sweep: NAME --data DIR",
     "lab.device": "prove, measure and train on a CUDA device in a few minutes: --minutes N --out DIR --data DIR",
 }
 

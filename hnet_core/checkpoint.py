@@ -16,14 +16,12 @@ from torch import Tensor
 
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
-from hnet_core.model import HNetForCausalLM, RoutedStage
-from hnet_core.model_info import INFO, read_info
+from hnet_core.model import HNetForCausalLM
+from hnet_core.model_info import INFO, TOKENIZER, read_info
 
 BUNDLED_MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 MODELS_ENVIRONMENT = "HNET_MODELS"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-TOKENIZER = "tokenizer.json"
-"""Beside them in the folder of a model that reads tokens, not bytes."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """What a model can be loaded to run in, by the name that commands take."""
 OUTPUT_HEAD, EMBEDDINGS = "lm_head.weight", "embeddings.weight"
@@ -92,7 +90,7 @@ def load_model(
     weights = folder / WEIGHTS
     needed = [n for n in model.state_dict() if not (config.tie_embeddings and n == OUTPUT_HEAD)]
     stored = stored_names(weights)
-    if config.n_stages and not set(needed) <= stored and set(boundary_tensor_names(model)) <= stored:
+    if config.n_stages and not set(needed) <= stored and set(model.boundary_parameters()) <= stored:
         raise CheckpointError(
             f"{folder}: holds the boundary weights only (encoders and routers), which cannot give logits; "
             "use a model with whole weights"
@@ -105,18 +103,6 @@ def empty_model(config: HNetConfig) -> HNetForCausalLM:
     """The model's shapes without memory (meta device)."""
     with torch.device("meta"):
         return HNetForCausalLM(config)
-
-
-def boundary_tensor_names(model: HNetForCausalLM) -> list[str]:
-    """The parameters that boundaries depend on: embeddings, and each stage's encoder, router, widening vector."""
-    names, prefix, stage = [EMBEDDINGS], "backbone.", model.backbone
-    while isinstance(stage, RoutedStage):
-        if stage.pad_dimension is not None:
-            names.append(prefix + "pad_dimension")
-        for part in ("encoder", "routing_module"):
-            names += [f"{prefix}{part}.{n}" for n, _ in getattr(stage, part).named_parameters()]
-        prefix, stage = prefix + "main_network.", stage.main_network
-    return names
 
 
 def stored_names(path: Path) -> set[str]:
@@ -170,7 +156,8 @@ def fill(
     dtype: torch.dtype = torch.float32,
 ) -> None:
     """Put tensors, in `dtype` but for those that stay float32, in the place of a model's empty parameters."""
-    tensors = {name: tensor.to(device, stored_dtype(name, dtype)) for name, tensor in tensors.items()}
+    dtypes = stored_dtypes(model, dtype)
+    tensors = {name: tensor.to(device, dtypes[name]) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False, assign=True)
     if model.config.tie_embeddings:
         model.lm_head.weight = model.embeddings.weight
@@ -213,7 +200,7 @@ def write_folder(
         else:
             made.mkdir()
         try:
-            _save_tensors(tensors, dtype, made / WEIGHTS)
+            _save_tensors(tensors, stored_dtypes(empty_model(config), dtype), made / WEIGHTS)
         except SafetensorError as err:
             raise OSError(f"{folder / WEIGHTS}: cannot be written ({err})") from err
         (made / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
@@ -226,10 +213,10 @@ def write_folder(
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _save_tensors(tensors: Mapping[str, Tensor], dtype: torch.dtype, path: Path) -> None:
+def _save_tensors(tensors: Mapping[str, Tensor], dtypes: Mapping[str, torch.dtype], path: Path) -> None:
     stored, seen = {}, set()
     for name, tensor in tensors.items():
-        tensor = tensor.to("cpu", stored_dtype(name, dtype)).contiguous()
+        tensor = tensor.to("cpu", dtypes[name]).contiguous()
         memory = tensor.untyped_storage().data_ptr()
         # The format stores no tensor twice: what shares memory with another (a head tied by hand) gets its own.
         stored[name] = tensor.clone() if memory in seen else tensor
@@ -255,9 +242,10 @@ def _put_in_place(made: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def stored_dtype(name: str, dtype: torch.dtype) -> torch.dtype:
-    """D and residual_proj stay in float32 whatever the others are, as in the published checkpoints."""
-    return torch.float32 if name.endswith("mixer.D") or "residual_proj" in name else dtype
+def stored_dtypes(model: HNetForCausalLM, dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """Parameter name -> the dtype in which it is stored in a model of `dtype`."""
+    wide = model.float32_parameters()
+    return {name: torch.float32 if name in wide else dtype for name in model.state_dict()}
 
 
 def refuse_pointer(path: Path) -> None:

@@ -1,100 +1,30 @@
 """Model configuration, with the field names of the published H-Net configuration files."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hnet_core.blocks.block import check_layout
+from hnet_core.blocks.layout import parse_layout
 from hnet_core.errors import ConfigError
+from hnet_core.merging import MERGES
+from hnet_core.routers import ROUTERS
+from hnet_core.stage_config import AttentionConfig, ChunkingConfig, SSMConfig, StageConfig, check_size
 
-MAMBA_HEAD_DIM = 64
-"""Head width of every Mamba-2 layer in the published models."""
-MAX_BLOCKS = 512
 MAX_LEVELS = 16
-MAX_WIDTH = 16384
-"""Channels that the norms' CUDA kernel takes; a Mamba-2 layer norms expand times the width."""
-CONV_WIDTH = 4
-"""The one width of the convolution kernels."""
-MAX_STATE = 128
-"""State width that the scan's CUDA kernel takes: what trains on a CPU must run on a GPU as well."""
-HEAD_MULTIPLE = 8
-"""Attention heads are a multiple of this wide: the fused attention of GPUs takes no others."""
-ROUTER_NAMES = ("cosine", "cosine_random", "linear", "dense_linear", "fixed_stride", "space_like")
-"""What may decide where chunks start; the classes are hnet_core.routing.ROUTERS."""
-UNTRAINED_ROUTERS = ("fixed_stride", "space_like")
-"""Those that follow a rule and have no weights."""
-_RUN = re.compile(r"([mMtT])(\d+)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SSMConfig:
-    """Mamba-2 layers: state width N, convolution width, expansion of the model width."""
-
-    d_state: int = 128
-    d_conv: int = 4
-    expand: int = 2
-    chunk_size: int = 256
-    """Block length of the published chunked scan. Kept for their files; our kernels choose their own."""
-
-    def __post_init__(self) -> None:
-        for name in ("d_state", "d_conv", "expand", "chunk_size"):
-            _check_size("ssm_cfg." + name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttnConfig:
-    """Attention layers, one entry a stage, outermost first."""
+    """AttentionConfig of every stage: one entry a stage, outermost first."""
 
     num_heads: tuple[int, ...] = ()
     rotary_emb_dim: tuple[int, ...] = ()
-    """Channels of each head that are rotated."""
     window_size: tuple[int, ...] = ()
-    """Earlier positions a query sees besides its own; -1 is unlimited."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkingConfig:
-    """How every stage cuts its positions into chunks and spreads them again. The defaults are the published H-Net;
-    the rest are the ablations and baselines of arXiv 2507.07955, section 3.3."""
-
-    router: str = "cosine"
-    """One of ROUTER_NAMES."""
-    stride: int | None = None
-    """Positions a chunk of the router fixed_stride, which alone takes it."""
-    smoothing: bool = True
-    """False: every position gets its own chunk's output as it is, without the running average."""
-    early_smoothing: bool = False
-    """True: what the inner network gets of a position is the running average x[t] = p h[t] + (1 - p) x[t-1] of the
-    encoder's outputs h, taken before chunks are selected (after arXiv 2601.22805). For routers that learn."""
-    straight_through: bool = True
-    """False: outputs are multiplied by the confidence itself, not by 1 with the gradient of the confidence."""
-
-    def __post_init__(self) -> None:
-        if self.router not in ROUTER_NAMES:
-            near = get_close_matches(str(self.router), ROUTER_NAMES, n=1, cutoff=0)[0]
-            raise ConfigError(
-                f"chunking.router={self.router!r} must be one of {', '.join(ROUTER_NAMES)}; did you mean {near!r}?"
-            )
-        for name in ("smoothing", "early_smoothing", "straight_through"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"chunking.{name}={getattr(self, name)!r} must be true or false")
-        if self.early_smoothing and self.router in UNTRAINED_ROUTERS:
-            raise ConfigError(
-                f"chunking.early_smoothing is for routers that learn, not {self.router!r}, whose p is 0 or 1; remove it"
-            )
-        if self.router == "fixed_stride":
-            _check_size("chunking.stride", self.stride, low=2)
-        elif self.stride is not None:
-            raise ConfigError(
-                f"chunking.stride={self.stride!r} is for router 'fixed_stride', not {self.router!r}; remove it"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """What differs from the published H-Net."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +38,8 @@ class HNetConfig:
     ssm_cfg: SSMConfig = field(default_factory=SSMConfig)
     attn_cfg: AttnConfig = field(default_factory=AttnConfig)
     tie_embeddings: bool = False
-    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    chunking: ChunkingConfig | tuple[ChunkingConfig, ...] = field(default_factory=ChunkingConfig)
+    """Of all stages, or one a routing stage, outermost first."""
 
     def __post_init__(self) -> None:
         depth = len(self.layouts)
@@ -124,9 +55,11 @@ class HNetConfig:
                 raise ConfigError(
                     f"{name} has {len(values)} entries, but arch_layout nests {depth} levels; give one a level"
                 )
-        _check_size("vocab_size", self.vocab_size, low=256)
-        for stage in range(depth):
-            self._check_stage(stage)
+        check_size("vocab_size", self.vocab_size, low=256)
+        for where, chunking in self._chunkings():
+            _check_chunking(chunking, where)
+        for stage in self.stages:
+            _check_stage(stage)
 
     @property
     def n_stages(self) -> int:
@@ -151,6 +84,39 @@ class HNetConfig:
             parse_layout(text)
         return tuple(levels)
 
+    @cached_property
+    def stages(self) -> tuple[StageConfig, ...]:
+        """What each stage is made of, outermost first; the last one is the innermost network."""
+        chunkings = [chunking for _, chunking in self._chunkings()]
+        if not isinstance(self.chunking, tuple):
+            chunkings *= self.n_stages
+        return tuple(
+            StageConfig(
+                index=i,
+                width=self.d_model[i],
+                outer_width=self.d_model[max(i - 1, 0)],
+                d_intermediate=self.d_intermediate[i],
+                layouts=layouts,
+                ssm=self.ssm_cfg,
+                attention=AttentionConfig(
+                    **{f.name: getattr(self.attn_cfg, f.name)[i] for f in fields(AttnConfig)}
+                ),
+                chunking=chunkings[i] if i < self.n_stages else None,
+            )
+            for i, layouts in enumerate(self.layouts)
+        )
+
+    def _chunkings(self) -> list[tuple[str, ChunkingConfig]]:
+        """Each that is given, and how it is called in a file."""
+        if not isinstance(self.chunking, tuple):
+            return [("chunking", self.chunking)]
+        if len(self.chunking) != self.n_stages:
+            raise ConfigError(
+                f"chunking has {len(self.chunking)} entries, but arch_layout nests {self.n_stages} routing stages; "
+                "give one a routing stage, or one for all"
+            )
+        return [(f"chunking[{i}]", each) for i, each in enumerate(self.chunking)]
+
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "HNetConfig":
         """Build from parsed JSON; refuses unknown keys and names the nearest known one."""
@@ -164,7 +130,7 @@ class HNetConfig:
             attn = _known(values["attn_cfg"], AttnConfig, "attn_cfg")
             values["attn_cfg"] = AttnConfig(**{k: _int_tuple(f"attn_cfg.{k}", v) for k, v in attn.items()})
         if "chunking" in values:
-            values["chunking"] = ChunkingConfig(**_known(values["chunking"], ChunkingConfig, "chunking"))
+            values["chunking"] = _chunking(values["chunking"])
         values["arch_layout"] = _freeze(values["arch_layout"])
         for name in ("d_model", "d_intermediate"):
             values[name] = _int_tuple(name, values[name])
@@ -184,8 +150,11 @@ class HNetConfig:
         return cls.from_dict(raw)
 
     def to_dict(self) -> dict[str, Any]:
-        """The published JSON form; `chunking` is there only where it is not the published one."""
-        chunking = self.chunking.to_dict()
+        """The published JSON form; `chunking` is there only where it is not the published one, one object if all stages
+        have the same."""
+        each = [chunking.to_dict() for _, chunking in self._chunkings()]
+        differ = any(one != each[0] for one in each)
+        chunking = each if differ or not each else each[0]
         return {
             "arch_layout": _thaw(self.arch_layout),
             "d_model": list(self.d_model),
@@ -197,76 +166,52 @@ class HNetConfig:
             **({"chunking": chunking} if chunking else {}),
         }
 
-    def _check_stage(self, stage: int) -> None:
-        width, attn = self.d_model[stage], self.attn_cfg
-        _check_size(f"d_model[{stage}]", width)
-        _check_size(f"d_intermediate[{stage}]", self.d_intermediate[stage], low=0)
-        if stage and width < self.d_model[stage - 1]:
+
+def _check_stage(stage: StageConfig) -> None:
+    check_size(f"d_model[{stage.index}]", stage.width)
+    check_size(f"d_intermediate[{stage.index}]", stage.d_intermediate, low=0)
+    if stage.width < stage.outer_width:
+        raise ConfigError(
+            f"d_model[{stage.index}]={stage.width} is narrower than the stage around it ({stage.outer_width}); "
+            "widths may only stay or grow inwards"
+        )
+    for layout in stage.layouts:
+        check_layout(layout, stage)
+
+
+def _check_chunking(chunking: ChunkingConfig, where: str) -> None:
+    _check_name(f"{where}.router", chunking.router, ROUTERS)
+    _check_name(f"{where}.merge", chunking.merge, MERGES)
+    router = ROUTERS[chunking.router]
+    for name in ("smoothing", "early_smoothing", "straight_through"):
+        if not isinstance(getattr(chunking, name), bool):
+            raise ConfigError(f"{where}.{name}={getattr(chunking, name)!r} must be true or false")
+    if chunking.early_smoothing and not router.LEARNS:
+        raise ConfigError(
+            f"{where}.early_smoothing is for routers that learn, not {chunking.router!r}, whose p is 0 or 1; remove it"
+        )
+    for option in {option: None for each in ROUTERS.values() for option in each.OPTIONS}:
+        if option not in router.OPTIONS and getattr(chunking, option) is not None:
+            takers = " or ".join(repr(name) for name, each in ROUTERS.items() if option in each.OPTIONS)
             raise ConfigError(
-                f"d_model[{stage}]={width} is narrower than the stage around it ({self.d_model[stage - 1]}); "
-                "widths may only stay or grow inwards"
+                f"{where}.{option}={getattr(chunking, option)!r} is for router {takers}, not {chunking.router!r}; "
+                "remove it"
             )
-        kinds = {kind for text in self.layouts[stage] for kind, _ in parse_layout(text)}
-        if kinds & set("mM"):
-            _check_mamba(stage, width, self.ssm_cfg)
-        if kinds & set("MT") and not self.d_intermediate[stage]:
-            raise ConfigError(f"stage {stage} has M or T blocks, so d_intermediate[{stage}] must not be 0")
-        if kinds & set("tT"):
-            _check_attention(stage, width, attn.num_heads[stage], attn.rotary_emb_dim[stage])
-            if attn.window_size[stage] < -1:
-                raise ConfigError(
-                    f"attn_cfg.window_size[{stage}]={attn.window_size[stage]} must be -1 or more"
-                )
+    router.check(chunking, where)
+    MERGES[chunking.merge].check(chunking, where)
 
 
-def parse_layout(text: str) -> tuple[tuple[str, int], ...]:
-    """'T1m4' -> (('T', 1), ('m', 4)): block kinds and how many of each, in order."""
-    runs = tuple((kind, int(n)) for kind, n in _RUN.findall(text)) if isinstance(text, str) else ()
-    if not runs or "".join(f"{k}{n}" for k, n in runs) != text or any(n < 1 for _, n in runs):
-        raise ConfigError(
-            f"layout {text!r} must be runs such as 'm4' or 'T1m4' of the block kinds m, M, t, T"
-        )
-    if sum(n for _, n in runs) > MAX_BLOCKS:
-        raise ConfigError(f"layout {text!r} asks for more than {MAX_BLOCKS} blocks in one network")
-    return runs
+def _check_name(where: str, name: Any, known: Iterable[str]) -> None:
+    if name not in tuple(known):
+        near = get_close_matches(str(name), known, n=1, cutoff=0)[0]
+        raise ConfigError(f"{where}={name!r} must be one of {', '.join(known)}; did you mean {near!r}?")
 
 
-def _check_mamba(stage: int, width: int, ssm: SSMConfig) -> None:
-    inner = ssm.expand * width
-    if inner % MAMBA_HEAD_DIM or inner > MAX_WIDTH:
-        raise ConfigError(
-            f"d_model[{stage}]={width} times expand={ssm.expand} must be a multiple of {MAMBA_HEAD_DIM}, at most "
-            f"{MAX_WIDTH}"
-        )
-    if ssm.d_conv != CONV_WIDTH:
-        raise ConfigError(
-            f"ssm_cfg.d_conv={ssm.d_conv} must be {CONV_WIDTH}, the width of the convolution kernels"
-        )
-    if ssm.d_state > MAX_STATE:
-        raise ConfigError(
-            f"ssm_cfg.d_state={ssm.d_state} must be from 1 to {MAX_STATE}: a wider state has no kernel on a GPU"
-        )
-
-
-def _check_attention(stage: int, width: int, heads: int, rotary: int) -> None:
-    if heads < 1 or width % heads:
-        raise ConfigError(f"attn_cfg.num_heads[{stage}]={heads} must divide d_model[{stage}]={width}")
-    if (width // heads) % HEAD_MULTIPLE:
-        fitting = [str(n) for n in range(1, width + 1) if width % (n * HEAD_MULTIPLE) == 0]
-        allowed = f"num_heads may be {', '.join(fitting)}" if fitting else "d_model must be one, too"
-        raise ConfigError(
-            f"attn_cfg.num_heads[{stage}]={heads} makes heads {width // heads} wide at d_model[{stage}]={width}; heads "
-            f"must be a multiple of {HEAD_MULTIPLE} wide, so {allowed}"
-        )
-    if rotary < 0 or rotary % 2 or rotary > width // heads:
-        raise ConfigError(
-            f"attn_cfg.rotary_emb_dim[{stage}]={rotary} must be even and at most the head width {width // heads}"
-        )
-
-
-def _check_size(name: str, value: Any, low: int = 1) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_WIDTH:
-        raise ConfigError(f"{name}={value!r} must be a whole number from {low} to {MAX_WIDTH}")
+def _chunking(raw: Any) -> ChunkingConfig | tuple[ChunkingConfig, ...]:
+    if not isinstance(raw, list | tuple):
+        return ChunkingConfig(**_known(raw, ChunkingConfig, "chunking"))
+    given = (ChunkingConfig(**_known(each, ChunkingConfig, f"chunking[{i}]")) for i, each in enumerate(raw))
+    return tuple(given)
 
 
 def _known(raw: Any, cls: type, where: str) -> dict[str, Any]:

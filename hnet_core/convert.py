@@ -19,19 +19,19 @@ from torch import Tensor
 
 from hnet_core.checkpoint import (
     CONFIG,
-    TOKENIZER,
     WEIGHTS,
     empty_model,
     model_folder,
     model_names,
     read_info,
-    stored_dtype,
+    stored_dtypes,
     write_folder,
 )
 from hnet_core.commands import Parser, run
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError, ConfigError, InputError
 from hnet_core.model import HNetForCausalLM
+from hnet_core.model_info import TOKENIZER
 from hnet_core.published import INDEX, SUFFIXES, read_state_dict, select, weights_in
 
 CONFIGS = Path(__file__).resolve().parent / "configs"
@@ -84,9 +84,10 @@ def convert(
     tensors = read_state_dict(source.weights)
     tensors = select(tensors, model, source.origin, path, boundary_only)
     if dtype is None:
-        dtype = torch.bfloat16 if boundary_only else _own_dtype(tensors)
+        dtype = torch.bfloat16 if boundary_only else _own_dtype(tensors, model)
+    dtypes = stored_dtypes(model, dtype)
     for n, tensor in tensors.items():
-        if not bool(tensor.to(stored_dtype(n, dtype)).isfinite().all()):
+        if not bool(tensor.to(dtypes[n]).isfinite().all()):
             raise CheckpointError(
                 f"{source.origin}: {n} holds numbers too large for {dtype}; choose another --dtype"
             )
@@ -116,8 +117,9 @@ def locate(checkpoint: str) -> Source:
     )
 
 
-def _own_dtype(tensors: dict[str, Tensor]) -> torch.dtype:
-    free = {t.dtype for n, t in tensors.items() if stored_dtype(n, torch.bfloat16) is torch.bfloat16}
+def _own_dtype(tensors: dict[str, Tensor], model: HNetForCausalLM) -> torch.dtype:
+    wide = model.float32_parameters()
+    free = {t.dtype for n, t in tensors.items() if n not in wide}
     return torch.bfloat16 if free <= {torch.bfloat16} else torch.float32
 
 

@@ -15,9 +15,9 @@ from hnet_core.checkpoint import DTYPES, load_model
 from hnet_core.commands import Parser, run
 from hnet_core.encoding import EOS, encode
 from hnet_core.errors import InputError
+from hnet_core.generation.sampling import Sampling
 from hnet_core.model import HNetForCausalLM
-from hnet_core.routing import StageBoundaries
-from hnet_core.sampling import Sampling
+from hnet_core.routers.decision import StageBoundaries
 from hnet_core.state import StageState
 
 WINDOW = 4096

@@ -18,9 +18,11 @@ from torch import Tensor
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
 from hnet_core.losses import next_byte_nll
-from hnet_core.model import HNetForCausalLM, HNetOutput, RoutedStage
-from hnet_core.routing import ratio_loss
+from hnet_core.merging import PublishedMerge
+from hnet_core.model import HNetForCausalLM, HNetOutput
+from hnet_core.routers.ratio_loss import ratio_loss
 from hnet_core.rows import Rows, unpack
+from hnet_core.stages import RoutedStage
 
 EXACT, PROB, LOGITS, LOSS = 0.0, 1e-5, 2e-4, 1e-5
 GRAD_RELATIVE, GRAD_ABSOLUTE = 1e-3, 1e-6
@@ -243,16 +245,18 @@ def _watch(model: HNetForCausalLM, seen: dict[str, Tensor]) -> list:
         seen[name] = result[0].detach()
 
     def decoder_input(stage: RoutedStage, s: int, module, args):
+        """What came from the chunks: all that the decoder gets, less the residual of the published merge."""
         encoded = seen[f"packed.stage{s}.encoder_out"]
         seen[f"packed.stage{s}.dechunk_out"] = args[0].detach() - stage.residual_proj(encoded).detach()
 
-    hooks, stage, s = [], model.backbone, 0
-    while isinstance(stage, RoutedStage):
+    hooks = []
+    for s, stage in enumerate(model.stages):
         hooks.append(stage.encoder.register_forward_hook(partial(after, f"packed.stage{s}.encoder_out")))
-        hooks.append(stage.decoder.register_forward_pre_hook(partial(decoder_input, stage, s)))
+        if isinstance(stage.merge, PublishedMerge):
+            hooks.append(stage.decoder.register_forward_pre_hook(partial(decoder_input, stage, s)))
         hooks.append(stage.decoder.register_forward_hook(partial(after, f"packed.stage{s}.decoder_out")))
-        stage, s = stage.main_network, s + 1
-    hooks.append(stage.main_network.register_forward_hook(partial(after, f"packed.stage{s}.main_out")))
+    innermost = partial(after, f"packed.stage{model.config.n_stages}.main_out")
+    hooks.append(model.levels[-1].main_network.register_forward_hook(innermost))
     return hooks
 
 

@@ -1,26 +1,19 @@
-"""The H-Net: encoder, router, inner network on the chunks, smoothing, decoder; nested any number of times."""
+"""The H-Net: bytes to logits and chunk boundaries, through its stages."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from hnet_core.chunking import dechunk, widen
+from hnet_core.blocks.mixer import INIT_STD
+from hnet_core.blocks.projection import Projection
+from hnet_core.blocks.stack import finish
 from hnet_core.config import HNetConfig
-from hnet_core.mamba2 import Mamba2
-from hnet_core.projection import Projection, WideLinear
-from hnet_core.routing import ROUTERS, StageBoundaries
+from hnet_core.routers.decision import StageBoundaries
 from hnet_core.rows import Rows, pack, unpack
-from hnet_core.stack import Stack
-from hnet_core.state import SmoothedState, StageState, advance, zeros
-from kernels.arguments import remember
-from kernels.chunking import keep
-from kernels.routing import THRESHOLD
-from kernels.smoothing import smoothing
-
-INIT_STD = 0.02
+from hnet_core.stages import Entry, RoutedStage, Stage, build_stages
+from hnet_core.state import StageState
 
 
 @dataclass(frozen=True)
@@ -32,143 +25,6 @@ class HNetOutput:
     state: StageState | None = None
 
 
-class Stage(nn.Module):
-    """What every level shares: its width, and the learned vector that widens what comes from outside."""
-
-    def __init__(self, config: HNetConfig, stage: int) -> None:
-        super().__init__()
-        self.width = config.d_model[stage]
-        self.outer_width = config.d_model[stage - 1] if stage else self.width
-        grows = self.width > self.outer_width
-        self.pad_dimension = nn.Parameter(torch.zeros(self.width - self.outer_width)) if grows else None
-
-    def _seen(self, n_rows: int) -> Tensor:
-        return torch.zeros(n_rows, dtype=torch.int64, device=next(self.parameters()).device)
-
-
-class InnermostStage(Stage):
-    """The network that works on the chunks of all stages around it (on bytes, in an isotropic model)."""
-
-    def __init__(self, config: HNetConfig, stage: int) -> None:
-        super().__init__(config, stage)
-        self.main_network = Stack(config.layouts[stage][0], config, stage)
-
-    def forward(self, x: Tensor, rows: Rows, state: StageState | None = None):
-        """x (T, D_outer) -> (T, D_outer), [], state"""
-        states = state.encoder if state else None
-        x, states = self.main_network(widen(x, self.pad_dimension), rows, states)
-        if state:
-            state = StageState(advance(state.seen, rows.lengths), encoder=states)
-        return x[:, : self.outer_width], [], state
-
-    def new_state(self, n_rows: int) -> StageState:
-        return StageState(self._seen(n_rows), encoder=self.main_network.new_state(n_rows))
-
-    def init_weights(self, generator: torch.Generator, depth: int = 0) -> None:
-        _init_stack(self.main_network, depth + self.main_network.n_residual_additions, generator)
-        _init_pad(self.pad_dimension)
-
-
-class RoutedStage(Stage):
-    """One level of dynamic chunking around an inner stage (arXiv 2507.07955, sec. 2)."""
-
-    def __init__(self, config: HNetConfig, stage: int) -> None:
-        super().__init__(config, stage)
-        encoder, decoder = config.layouts[stage]
-        self.encoder = Stack(encoder, config, stage)
-        self.chunking = config.chunking
-        self.routing_module = ROUTERS[self.chunking.router](self.width, self.chunking)
-        self.residual_proj = WideLinear(self.width, self.width, dtype=torch.float32)
-        self.main_network = build_stage(config, stage + 1)
-        self.decoder = Stack(decoder, config, stage)
-
-    def encode(self, x: Tensor, rows: Rows, state: StageState | None = None):
-        """Encoder and router only: what the boundaries of this stage depend on.
-
-        x (T, D_outer) -> what is selected from (T, D), prob (T,), is_boundary (T,) bool, encoder and router states
-        """
-        encoded, layers = self._encoded(x, rows, state)
-        return self._route(encoded, layers, rows, state)
-
-    def encode_steps(self, x: Tensor, rows: Rows, state: StageState | None = None):
-        """`encode`, with the pauses of `Stack.steps`."""
-        layers = state.encoder if state else None
-        encoded, layers = yield from self.encoder.steps(widen(x, self.pad_dimension), rows, layers)
-        return self._route(encoded, layers, rows, state)
-
-    def _encoded(self, x: Tensor, rows: Rows, state: StageState | None):
-        # The encoder is called, not stepped through: hooks on it (verification, sharding) must see it run.
-        return self.encoder(widen(x, self.pad_dimension), rows, state.encoder if state else None)
-
-    def _route(self, encoded: Tensor, layers: list | None, rows: Rows, state: StageState | None):
-        router = state.router if state else None
-        if not self.chunking.early_smoothing:
-            prob, router = self.routing_module(encoded, rows, router)
-            return encoded, prob, prob > THRESHOLD, layers, router
-        before = router
-        prob, router = self.routing_module(encoded, rows, before.router if before else None)
-        everywhere = torch.ones_like(prob, dtype=torch.bool)
-        remember(everywhere, len(encoded))  # so that a GPU need not count them
-        chosen_from, average = smoothing(
-            encoded, prob, everywhere, rows.cu_seqlens, state=before.average if before else None
-        )
-        return chosen_from, prob, prob > THRESHOLD, layers, SmoothedState(router, average) if before else None
-
-    def forward(self, x: Tensor, rows: Rows, state: StageState | None = None):
-        """x (T, D_outer) -> (T, D_outer), decisions of this stage and those inside it, state"""
-        encoded, layers = self._encoded(x, rows, state)
-        chosen_from, prob, is_boundary, layers, router = self._route(encoded, layers, rows, state)
-        inner_rows, starts = rows.kept(is_boundary, state.inner.seen if state else None)
-        chunks, inside, inner = self.main_network(
-            keep(chosen_from, starts), inner_rows, state.inner if state else None
-        )
-        out, smoothed = dechunk(
-            chunks,
-            prob,
-            is_boundary,
-            rows,
-            residual=self.residual_proj(encoded),
-            config=self.chunking,
-            state=state.smoothed if state else None,
-        )
-        out, after = self.decoder(out.to(x.dtype), rows, state.decoder if state else None)
-        decisions = [StageBoundaries(prob, is_boundary, cu_seqlens=rows.cu_seqlens), *inside]
-        if state:
-            seen = advance(state.seen, rows.lengths)
-            state = StageState(seen, layers, router, inner, smoothed, after)
-        return out[:, : self.outer_width], decisions, state
-
-    def new_state(self, n_rows: int) -> StageState:
-        inner = self.main_network.new_state(n_rows)
-        state = self.new_encoder_state(n_rows)
-        state.inner, state.decoder = inner, self.decoder.new_state(n_rows)
-        state.smoothed = zeros(n_rows, self.width, like=self.residual_proj.weight)
-        return state
-
-    def new_encoder_state(self, n_rows: int) -> StageState:
-        """The part of the state that `encode` needs."""
-        seen = self._seen(n_rows)
-        router = self.routing_module.new_state(n_rows, seen.device)
-        if self.chunking.early_smoothing:
-            router = SmoothedState(router, zeros(n_rows, self.width, like=self.residual_proj.weight))
-        return StageState(seen, self.encoder.new_state(n_rows), router)
-
-    def init_weights(self, generator: torch.Generator, depth: int = 0) -> None:
-        depth += self.encoder.n_residual_additions + self.decoder.n_residual_additions
-        for stack in (self.encoder, self.decoder):
-            _init_stack(stack, depth, generator)
-        self.main_network.init_weights(generator, depth)
-        self.routing_module.init_weights(generator)
-        nn.init.zeros_(self.residual_proj.weight)
-        nn.init.zeros_(self.residual_proj.bias)
-        _init_pad(self.pad_dimension)
-
-
-def build_stage(config: HNetConfig, stage: int) -> RoutedStage | InnermostStage:
-    """The level `stage` of a model with everything inside it."""
-    return (RoutedStage if stage < config.n_stages else InnermostStage)(config, stage)
-
-
 class HNetForCausalLM(nn.Module):
     """Bytes to next-byte logits. Parameter names, shapes and dtypes are those of the published checkpoints."""
 
@@ -176,7 +32,7 @@ class HNetForCausalLM(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = nn.Embedding(config.vocab_size, config.d_model[0])
-        self.backbone = build_stage(config, 0)
+        self.backbone = build_stages(config.stages)
         self.lm_head = Projection(config.d_model[0], config.vocab_size)
         if config.tie_embeddings:
             self.lm_head.weight = self.embeddings.weight
@@ -214,13 +70,52 @@ class HNetForCausalLM(nn.Module):
     ) -> tuple[StageBoundaries, ...]:
         """The decisions of `forward` on packed rows, from encoders and routers alone: no inner network, no decoder."""
         rows = Rows.entering(input_ids, cu_seqlens, bounds)
-        x, stage, found = self.embeddings(rows.ids), self.backbone, []
-        while isinstance(stage, RoutedStage):
-            encoded, prob, is_boundary, _, _ = stage.encode(x, rows)
-            found.append(StageBoundaries(prob, is_boundary, cu_seqlens=rows.cu_seqlens))
-            rows, starts = rows.kept(is_boundary)
-            x, stage = keep(encoded, starts), stage.main_network
-        return tuple(found)
+        return tuple(entry.boundaries for entry in finish(self.walk(rows)))
+
+    def walk(self, rows: Rows, state: StageState | None = None) -> Generator[None, None, list[Entry]]:
+        """Encoders and routers alone, outermost first, with a pause after every block (`Stack.steps`).
+
+        state  from `new_entry_state`; it moves on in place
+        """
+        x, entries = self.embeddings(rows.ids), []
+        for stage in self.stages:
+            x, entry = yield from stage.steps(x, rows, state)
+            entries.append(entry)
+            rows, state = entry.rows, state.inner if state else None
+        return entries
+
+    @property
+    def levels(self) -> list[Stage]:
+        """All stages, outermost first; the last one is the innermost network."""
+        levels = [self.backbone]
+        while isinstance(levels[-1], RoutedStage):
+            levels.append(levels[-1].main_network)
+        return levels
+
+    @property
+    def stages(self) -> list[RoutedStage]:
+        """The stages with a router, outermost first; none in an isotropic model."""
+        return self.levels[:-1]
+
+    def level_of_parameters(self) -> dict[str, int]:
+        """Parameter name -> index of the stage that has it; embeddings and head are the outermost one's."""
+        # A stage holds those inside it, which come later and have the last word.
+        level = {id(p): i for i, stage in enumerate(self.levels) for p in stage.parameters()}
+        return {name: level.get(id(p), 0) for name, p in self.named_parameters()}
+
+    def boundary_parameters(self) -> list[str]:
+        """The parameters that boundaries depend on: embeddings, and each stage's encoder, router, widening vector."""
+        parts = [self.embeddings]
+        for stage in self.stages:
+            parts += [stage.encoder, stage.routing_module]
+        needed = {id(p) for part in parts for p in part.parameters()}
+        needed |= {id(stage.pad_dimension) for stage in self.stages}
+        return [name for name, p in self.named_parameters() if id(p) in needed]
+
+    def float32_parameters(self) -> set[str]:
+        """Those that stay in float32 whatever the others are stored in, as in the published checkpoints."""
+        modules = self.named_modules()
+        return {f"{at}.{name}" for at, module in modules for name in getattr(module, "STAYS_FLOAT32", ())}
 
     def _forward_masked(self, input_ids: Tensor, mask: Tensor | None, state: StageState | None) -> HNetOutput:
         mask = torch.ones_like(input_ids, dtype=torch.bool) if mask is None else mask
@@ -236,10 +131,15 @@ class HNetForCausalLM(nn.Module):
         """The state before the first byte of n_rows sequences."""
         return self.backbone.new_state(n_rows)
 
+    def new_entry_state(self, n_rows: int) -> StageState | None:
+        """The part of it that encoders and routers need, for `walk`."""
+        return self.backbone.new_entry_state(n_rows)
+
     def set_dtype(self, dtype: torch.dtype) -> "HNetForCausalLM":
-        """Cast parameters as the published checkpoints do: D and residual_proj stay in float32."""
+        """Cast parameters, but for float32_parameters."""
+        wide = self.float32_parameters()
         for name, parameter in self.named_parameters():
-            if not (name.endswith("mixer.D") or "residual_proj" in name):
+            if name not in wide:
                 parameter.data = parameter.data.to(dtype)
         return self
 
@@ -254,22 +154,7 @@ class HNetForCausalLM(nn.Module):
         return self
 
 
-def _init_stack(stack: Stack, depth: int, generator: torch.Generator) -> None:
-    for name, module in stack.named_modules():
-        if isinstance(module, Mamba2):
-            module.init_weights(generator)
-        elif isinstance(module, nn.Linear):
-            into_residual = name.endswith(("out_proj", "fc2"))
-            std = INIT_STD / math.sqrt(depth) if into_residual else INIT_STD
-            nn.init.normal_(module.weight, std=std, generator=generator)
-
-
-def _init_pad(pad_dimension: nn.Parameter | None) -> None:
-    if pad_dimension is not None:
-        nn.init.zeros_(pad_dimension)
-
-
 def _padded(stage: StageBoundaries) -> StageBoundaries:
     rows = Rows(stage.cu_seqlens)
     prob, mask = unpack(stage.prob, rows)
-    return StageBoundaries(prob, unpack(stage.is_boundary, rows)[0], mask=mask)
+    return StageBoundaries(prob, unpack(stage.is_boundary, rows)[0], mask=mask, loss=stage.loss)

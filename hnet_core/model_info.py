@@ -8,6 +8,8 @@ from typing import Any
 from hnet_core.errors import CheckpointError
 
 INFO = "model.json"
+TOKENIZER = "tokenizer.json"
+"""Beside it in the folder of a model that reads tokens, not bytes."""
 
 
 def read_info(folder: Path) -> dict[str, Any]:

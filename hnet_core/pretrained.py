@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from hnet_core.boundaries import BoundaryModel, StageTrack, load_boundary_model
+from hnet_core.boundaries.vectors import ChunkVectors, chunk_vectors
 from hnet_core.checkpoint import CONFIG, DTYPES, model_folder, read_info, save_model
 from hnet_core.checkpoint import load_model as load_whole
 from hnet_core.config import HNetConfig
-from hnet_core.continuations import Continuation, continue_all
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, InputError
+from hnet_core.generation.continuations import Continuation, continue_all
+from hnet_core.generation.sampling import Sampling
 from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
-from hnet_core.sampling import Sampling
-from hnet_core.vectors import ChunkVectors, chunk_vectors
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _SPAN = 2**14
@@ -106,7 +106,7 @@ class HNet:
         return np.concatenate([*head, *found, np.zeros(0)])
 
     def vectors(self, text: str | bytes, stage: int = 0, place: str = "encoder") -> ChunkVectors:
-        """start (M,) and vectors (M, D): one vector a chunk of that stage; see `hnet_core.vectors`."""
+        """start (M,) and vectors (M, D): one vector a chunk of that stage; see `hnet_core.boundaries.vectors`."""
         return chunk_vectors(self.module, _bytes(text), stage, place, self._bos)
 
     def generate(

@@ -13,80 +13,20 @@ class StateError(ValueError):
 
 
 @dataclass
-class MambaState:
-    """conv (R, C, W - 1) last raw inputs of the convolution   ssm (R, H, P, N) state of the scan"""
-
-    conv: Tensor
-    ssm: Tensor
-
-
-class KVCache:
-    """Keys and values of one row, oldest first; with a window only what a coming query can still see."""
-
-    def __init__(self, window: int) -> None:
-        self.window = window
-        self._buffer: Tensor | None = None
-        self._start = self._end = 0
-
-    def extend(self, kv: Tensor) -> Tensor:
-        """Append kv (n, 2, H, Dh) and return what the n new queries may see: (m, 2, H, Dh), m >= n."""
-        if self.window >= 0:
-            self._start = max(self._start, self._end - self.window)
-        needed = self._end - self._start + len(kv)
-        if self._buffer is None or self._end + len(kv) > len(self._buffer):
-            # Room for as much again, so that single steps copy each entry a constant number of times.
-            grown = kv.new_empty(2 * needed, *kv.shape[1:])
-            if self._buffer is not None:
-                grown[: self._end - self._start] = self._buffer[self._start : self._end]
-            self._buffer, self._end, self._start = grown, self._end - self._start, 0
-        self._buffer[self._end : self._end + len(kv)] = kv
-        self._end += len(kv)
-        return self._buffer[self._start : self._end]
-
-
-@dataclass
-class AttentionState:
-    """caches: one for each row"""
-
-    caches: list[KVCache]
-
-
-@dataclass
-class RouterState:
-    """last_q (R, D) query projection of each row's last position   started (R,) bool: row has had a position"""
-
-    last_q: Tensor
-    started: Tensor
-
-
-@dataclass
-class SpaceLikeState:
-    """last (R,) bool: each row's last byte is space-like"""
-
-    last: Tensor
-
-
-@dataclass
-class SmoothedState:
-    """router: its own state, if it has one   average (R, D) of the encoder's outputs, after each row's last position"""
-
-    router: RouterState | SpaceLikeState | None
-    average: Tensor
-
-
-@dataclass
 class StageState:
     """One stage: its layers, its router and smoother, the stage inside it.
 
-    seen (R,) int64  positions this stage has had   smoothed (R, D) the running chunk average
+    seen (R,) int64   positions this stage has had
+    encoder, decoder  one state a block; of the innermost stage, all of its network are `encoder`
     is_consumed      a model has continued from it, to the end or until it failed: parts of it have moved on
     """
 
     seen: Tensor
     encoder: list = field(default_factory=list)
-    router: RouterState | SpaceLikeState | SmoothedState | None = None
+    router: Any = None
+    gather: Any = None
     inner: "StageState | None" = None
-    smoothed: Tensor | None = None
+    merge: Any = None
     decoder: list = field(default_factory=list)
     is_consumed: bool = False
 

@@ -19,6 +19,14 @@ LAYERS = ("kernels", "hnet_core", "analysis", "app")
 """Bottom to top; a layer imports itself and what is below it."""
 
 ROOMS = {
+    "hnet_core": (
+        *("errors", "encoding", "suffixes", "commands", "allocator", "shape_caches", "products"),
+        *("inputs", "model_info", "data", "landmarks"),
+        *("stage_config", "rows", "state", "losses", "blocks", "routers", "merging", "gathering"),
+        *("config", "stages", "model", "checkpoint", "published", "convert"),
+        *("boundaries", "generation", "generate", "golden", "verify", "pretrained"),
+        *("evaluate", "training", "flops", "lab"),
+    ),
     "analysis": (
         *(
             "schema",
@@ -304,7 +312,7 @@ BAD = [
     (misplaced_libraries, "kernels/ssd/reference.py", "import triton.language as tl"),
     (misplaced_libraries, "kernels/cuda.py", "import triton"),
     (misplaced_libraries, "kernels/ssd/__init__.py", "def f():\n    from numba import njit"),
-    (misplaced_libraries, "hnet_core/mamba2.py", "import mamba_ssm"),
+    (misplaced_libraries, "hnet_core/blocks/mamba2.py", "import mamba_ssm"),
     (misplaced_libraries, "hnet_core/boundaries.py", "import pandas as pd"),
     (misplaced_libraries, "kernels/backend.py", "import pandas"),
     (misplaced_libraries, "hnet_core/model.py", "from transformers import AutoModel"),
@@ -329,6 +337,12 @@ BAD = [
     (rooms_above, "analysis/attic/x.py", ""),
     (rooms_above, "app/runs/tab.py", "from app.compare.handlers import windows"),
     (rooms_above, "app/links.py", "from app.compare import agreement"),
+    (
+        rooms_above,
+        "hnet_core/evaluate/windows.py",
+        "def f():\n    from hnet_core.training.recipe import read_recipe",
+    ),
+    (rooms_above, "hnet_core/blocks/mamba2.py", "from hnet_core import config"),
     (registry_hosts, "Makefile", "pip install -i https://" + "py" + "pi.org/simple"),
     (machine_paths, "docs/speed.md", "measured in " + "/" + "home/me/clone"),
 ]

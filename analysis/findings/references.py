@@ -75,7 +75,7 @@ def _codons(study: Study, corpus: Corpus) -> Iterator[Segmentation]:
 
 def _byte_pairs(study: Study, corpus: Corpus, entries: int) -> Cut:
     """Byte pairs learned from the beginning of the training data."""
-    from hnet_core.training.documents import read_documents
+    from hnet_core.data.documents import read_documents
 
     is_dna, left, lines = corpus.domain == "dna", study.limits.vocabulary_bytes, []
     for document in read_documents([corpus.vocabulary], "dna" if is_dna else "text"):

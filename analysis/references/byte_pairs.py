@@ -13,9 +13,9 @@ def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]
     path  what it is learned from: text, JSON lines or FASTA, plain or compressed; the data that the models were
           trained on makes it their peer
     """
+    from hnet_core.data.documents import read_documents
+    from hnet_core.data.tokens import BpeTokenizer
     from hnet_core.suffixes import FASTA_SUFFIXES, suffix_of
-    from hnet_core.training.documents import read_documents
-    from hnet_core.training.tokens import BpeTokenizer
 
     documents = read_documents([path], "dna" if suffix_of(path) in FASTA_SUFFIXES else "text")
     texts = (document.data.tobytes().decode("utf-8", "ignore") for document in documents)
@@ -31,7 +31,7 @@ def byte_pair_units(vocabulary: int, path: str) -> Callable[[bytes], np.ndarray]
 
 def learned_units(texts: Iterable[str], vocabulary: int) -> Callable[[bytes], np.ndarray]:
     """The same, learned from the texts; of fewer entries than `vocabulary` where they hold no more pairs."""
-    from hnet_core.training.tokens import BpeTokenizer
+    from hnet_core.data.tokens import BpeTokenizer
 
     return _cut(BpeTokenizer.train(texts, vocabulary))
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_core.model import HNetForCausalLM, RoutedStage
-from hnet_core.routing import StageBoundaries
-from hnet_core.training.packing import PackedRows
+from hnet_core.data.packing import PackedRows
+from hnet_core.model import HNetForCausalLM
+from hnet_core.routers.decision import StageBoundaries
 
 
 class OverBudgetError(Exception):
@@ -28,10 +28,8 @@ class ChunkBudget:
 
     def __init__(self, model: HNetForCausalLM, limit: int) -> None:
         self.limit, self._watching, self._used = limit, False, 0
-        stage = model.backbone
-        while limit and isinstance(stage, RoutedStage):
-            stage = stage.main_network
-            stage.register_forward_pre_hook(self._enter)
+        for inner in model.levels[1:] if limit else ():
+            inner.register_forward_pre_hook(self._enter)
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from hnet_core.block import Block
+from hnet_core.blocks.block import Block
 from hnet_core.errors import HNetError, InputError
 from hnet_core.model import HNetForCausalLM
 from kernels import backend

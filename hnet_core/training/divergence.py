@@ -3,11 +3,9 @@
 from math import isfinite
 from statistics import median
 
-from torch import nn
-
 from hnet_core.errors import HNetError
+from hnet_core.model import HNetForCausalLM
 from hnet_core.training.distributed import whole
-from hnet_core.training.optim import stage_of
 from hnet_core.training.step import StepFigures
 
 WINDOW = 100
@@ -29,18 +27,18 @@ class DivergenceGuard:
     recent   cross entropies of these steps, part of a checkpoint
     """
 
-    def __init__(self, explode: float, n_stages: int) -> None:
-        self._explode, self._n_stages = explode, n_stages
+    def __init__(self, explode: float) -> None:
+        self._explode = explode
         self.recent: list[float] = []
 
-    def check(self, figures: StepFigures, norm: float, model: nn.Module) -> str | None:
+    def check(self, figures: StepFigures, norm: float, model: HNetForCausalLM) -> str | None:
         """What is wrong with the step, and in which stage; None: nothing, and the step counts for the next ones."""
         fault = self._loss_fault(figures, model) or self._gradient_fault(norm, model)
         if not fault:
             self.recent = [*self.recent, figures.cross_entropy][-WINDOW:]
         return fault
 
-    def _loss_fault(self, figures: StepFigures, model: nn.Module) -> str | None:
+    def _loss_fault(self, figures: StepFigures, model: HNetForCausalLM) -> str | None:
         for stage, ratio in enumerate(figures.ratios):
             if not isfinite(ratio):
                 return f"the ratio loss of stage {stage} is {ratio}"
@@ -55,15 +53,15 @@ class DivergenceGuard:
             )
         return None
 
-    def _gradient_fault(self, norm: float, model: nn.Module) -> str | None:
+    def _gradient_fault(self, norm: float, model: HNetForCausalLM) -> str | None:
         if isfinite(norm):
             return None
         for name, parameter in model.named_parameters():
             if parameter.grad is not None and not whole(parameter.grad).isfinite().all():
-                return f"the gradient of {name} (stage {stage_of(name, self._n_stages)}) is not finite"
+                return f"the gradient of {name} (stage {model.level_of_parameters()[name]}) is not finite"
         return "the gradient norm is too large for a number"
 
-    def _largest_gradient(self, model: nn.Module) -> str:
+    def _largest_gradient(self, model: HNetForCausalLM) -> str:
         norms = {n: float(whole(p.grad).norm()) for n, p in model.named_parameters() if p.grad is not None}
         name = max(norms, key=norms.__getitem__)
-        return f"the largest gradient is that of {name} (stage {stage_of(name, self._n_stages)})"
+        return f"the largest gradient is that of {name} (stage {model.level_of_parameters()[name]})"

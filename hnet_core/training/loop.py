@@ -14,22 +14,24 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hnet_core.checkpoint import TOKENIZER, save_model
+from hnet_core.checkpoint import save_model
+from hnet_core.data.documents import Document
+from hnet_core.data.packing import Position, RowStream
+from hnet_core.data.tokens import BYTES, BpeTokenizer, Bytes
 from hnet_core.evaluate import evaluate
+from hnet_core.landmarks.coding import CodingPart
+from hnet_core.landmarks.verdict import followed
 from hnet_core.model import HNetForCausalLM
+from hnet_core.model_info import TOKENIZER
 from hnet_core.training import checkpoints
 from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
-from hnet_core.training.documents import Document
-from hnet_core.training.landmarks import CodingPart, followed
 from hnet_core.training.log import Board, TrainingLog, bits
 from hnet_core.training.optim import make_optimizer, set_learning_rate
-from hnet_core.training.packing import Position, RowStream
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
 from hnet_core.training.snapshots import Snapshots
 from hnet_core.training.step import StepFigures, StepGradient, figures_of
-from hnet_core.training.tokens import BYTES, BpeTokenizer, Bytes
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
 WARM_STARTED = "warm-started"
@@ -73,7 +75,7 @@ class Training:
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
         self.optimizer = make_optimizer(self.model, recipe.model, options)
         self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
-        self.guard = DivergenceGuard(options.explode, recipe.model.n_stages)
+        self.guard = DivergenceGuard(options.explode)
         self.log = TrainingLog(
             out / LOG, recipe.model.n_stages, options.log_steps, board, followed(recipe.domain)
         )

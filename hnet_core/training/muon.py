@@ -7,9 +7,7 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from hnet_core.attention import Attention
-from hnet_core.block import Block, SwiGLU
-from hnet_core.mamba2 import Mamba2
+from hnet_core.blocks.block import Block
 from hnet_core.training.distributed import laid_as, whole
 
 STEPS = 5
@@ -22,19 +20,11 @@ TINY = 1e-7
 def block_matrices(model: nn.Module) -> dict[nn.Parameter, tuple[int, ...]]:
     """The matrices inside the blocks of `model`, which Muon moves, each with the rows of the maps it is made of.
 
-    One product computes several maps at once: Mamba-2's z, x, B, C and dt, attention's q, k and v, the value and gate
-    of an MLP. They are made orthogonal one by one.
+    One product may compute several maps at once, such as attention's q, k and v. They are made orthogonal one by one.
     """
     found: dict[nn.Parameter, tuple[int, ...]] = {}
     for block in (module for module in model.modules() if isinstance(module, Block)):
-        for module in block.modules():
-            if isinstance(module, Mamba2):
-                inner, state = module.d_inner, module.d_state
-                found[module.in_proj.weight] = (inner, inner, state, state, module.n_heads)
-            elif isinstance(module, Attention):
-                found[module.Wqkv.weight] = (module.Wqkv.out_features // 3,) * 3
-            elif isinstance(module, SwiGLU):
-                found[module.fc1.weight] = (module.fc1.out_features // 2,) * 2
+        found |= block.maps()
         for parameter in block.parameters():
             if parameter.dim() == 2:
                 found.setdefault(parameter, (parameter.shape[0],))

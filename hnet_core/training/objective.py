@@ -7,7 +7,8 @@ from torch import Tensor
 
 from hnet_core.losses import next_bytes
 from hnet_core.model import HNetOutput
-from hnet_core.routing import StageBoundaries, space_like_starts
+from hnet_core.routers.decision import StageBoundaries
+from hnet_core.routers.space_like import space_like_starts
 from hnet_core.rows import Rows
 from hnet_core.training.aims import Aims
 from hnet_core.training.rate_losses import RATE_LOSSES
@@ -38,7 +39,8 @@ def objective(
     aims: Aims,
     totals: StepTotals | None = None,
 ) -> Objective:
-    """total = cross entropy + the weighted rate losses (arXiv 2507.07955, eq. 10), alignment and prior.
+    """total = cross entropy + the weighted rate losses (arXiv 2507.07955, eq. 10), alignment, prior, and what
+    routers add.
 
     totals  of the step that this packed stream is a part of: the losses are then its share, and the shares of all packs
             and processes add up to the losses of the step; None: the stream is the whole step
@@ -50,6 +52,9 @@ def objective(
     rate_loss = RATE_LOSSES[aims.rate_loss]
     ratios = tuple(rate_loss(stage, i, aims, totals) for i, stage in enumerate(output.stages))
     total = cross_entropy + sum(w * ratio for w, ratio in zip(aims.weight, ratios, strict=True))
+    for stage, positions in zip(output.stages, totals.positions, strict=True):
+        if stage.loss is not None:
+            total = total + stage.loss / positions.float()
     if aims.cab:
         aligned = alignment_loss(output.stages[0].prob, nll, wanted != IGNORED)
         total = total + aims.cab * aligned / totals.predicted.float()

@@ -1,22 +1,18 @@
 """Optimizers with the parameter groups an H-Net needs: no decay where it only hurts, a learning rate a stage."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod, sqrt
 
 import torch
 from torch import Tensor, nn
 
 from hnet_core.config import HNetConfig
+from hnet_core.model import HNetForCausalLM
 from hnet_core.training.muon import Muon, block_matrices
 from hnet_core.training.options import TrainingOptions
 
 GPT_BYTES = 4.6
 """Bytes a token of the GPT-2 tokenizer: the reference point of the paper's learning-rate formula."""
-
-
-def stage_of(name: str, n_stages: int) -> int:
-    """Stage whose width a parameter has: one deeper with each main_network in its name."""
-    return min(name.split(".").count("main_network"), n_stages)
 
 
 def decays(parameter: Tensor) -> bool:
@@ -42,13 +38,16 @@ def lr_multipliers(config: HNetConfig, target: Sequence[float]) -> tuple[float, 
 
 
 def parameter_groups(
-    named: Iterable[tuple[str, nn.Parameter]], multipliers: Sequence[float], weight_decay: float
+    named: Iterable[tuple[str, nn.Parameter]],
+    stage_of: Mapping[str, int],
+    multipliers: Sequence[float],
+    weight_decay: float,
 ) -> list[dict]:
     """One group for each stage, with and without decay; it names its parameters (`names`) and holds the stage's
-    multiplier (`lr_scale`)."""
+    multiplier (`lr_scale`). stage_of: HNetForCausalLM.level_of_parameters."""
     groups: dict[tuple[int, bool], dict] = {}
     for name, parameter in named:
-        stage, decayed = stage_of(name, len(multipliers) - 1), decays(parameter)
+        stage, decayed = stage_of[name], decays(parameter)
         group = groups.setdefault(
             (stage, decayed),
             {
@@ -65,7 +64,7 @@ def parameter_groups(
 
 
 def make_adamw(
-    model: nn.Module,
+    model: HNetForCausalLM,
     multipliers: Sequence[float],
     *,
     weight_decay: float,
@@ -73,7 +72,9 @@ def make_adamw(
     eps: float,
 ) -> torch.optim.AdamW:
     """Fused AdamW over all parameters of `model`."""
-    groups = parameter_groups(model.named_parameters(), multipliers, weight_decay)
+    groups = parameter_groups(
+        model.named_parameters(), model.level_of_parameters(), multipliers, weight_decay
+    )
     return torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, fused=True)
 
 
@@ -95,7 +96,7 @@ class Together:
 
 
 def make_muon(
-    model: nn.Module,
+    model: HNetForCausalLM,
     multipliers: Sequence[float],
     *,
     rate: float,
@@ -111,19 +112,20 @@ def make_muon(
     matrices = block_matrices(model)
     rest = [(name, p) for name, p in model.named_parameters() if p not in matrices]
     names = {parameter: name for name, parameter in model.named_parameters()}
+    stage_of = model.level_of_parameters()
     by_stage: dict[int, dict] = {}
     for parameter, rows in matrices.items():
-        stage = stage_of(names[parameter], len(multipliers) - 1)
+        stage = stage_of[names[parameter]]
         empty = {"params": [], "names": [], "rows": [], "stage": stage, "lr_scale": rate}
         group = by_stage.setdefault(stage, {**empty, "weight_decay": weight_decay})
         for key, value in (("params", parameter), ("names", names[parameter]), ("rows", rows)):
             group[key].append(value)
-    groups = parameter_groups(rest, multipliers, weight_decay)
+    groups = parameter_groups(rest, stage_of, multipliers, weight_decay)
     adamw = torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=eps, fused=True)
     return Together(adamw, Muon([by_stage[stage] for stage in sorted(by_stage)]))
 
 
-def make_optimizer(model: nn.Module, config: HNetConfig, options: TrainingOptions):
+def make_optimizer(model: HNetForCausalLM, config: HNetConfig, options: TrainingOptions):
     """The optimizer that the options name, for `model` of this configuration."""
     multipliers = options.lr_multipliers or lr_multipliers(config, options.target)
     settings = {"weight_decay": options.weight_decay, "betas": options.betas, "eps": options.eps}

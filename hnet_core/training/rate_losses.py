@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from hnet_core.routing import StageBoundaries, ratio_loss
+from hnet_core.routers.decision import StageBoundaries
+from hnet_core.routers.ratio_loss import ratio_loss
 from hnet_core.training.aims import Aims
 from hnet_core.training.totals import StepTotals
 

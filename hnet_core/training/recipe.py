@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hnet_core.config import UNTRAINED_ROUTERS, HNetConfig
+from hnet_core.config import HNetConfig
+from hnet_core.data.documents import DOMAINS
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import ConfigError
-from hnet_core.training.documents import DOMAINS
+from hnet_core.routers import ROUTERS
 from hnet_core.training.options import TrainingOptions, convert
 
 TOKENIZERS = ("bytes", "bpe")
@@ -44,11 +45,16 @@ class Recipe:
                 f"include, exclude and reverse_complement are for domain 'dna', not {self.domain!r}; remove them"
             )
 
-        untrained = self.model.chunking.router in UNTRAINED_ROUTERS
-        if untrained and (options.rate_loss != "ratio" or options.cab or options.prior_bytes):
+        names = [stage.chunking.router for stage in self.model.stages if stage.chunking]
+        learns = [ROUTERS[name].LEARNS for name in names]
+        # cab and prior teach the outermost router alone.
+        for_none = names and (
+            (options.rate_loss != "ratio" and not any(learns))
+            or ((options.cab or options.prior_bytes) and not learns[0])
+        )
+        if for_none:
             raise ConfigError(
-                f"rate_loss, cab and prior_bytes teach a router, and {self.model.chunking.router!r} learns nothing; "
-                "remove them"
+                f"rate_loss, cab and prior_bytes teach a router, and {names[0]!r} learns nothing; remove them"
             )
         if self.domain == "dna" and options.prior_bytes:
             raise ConfigError("prior_bytes draws to spaces and marks, of which DNA has none; remove it")

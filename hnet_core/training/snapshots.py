@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from hnet_core.checkpoint import boundary_tensor_names, stored_dtype
+from hnet_core.checkpoint import stored_dtypes
 from hnet_core.errors import ConfigError
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.distributed import Processes, whole
@@ -34,7 +34,8 @@ class Snapshots:
         self._folder, self._model, self._group = out / FOLDER, model, group
         self._lengths = lengths(count, min(first, last), last) if count else []
         if count:
-            self._names = boundary_tensor_names(model)
+            self._dtypes = stored_dtypes(model, torch.bfloat16)
+            self._names = model.boundary_parameters()
             self._check_size(count)
 
     def passed(self, before: int, after: int) -> bool:
@@ -47,7 +48,7 @@ class Snapshots:
             return
         parameters = dict(self._model.named_parameters())
         tensors = {
-            name: whole(parameters[name].detach()).to("cpu", stored_dtype(name, torch.bfloat16)).contiguous()
+            name: whole(parameters[name].detach()).to("cpu", self._dtypes[name]).contiguous()
             for name in self._names
         }
 
@@ -67,9 +68,7 @@ class Snapshots:
 
     def _check_size(self, count: int) -> None:
         parameters = dict(self._model.named_parameters())
-        each = sum(
-            parameters[name].numel() * stored_dtype(name, torch.bfloat16).itemsize for name in self._names
-        )
+        each = sum(parameters[name].numel() * self._dtypes[name].itemsize for name in self._names)
         if count * each > MOST:
             raise ConfigError(
                 f"training: snapshots={count} of {each / 1e3:.0f} kB each would be more than {MOST / 1e6:g} MB "

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hnet_core.data.packing import PackedRows
 from hnet_core.model import HNetOutput
 from hnet_core.products import products
 from hnet_core.training.aims import Aims
@@ -15,7 +16,6 @@ from hnet_core.training.budget import ChunkBudget, OverBudgetError, inner_positi
 from hnet_core.training.distributed import Processes, SpreadModel
 from hnet_core.training.objective import objective
 from hnet_core.training.options import TrainingOptions
-from hnet_core.training.packing import PackedRows
 from hnet_core.training.totals import StepTotals
 from kernels.linear.choice import Choice, choose
 

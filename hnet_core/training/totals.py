@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hnet_core.routing import StageBoundaries
+from hnet_core.routers.decision import StageBoundaries
 
 
 @dataclass(frozen=True)

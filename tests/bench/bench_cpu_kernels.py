@@ -27,16 +27,16 @@ from tqdm import tqdm
 
 from hnet_core.boundaries import BoundaryModel
 from hnet_core.checkpoint import load_model
-from hnet_core.chunking import dechunk
-from hnet_core.config import ChunkingConfig
+from hnet_core.merging import PublishedMerge
 from hnet_core.model import HNetForCausalLM
-from hnet_core.routing import CosineRouter, ratio_loss
+from hnet_core.routers.cosine import CosineRouter
+from hnet_core.routers.ratio_loss import ratio_loss
 from hnet_core.rows import Rows
+from hnet_core.stage_config import ChunkingConfig
 from kernels import backend
 from kernels.bench.measure import Rates, rates, results
 from kernels.bench.operators import BUNDLED
 from kernels.bench.timing import clock, matmul_rate
-from kernels.routing import THRESHOLD
 
 T, ROWS, WIDTH = BUNDLED.positions, BUNDLED.rows, BUNDLED.width
 ROUNDS = 7
@@ -68,23 +68,25 @@ def op_rows(limit: Rates) -> list[list[object]]:
     return lines
 
 
-def chunk_ours(x: Tensor, router: CosineRouter, rows: Rows) -> Tensor:
+def chunk_ours(x: Tensor, router: CosineRouter, merge: PublishedMerge, rows: Rows) -> Tensor:
     """Route, keep, (no inner network,) smooth, spread and add: one stage's work around its inner network."""
-    prob, _ = router(x, rows)
-    is_boundary = prob > THRESHOLD
-    chunks = x.index_select(0, is_boundary.nonzero().squeeze(1))
-    out, _ = dechunk(chunks, prob, is_boundary, rows, residual=x, config=ChunkingConfig())
-    return out.sum() + 0.03 * ratio_loss(prob, is_boundary, 6.0)
+    decision, _ = router(x, rows)
+    chunks = x.index_select(0, decision.is_boundary.nonzero().squeeze(1))
+    out, _ = merge.spread(x, chunks, decision, rows)
+    return out.sum() + 0.03 * ratio_loss(decision.prob, decision.is_boundary, 6.0)
 
 
 def chunker_rows() -> list[list[object]]:
     """Routing, gathering, smoothing and spreading, forward and backward, beside the peer's."""
     length, router = T // ROWS, CosineRouter(WIDTH, ChunkingConfig())
     router.init_weights(torch.Generator())
+    merge = PublishedMerge(WIDTH, ChunkingConfig())
     x, rows = torch.randn(T, WIDTH, requires_grad=True), Rows(torch.linspace(0, T, ROWS + 1).long())
-    times = {"this project": best_of(lambda: chunk_ours(x, router, rows).backward())}
+    times = {"this project": best_of(lambda: chunk_ours(x, router, merge, rows).backward())}
     with backend.using("reference"):
-        times["this project, torch reference"] = best_of(lambda: chunk_ours(x, router, rows).backward())
+        times["this project, torch reference"] = best_of(
+            lambda: chunk_ours(x, router, merge, rows).backward()
+        )
     if importlib.util.find_spec("h_net_dynamic_chunking"):
         from h_net_dynamic_chunking import DynamicSequenceChunker
 

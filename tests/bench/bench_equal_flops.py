@@ -23,13 +23,13 @@ from torch.profiler import ProfilerActivity, profile
 from tqdm import tqdm
 
 from hnet_core.checkpoint import load_model
+from hnet_core.data.tokens import BpeTokenizer
 from hnet_core.flops import flops_per_byte
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.aims import Aims
 from hnet_core.training.objective import objective
 from hnet_core.training.optim import lr_multipliers, make_adamw, set_learning_rate
 from hnet_core.training.recipe import Recipe, read_recipe
-from hnet_core.training.tokens import BpeTokenizer
 from kernels.linear import precision
 from kernels.linear.choice import choose
 

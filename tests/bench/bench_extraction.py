@@ -21,11 +21,10 @@ from speed_page import machine, table, write_section
 from tqdm import tqdm
 
 from hnet_core.allocator import keep_free_memory
+from hnet_core.blocks.projection import Projection
 from hnet_core.boundaries import LARGEST_WINDOW, BoundaryModel
-from hnet_core.checkpoint import boundary_tensor_names
 from hnet_core.encoding import encode
 from hnet_core.model import HNetForCausalLM
-from hnet_core.projection import Projection
 from kernels import backend
 from kernels.linear import linear, precision
 
@@ -102,7 +101,7 @@ def extraction_row(name: str, model: HNetForCausalLM, data: bytes, reference_byt
     }
     rates = best_rates(works)
     chunk = " x ".join(f"{len(t.byte) / max(t.is_boundary.sum(), 1):.2f}" for t in light.boundaries(data))
-    needed = sum(model.get_parameter(n).numel() for n in boundary_tensor_names(model))
+    needed = sum(model.get_parameter(n).numel() for n in model.boundary_parameters())
     return [
         name,
         f"{needed / 1e6:.2f} of {n_parameters(model) / 1e6:.2f}",

@@ -16,7 +16,6 @@ from hnet_core.checkpoint import (
     DTYPES,
     MODELS_ENVIRONMENT,
     WEIGHTS,
-    boundary_tensor_names,
     load_model,
     model_folder,
     model_names,
@@ -224,7 +223,7 @@ def test_a_damaged_configuration_is_refused(content, folder):
 @pytest.mark.parametrize("n_stages", [1, 2])
 def test_boundary_weights_give_boundaries_and_refuse_logits_in_one_sentence(n_stages, tmp_path):
     model = tiny_model(n_stages)
-    kept = {n: model.state_dict()[n] for n in boundary_tensor_names(model)}
+    kept = {n: model.state_dict()[n] for n in model.boundary_parameters()}
     write_folder(tmp_path / "edges", model.config, kept, {}, torch.float32)
     assert len(load_boundary_model(tmp_path / "edges").boundaries(b"some bytes")) == n_stages
     with pytest.raises(CheckpointError, match="boundary weights only") as caught:

@@ -3,8 +3,11 @@
 import pytest
 import torch
 
-from hnet_core.config import CONV_WIDTH, MAMBA_HEAD_DIM, MAX_STATE, MAX_WIDTH, HNetConfig, parse_layout
+from hnet_core.blocks.layout import parse_layout
+from hnet_core.blocks.mamba2 import CONV_WIDTH, MAMBA_HEAD_DIM, MAX_STATE
+from hnet_core.config import HNetConfig
 from hnet_core.errors import ConfigError
+from hnet_core.stage_config import MAX_WIDTH
 from kernels.causal_conv1d import WIDTH
 from kernels.rms_norm import cuda as cuda_norm
 from kernels.routing import cuda as cuda_routing
@@ -29,6 +32,22 @@ def test_only_what_is_not_published_is_written_of_chunking(chunking):
     assert HNetConfig.from_dict(GOOD | {"chunking": chunking}).to_dict() == GOOD | {"chunking": chunking}
     published = {"router": "cosine", "smoothing": True, "straight_through": True, "stride": None}
     assert HNetConfig.from_dict(GOOD | {"chunking": published}).to_dict() == GOOD
+
+
+def test_chunking_is_one_for_all_stages_or_one_a_stage():
+    raw = tiny_config(2).to_dict()
+    routers = [{"router": "space_like"}, {"router": "fixed_stride", "stride": 3}]
+    config = HNetConfig.from_dict(raw | {"chunking": routers})
+    assert config.to_dict()["chunking"] == routers
+    assert [stage.chunking and stage.chunking.router for stage in config.stages] == [
+        "space_like",
+        "fixed_stride",
+        None,
+    ]
+    same = HNetConfig.from_dict(raw | {"chunking": routers[:1] * 2})
+    assert same.to_dict()["chunking"] == routers[0]
+    assert same.stages == HNetConfig.from_dict(raw | {"chunking": routers[0]}).stages
+    assert HNetConfig.from_dict(raw | {"chunking": [{}, {}]}).to_dict() == raw
 
 
 @pytest.mark.parametrize(
@@ -66,6 +85,14 @@ def test_only_what_is_not_published_is_written_of_chunking(chunking):
         ({"chunking": {"early_smoothing": 1}}, "chunking.early_smoothing=1 must be true or false"),
         ({"chunking": {"router": "space_like", "early_smoothing": True}}, "is for routers that learn"),
         ({"chunking": {"smoothing": 1}}, "chunking.smoothing=1 must be true or false"),
+        ({"chunking": [{}, {}]}, "chunking has 2 entries, but arch_layout nests 1 routing stages"),
+        (
+            {"chunking": [{"router": "linear", "stride": 2}]},
+            r"chunking\[0\].stride=2 is for router 'fixed_stride'",
+        ),
+        ({"chunking": ["cosine"]}, r"chunking\[0\] must be an object of settings"),
+        ({"chunking": {"router": ["cosine"]}}, r"chunking.router=\['cosine'\] must be one of"),
+        ({"chunking": {"merge": "publisht"}}, "chunking.merge='publisht' .* did you mean 'published'"),
     ],
 )
 def test_nonsense_is_refused(change, words):

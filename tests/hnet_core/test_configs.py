@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from hnet_core.checkpoint import boundary_tensor_names, empty_model
+from hnet_core.checkpoint import empty_model
 from hnet_core.config import HNetConfig
 from hnet_core.convert import CONFIGS
 
@@ -49,9 +49,9 @@ def test_boundaries_of_the_largest_two_stage_shape_need_a_fourteenth_of_it(publi
     """Embeddings, two encoders, two routers and the widening vector; no decoder, no main network."""
     model = empty_model(HNetConfig.from_file(CONFIGS / "hnet_2stage_XL.json"))
     sizes = {n: p.numel() for n, p in model.named_parameters()}
-    needed = sum(sizes[n] for n in boundary_tensor_names(model))
+    needed = sum(sizes[n] for n in model.boundary_parameters())
     assert needed < published["hnet_2stage_XL"]["total_params"] / 13
-    assert not [n for n in boundary_tensor_names(model) if "decoder" in n or "residual_proj" in n]
+    assert not [n for n in model.boundary_parameters() if "decoder" in n or "residual_proj" in n]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory that Linux keeps")

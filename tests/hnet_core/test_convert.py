@@ -21,7 +21,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 from safetensors.torch import load_file, save_file
 
 from hnet_core.boundaries import load_boundary_model
-from hnet_core.checkpoint import WEIGHTS, boundary_tensor_names, load_model, save_model
+from hnet_core.checkpoint import WEIGHTS, load_model, save_model
 from hnet_core.commands import run
 from hnet_core.convert import main
 from tests.tiny import random_bytes, tiny_config, tiny_model
@@ -141,7 +141,7 @@ def test_boundary_only_holds_just_those_tensors_and_gives_the_same_boundaries(
     tmp_path, model, config, checkpoint
 ):
     assert call(checkpoint, config, tmp_path / "edges", "--boundary-only", "--dtype", "fp32") == 0
-    assert set(load_file(tmp_path / "edges" / WEIGHTS)) == set(boundary_tensor_names(model))
+    assert set(load_file(tmp_path / "edges" / WEIGHTS)) == set(model.boundary_parameters())
     save_model(tmp_path / "whole", model, {})
     data = random_bytes(500)
     (edges,), (whole,) = (load_boundary_model(tmp_path / n).boundaries(data) for n in ("edges", "whole"))

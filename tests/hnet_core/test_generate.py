@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from hnet_core import generate as generate_module
-from hnet_core.checkpoint import boundary_tensor_names, save_model, write_folder
+from hnet_core.checkpoint import save_model, write_folder
 from hnet_core.commands import run
 from hnet_core.encoding import EOS, encode
 from hnet_core.errors import CheckpointError, InputError
 from hnet_core.generate import Utf8Stream, generate, main
-from hnet_core.sampling import Sampling
+from hnet_core.generation.sampling import Sampling
 from tests.tiny import random_bytes, tiny_model
 
 PROMPT = b"The cat sat on "
@@ -180,7 +180,7 @@ def models(tmp_path_factory):
     """One whole model, one boundary-only."""
     folder, model = tmp_path_factory.mktemp("models"), tiny_model(1)
     save_model(folder / "whole", model, {"name": "whole"})
-    kept = {n: model.state_dict()[n] for n in boundary_tensor_names(model)}
+    kept = {n: model.state_dict()[n] for n in model.boundary_parameters()}
     write_folder(folder / "edges", model.config, kept, {"name": "edges"}, torch.float32)
     return folder
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hnet_core.losses import next_byte_nll
 from hnet_core.model import HNetForCausalLM
-from hnet_core.routing import ratio_loss
+from hnet_core.routers.ratio_loss import ratio_loss
 from kernels import backend
 from tests.kernels.gradients import FLOOR, max_error
 from tests.tiny import random_bytes, tiny_model

@@ -9,7 +9,7 @@ import torch
 
 import hnet_core
 from hnet_core.boundaries import load_boundary_model
-from hnet_core.checkpoint import boundary_tensor_names, save_model, write_folder
+from hnet_core.checkpoint import save_model, write_folder
 from hnet_core.encoding import encode
 from hnet_core.errors import CheckpointError, InputError
 from tests.tiny import random_bytes, tiny_model
@@ -75,7 +75,7 @@ def test_vectors_stand_at_the_chunks_and_are_the_same_in_windows(folder, stage, 
     track = model.boundaries(data)[stage]
     assert np.array_equal(found.start, track.byte[track.is_boundary])
     assert found.vectors.shape == (len(found.start), model.config.d_model[stage])
-    monkeypatch.setattr("hnet_core.vectors.WINDOW", 37)
+    monkeypatch.setattr("hnet_core.boundaries.vectors.WINDOW", 37)
     again = model.vectors(data, stage, place)
     assert np.array_equal(found.start, again.start)
     assert np.allclose(found.vectors, again.vectors, atol=1e-4)
@@ -89,7 +89,8 @@ def test_vectors_of_the_encoder_are_what_the_encoder_says(folder):
     with torch.no_grad():
         stage = model.module.backbone
         rows = Rows(torch.tensor([0, len(ids)]), ids=ids)
-        encoded, _, is_boundary, _, _ = stage.encode(model.module.embeddings(ids), rows)
+        encoded, _ = stage.encoder(model.module.embeddings(ids), rows)
+        is_boundary = stage.routing_module(encoded, rows)[0].is_boundary
     want = encoded[is_boundary].numpy()
     found = model.vectors(data)
     assert np.allclose(found.vectors, want[-len(found.vectors) :], atol=1e-5)
@@ -107,7 +108,7 @@ def test_vectors_refuse_what_is_not_there(folder):
 
 def test_a_folder_of_boundary_weights_cuts_and_says_that_it_cannot_predict(tmp_path):
     model = tiny_model(1)
-    names = boundary_tensor_names(model)
+    names = model.boundary_parameters()
     weights = {n: t for n, t in model.state_dict().items() if n in names}
     write_folder(tmp_path / "b", model.config, weights, {"name": "b"}, torch.float32)
     opened = hnet_core.load_model(tmp_path / "b")

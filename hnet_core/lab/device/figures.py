@@ -55,7 +55,7 @@ def _measured(name: str, call: list[str], device: str, folder: Path) -> dict:
 
 def generation(device: str) -> dict[str, float]:
     """Bytes a second of a small two-stage model, all rows together, for each size of batch."""
-    from hnet_core.continuations import continue_all
+    from hnet_core.generation.continuations import continue_all
     from hnet_core.lab.device.proof import small_model
 
     model, found = small_model().to(device).eval(), {}

@@ -22,7 +22,7 @@ def model():
 
 
 def guard(*losses: float, explode: float = 3.0) -> DivergenceGuard:
-    made = DivergenceGuard(explode, n_stages=1)
+    made = DivergenceGuard(explode)
     made.recent = list(losses)
     return made
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from hnet_core.data.packing import PackedRows
 from hnet_core.training.distributed import Processes, SpreadModel
 from hnet_core.training.options import TrainingOptions
-from hnet_core.training.packing import PackedRows
 from hnet_core.training.step import StepGradient
 from kernels import backend
 from tests.kernels.counting import counted_launches

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from hnet_core.checkpoint import load_model, read_info
+from hnet_core.data.corpus import open_corpus
+from hnet_core.data.documents import read_documents
+from hnet_core.data.packing import RowStream
 from hnet_core.evaluate import evaluate
 from hnet_core.training import loop
 from hnet_core.training.checkpoints import tensors_of
-from hnet_core.training.corpus import open_corpus
-from hnet_core.training.documents import read_documents
 from hnet_core.training.loop import DivergedError, Training
-from hnet_core.training.packing import RowStream
 from hnet_core.training.recipe import Recipe
 from kernels.linear import precision
 from tests.hnet_core.training.recipes import tiny_recipe, write_text
@@ -177,7 +177,7 @@ def test_interrupting_a_save_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
 
 def test_a_signal_is_only_noted():
-    from hnet_core.training.__main__ import StopOnSignal
+    from hnet_core.training.stopping import StopOnSignal
 
     before = signal.getsignal(signal.SIGTERM)
     with StopOnSignal() as stop:

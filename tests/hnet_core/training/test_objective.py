@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from hnet_core.config import HNetConfig
 from hnet_core.losses import next_bytes
 from hnet_core.model import HNetForCausalLM, HNetOutput
-from hnet_core.routing import StageBoundaries
+from hnet_core.routers.decision import StageBoundaries
 from hnet_core.training.aims import Aims, target_at
 from hnet_core.training.objective import objective
 from hnet_core.training.options import TrainingOptions

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import hnet_core.training
-from hnet_core.config import ChunkingConfig
 from hnet_core.encoding import encode
 from hnet_core.errors import ConfigError
+from hnet_core.lab.families import read_experiments
 from hnet_core.model import HNetForCausalLM
+from hnet_core.stage_config import ChunkingConfig
 from hnet_core.training.aims import Aims
-from hnet_core.training.families import read_experiments
 from hnet_core.training.objective import objective
 from hnet_core.training.recipe import Recipe, read_recipe
 from tests.hnet_core.training.recipes import tiny_recipe, write_recipe

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from hnet_core.data.packing import PackedRows
 from hnet_core.encoding import BOS, EOS
 from hnet_core.training import step
 from hnet_core.training.budget import OverBudgetError, inner_positions, split
 from hnet_core.training.distributed import Processes, SpreadModel
 from hnet_core.training.options import TrainingOptions
-from hnet_core.training.packing import PackedRows
 from hnet_core.training.step import StepFigures, StepGradient
 from kernels import backend
 from kernels.linear.choice import Choice

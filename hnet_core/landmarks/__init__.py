@@ -1,0 +1,1 @@
+"""What a text means where a boundary falls: words, characters, tokens of code, codons."""
