@@ -9,8 +9,7 @@ from hnet_core.config import MAMBA_HEAD_DIM, HNetConfig
 from hnet_core.projection import Projection
 from hnet_core.rows import Rows
 from hnet_core.state import MambaState, zeros
-from kernels.linear import GPU_ROW
-from kernels.mamba2 import mamba2
+from kernels.mamba2 import mamba2, row_multiple
 
 A_RANGE = (1.0, 16.0)
 DT_RANGE = (1e-3, 0.1)
@@ -38,7 +37,7 @@ class Mamba2(nn.Module):
     ) -> tuple[Tensor, MambaState | None]:
         conv, scan = (state.conv, state.ssm) if state else (None, None)
         y, conv, scan = mamba2(
-            self.in_proj(u, GPU_ROW if u.is_cuda else 1),
+            self.in_proj(u, row_multiple(u)),
             self.conv1d.weight.squeeze(1),
             self.conv1d.bias,
             -torch.exp(self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))),
