@@ -4,7 +4,13 @@ from torch import Tensor
 
 from kernels import backend
 from kernels.arguments import require, require_limits
+from kernels.linear import GPU_ROW
 from kernels.mamba2 import reference
+
+
+def row_multiple(x: Tensor) -> int:
+    """Numbers of which the rows of `projected`, made of x, are best a multiple: on a GPU slices of them are read."""
+    return GPU_ROW if backend.choose("mamba2", x) == "triton" else 1
 
 
 def mamba2(
