@@ -22,4 +22,4 @@ def next_byte_nll(logits: Tensor, input_ids: Tensor, cu_seqlens: Tensor) -> Tens
 
     logits (T, V)   input_ids (T,)   cu_seqlens (R + 1,)   returns (T,)
     """
-    return cross_entropy(logits.float(), next_bytes(input_ids, cu_seqlens))
+    return cross_entropy(logits, next_bytes(input_ids, cu_seqlens))

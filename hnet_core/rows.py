@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kernels import chunking
-from kernels.arguments import check_limits, remember
+from kernels.arguments import check_limits, remember_limits
 
 ROTARY_BASE = 10000.0
 
@@ -51,7 +51,7 @@ class Rows:
         if len(bounds) != len(cu_seqlens):
             raise ValueError(f"bounds must be the {len(cu_seqlens)} numbers of cu_seqlens, got {len(bounds)}")
         check_limits(bounds, len(ids))
-        remember(rows.cu_seqlens, len(ids))
+        remember_limits(rows.cu_seqlens, bounds, len(ids))
         return rows._knowing(bounds)
 
     def _knowing(self, bounds: Sequence[int]) -> "Rows":

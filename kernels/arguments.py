@@ -1,6 +1,7 @@
 """What operators demand of their arguments: shapes, dtypes and the device that fit together."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -106,6 +107,25 @@ def demand(fits: Tensor, message: str) -> None:
 def remember(tensor: Tensor, n: int) -> None:
     """Note that tensor fits n (positions or chunks), so that no device is asked for it again until it is written to."""
     tensor._fits = (n, _version(tensor))
+
+
+def remember_limits(cu_seqlens: Tensor, limits: Sequence[int], n_positions: int) -> None:
+    """`remember`, where the host knows the limits as numbers: these, and the longest row, as well."""
+    remember(cu_seqlens, n_positions)
+    longest = max((end - start for start, end in pairwise(limits)), default=0)
+    cu_seqlens._known = (_version(cu_seqlens), list(limits), longest)
+
+
+def known_limits(cu_seqlens: Tensor) -> list[int] | None:
+    """The limits as numbers, where the host knows them. Asks no device."""
+    version, limits, _ = getattr(cu_seqlens, "_known", (None, None, None))
+    return limits if version == _version(cu_seqlens) else None
+
+
+def longest_row(cu_seqlens: Tensor, n_positions: int) -> int:
+    """Positions of the longest row where the host knows it, or all of them. Asks no device."""
+    version, _, longest = getattr(cu_seqlens, "_known", (None, None, None))
+    return longest if version == _version(cu_seqlens) else n_positions
 
 
 def is_remembered(tensor: Tensor, n: int) -> bool:

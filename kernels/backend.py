@@ -20,6 +20,7 @@ ENVIRONMENT = "HNET_KERNELS"
 INTERPRETER = "TRITON_INTERPRET"
 BACKENDS = ("auto", "triton", "mamba_ssm", "numba", "reference")
 OPERATORS = (
+    "attention",
     "causal_conv1d",
     "chunking",
     "cross_entropy",
@@ -41,8 +42,8 @@ _MODULES = {
 }
 _TRITON_DTYPES = (torch.float32, torch.bfloat16)
 # The operators between two matrix products, which train in bfloat16 where that is asked for (kernels.linear.precision).
-# Routing and smoothing widen it: they are float32 in training, and bfloat16 in a model that is.
-_NUMBA_IN_BFLOAT16 = ("linear", "mamba2", "rms_norm", "routing", "smoothing", "swiglu")
+# Routing, smoothing and cross entropy widen it: they are float32 in training, and bfloat16 in a model that is.
+_NUMBA_IN_BFLOAT16 = ("cross_entropy", "linear", "mamba2", "rms_norm", "routing", "smoothing", "swiglu")
 # An operator that is also made of others -> those: where one of them is asked for by name, they run, not it.
 _PARTS = {"mamba2": ("causal_conv1d", "rms_norm", "ssd")}
 _INSTEAD = {"triton": f", or {INTERPRETER}=1 set before the start,", "mamba_ssm": ""}

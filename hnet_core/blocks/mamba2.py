@@ -13,7 +13,7 @@ from hnet_core.errors import ConfigError
 from hnet_core.rows import Rows
 from hnet_core.stage_config import MAX_WIDTH, StageConfig
 from hnet_core.state import zeros
-from kernels.mamba2 import mamba2
+from kernels.mamba2 import mamba2, row_multiple
 
 MAMBA_HEAD_DIM = 64
 """Head width of every Mamba-2 layer in the published models."""
@@ -58,7 +58,7 @@ class Mamba2(Mixer):
     ) -> tuple[Tensor, MambaState | None]:
         conv, scan = (state.conv, state.ssm) if state else (None, None)
         y, conv, scan = mamba2(
-            self.in_proj(u),
+            self.in_proj(u, row_multiple(u)),
             self.conv1d.weight.squeeze(1),
             self.conv1d.bias,
             -torch.exp(self.A_log.to(torch.promote_types(self.A_log.dtype, torch.float32))),

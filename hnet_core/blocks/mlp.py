@@ -23,7 +23,6 @@ class SwiGLU(nn.Module):
         hidden = mlp_hidden(hidden)
         self.fc1 = Projection(width, 2 * hidden)
         self.fc2 = Projection(hidden, width)
-        self.gate = swiglu  # training.compiling puts the compiled form here
 
     @classmethod
     def flops(cls, width: int, hidden: int) -> float:
@@ -32,7 +31,7 @@ class SwiGLU(nn.Module):
         return 2 * width * 2 * hidden + 2 * hidden * width
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.gate(self.fc1(x)))
+        return self.fc2(swiglu(self.fc1(x)))
 
     def init_weights(self, generator: torch.Generator, depth: int) -> None:
         """As Mixer.init_weights."""

@@ -8,13 +8,13 @@ from kernels.linear import linear
 
 
 class Projection(nn.Linear):
-    """x (T, d_in) -> (T, d_out). Stored as nn.Linear stores it."""
+    """x (T, d_in) -> (T, d_out), or filled up with zeros to a multiple. Stored as nn.Linear stores it."""
 
     def __init__(self, d_in: int, d_out: int) -> None:
         super().__init__(d_in, d_out, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight)
+    def forward(self, x: Tensor, multiple: int = 1) -> Tensor:
+        return linear(x, self.weight, multiple)
 
 
 class WideLinear(nn.Linear):

@@ -24,7 +24,6 @@ from hnet_core.landmarks.verdict import followed
 from hnet_core.model import HNetForCausalLM
 from hnet_core.model_info import TOKENIZER
 from hnet_core.training import checkpoints
-from hnet_core.training.compiling import compile_gates
 from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
 from hnet_core.training.log import Board, TrainingLog, bits
@@ -32,7 +31,7 @@ from hnet_core.training.optim import make_optimizer, set_learning_rate
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
 from hnet_core.training.snapshots import Snapshots
-from hnet_core.training.step import StepFigures, StepGradient
+from hnet_core.training.step import StepFigures, StepGradient, figures_of
 
 LOG, RECIPE, MODEL = "training.csv", "recipe.json", "model"
 WARM_STARTED = "warm-started"
@@ -73,8 +72,6 @@ class Training:
         if weights is not None:
             self.model.load_state_dict(weights, strict=False)  # names were checked; a tied head has none
         self.model.to(group.device)
-        if options.compile:
-            compile_gates(self.model, group.device)
         self.gradient = StepGradient(SpreadModel(self.model, group, parallel), options, group)
         self.optimizer = make_optimizer(self.model, recipe.model, options)
         self.schedule = WarmupStableDecay(options.warmup_share, options.decay)
@@ -179,8 +176,7 @@ class Training:
         options = self.recipe.training
         data = self.stream.next_step(options.micro_bytes)
         packs, ids_per_byte = self.tokenizer.rows(data.packs)
-        figures = self.gradient(packs, self.bytes_seen)
-        norm = self._clip(figures)
+        figures, norm = self._clip(self.gradient.numbers(packs, self.bytes_seen))
         lr = options.learning_rate * self.schedule((self.bytes_seen + data.n_bytes) / options.bytes)
         set_learning_rate(self.optimizer, lr)
         self.optimizer.step()
@@ -204,18 +200,22 @@ class Training:
             self.group.by_first(self.log.write)
         return data.n_bytes
 
-    def _clip(self, figures: StepFigures) -> float:
-        """Judge the step, then scale its gradient down to the largest norm allowed; returns the norm it had."""
+    def _clip(self, numbers: Tensor) -> tuple[StepFigures, float]:
+        """Judge the step, then scale its gradient down to the largest norm allowed; its figures, and the norm it had.
+
+        Losses and norm are read together: the one time that a step waits for the device after its forward.
+        """
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        value = whole(norm).item()
+        *read, value = torch.cat((numbers, whole(norm).double().view(1))).tolist()
+        figures = figures_of(read)
         fault = self.guard.check(figures, value, self.model)
         if fault:
             message = self._diverged(fault)
             self.group.by_first(lambda: (self.out / DIVERGED).write_text(message + "\n", encoding="utf-8"))
             raise DivergedError(message)
         torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.recipe.training.clip, norm)
-        return value
+        return figures, value
 
     def _diverged(self, what: str) -> str:
         last = (

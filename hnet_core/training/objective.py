@@ -47,7 +47,7 @@ def objective(
     """
     wanted = next_bytes(input_ids, cu_seqlens)
     totals = totals or StepTotals.of((wanted != IGNORED).sum(), output.stages)
-    nll = surprise(output.logits.float(), wanted)
+    nll = surprise(output.logits, wanted)
     cross_entropy = nll.sum() / totals.predicted.float()
     rate_loss = RATE_LOSSES[aims.rate_loss]
     ratios = tuple(rate_loss(stage, i, aims, totals) for i, stage in enumerate(output.stages))

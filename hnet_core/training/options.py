@@ -48,8 +48,6 @@ class TrainingOptions:
     """A name in OPTIMIZERS. muon: Muon for the matrices of blocks, AdamW for all else."""
     muon_learning_rate: float = 0.02
     """Peak for what Muon moves; no stage multiplies it."""
-    compile: bool = False
-    """CUDA: let torch.compile fuse the gated layers of the networks."""
     explode: float = 3.0
     """A cross entropy above this many times the median of the last 100 steps stops the training; 0: none does."""
     matmul_precision: str = "auto"
@@ -211,7 +209,7 @@ def convert(key: str, value: Any) -> Any:
         return int(value)
     if kind in (float, float | tuple[float, ...]) and number:
         return float(value)
-    if (kind is str and isinstance(value, str)) or (kind is bool and isinstance(value, bool)):
+    if kind is str and isinstance(value, str):
         return value
     if value is None and key == "lr_multipliers":
         return None
@@ -219,14 +217,13 @@ def convert(key: str, value: Any) -> Any:
         if isinstance(value, list | tuple) and all(_is_numbers(point) for point in value):
             return tuple(tuple(map(float, point)) for point in value)
         raise ConfigError(f"training: {key}={value!r} must be {_SCHEDULE}")
-    if kind not in (int, float, str, bool) and isinstance(value, list | tuple):
+    if kind not in (int, float, str) and isinstance(value, list | tuple):
         member = str if kind == tuple[str, ...] else int | float
         if all(isinstance(v, member) and not isinstance(v, bool) for v in value):
             return tuple(value)
     wanted = {
         int: "a whole number",
         float: "a number",
-        bool: "true or false",
         tuple[str, ...]: "a list of names",
     }
     raise ConfigError(f"training: {key}={value!r} must be {wanted.get(kind, 'a list of numbers')}")

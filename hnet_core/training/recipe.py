@@ -15,6 +15,8 @@ from hnet_core.routers import ROUTERS
 from hnet_core.training.options import TrainingOptions, convert
 
 TOKENIZERS = ("bytes", "bpe")
+GONE = {"compile": False}
+"""Training options that are no more, and what recipes of before say where they asked for nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ class Recipe:
         missing = [n for n in ("name", "domain", "model", "training") if n not in raw]
         if missing:
             raise ConfigError(f"recipe lacks {', '.join(missing)}; it needs name, domain, model and training")
-        options = raw["training"]
+        options = {k: v for k, v in raw["training"].items() if k not in GONE or v != GONE[k]}
         _check_known(options, [f.name for f in fields(TrainingOptions)], "training")
         converted = {key: convert(key, value) for key, value in options.items()}
         return cls(

@@ -15,7 +15,6 @@ MAY_CHANGE = (
     "micro_bytes",
     "chunk_budget",
     "explode",
-    "compile",
     "matmul_precision",
     "snapshots",
     "log_steps",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,24 @@ from hnet_core.training.objective import objective
 from hnet_core.training.options import TrainingOptions
 from hnet_core.training.totals import StepTotals
 from kernels.linear.choice import Choice, choose
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A pack on the model's device: bytes (T,) int64, limits (R + 1,) int64, and the limits as the host knows them."""
+
+    pack: PackedRows
+    ids: Tensor
+    cu_seqlens: Tensor
+    bounds: list[int]
+
+    @classmethod
+    def on(cls, device: str, pack: PackedRows) -> "Placed":
+        """Copied once. A GPU copies from pinned memory, for which the host does not wait."""
+        ids, limits = torch.from_numpy(pack.input_ids), torch.from_numpy(pack.cu_seqlens)
+        if device.startswith("cuda"):
+            ids, limits = (x.pin_memory().to(device, non_blocking=True) for x in (ids, limits))
+        return cls(pack, ids.to(device).long(), limits.to(device), pack.cu_seqlens.tolist())
 
 
 @dataclass(frozen=True)
@@ -53,84 +72,87 @@ class StepGradient:
         self._looks_ahead = bool(options.chunk_budget) and group.count > 1
 
     def __call__(self, packs: Sequence[PackedRows], n_bytes: int = 0) -> StepFigures:
-        """One host synchronisation beside those of the forwards (and of the processes).
+        """`numbers`, read: one host synchronisation."""
+        return figures_of(self.numbers(packs, n_bytes).tolist())
+
+    def numbers(self, packs: Sequence[PackedRows], n_bytes: int = 0) -> Tensor:
+        """What `figures_of` makes figures of, on the device. No synchronisation beside those of the forwards (and of
+        the processes).
 
         packs  of this process     n_bytes  that the training has seen before: where its schedules stand
         """
         output, self._aims = None, Aims.of(self._options, n_bytes)
-        if self._group.largest(len(packs)) == 1 and not self._looks_ahead:
-            output = self._attempt(packs[0])
+        placed = [Placed.on(self._group.device, pack) for pack in packs]
+        if self._group.largest(len(placed)) == 1 and not self._looks_ahead:
+            output = self._attempt(placed[0])
         if output is not None:
-            totals = self._totals([(packs[0], output.stages)])
-            losses = self._backward(packs[0], output, totals)
+            totals = self._totals([(placed[0], output.stages)])
+            losses = self._backward(placed[0], output, totals)
         else:
-            packs, totals = self._plan(packs)
-            losses = self._in_turn(packs, totals)
+            placed, totals = self._plan(placed)
+            losses = self._in_turn(placed, totals)
         losses = self._group.sum(losses)
-        return _figures(*torch.cat((losses, totals.counts.to(losses.device))).tolist())
+        return torch.cat((losses, totals.counts.to(losses.device)))
 
-    def _attempt(self, pack: PackedRows) -> HNetOutput | None:
+    def _attempt(self, placed: Placed) -> HNetOutput | None:
         """The forward of the step's only pack, or None if it is over the budget."""
         try:
             with self._budget.watched():
-                return self._forward(pack)
+                return self._forward(placed)
         except OverBudgetError:
             return None
 
-    def _plan(self, packs: Sequence[PackedRows]) -> tuple[list[PackedRows], StepTotals]:
+    def _plan(self, placed: Sequence[Placed]) -> tuple[list[Placed], StepTotals]:
         """The packs split to fit the budget, and the totals of the step."""
         pieces, decided = [], []
-        for i in range(self._group.largest(len(packs))):
-            stages = self._decide(packs[min(i, len(packs) - 1)])
-            if i < len(packs):
-                pieces += split(packs[i], inner_positions(stages), self._budget.limit)
-                decided.append((packs[i], stages))
+        for i in range(self._group.largest(len(placed))):
+            stages = self._decide(placed[min(i, len(placed) - 1)])
+            if i < len(placed):
+                pieces += self._split(placed[i], inner_positions(stages))
+                decided.append((placed[i], stages))
         return pieces, self._totals(decided)
 
-    def _in_turn(self, packs: Sequence[PackedRows], totals: StepTotals) -> Tensor:
+    def _split(self, placed: Placed, positions: np.ndarray) -> list[Placed]:
+        parts = split(placed.pack, positions, self._budget.limit)
+        whole = len(parts) == 1
+        return [placed] if whole else [Placed.on(self._group.device, part) for part in parts]
+
+    def _in_turn(self, placed: Sequence[Placed], totals: StepTotals) -> Tensor:
         """Forward and backward of each pack; the losses of all. Every process makes as many turns: one that has fewer
         packs repeats its last with weight 0, since the others' gradients wait for it."""
-        turns, losses = self._group.largest(len(packs)), []
+        turns, losses = self._group.largest(len(placed)), []
         for i in range(turns):
-            pack = packs[min(i, len(packs) - 1)]
+            pack = placed[min(i, len(placed) - 1)]
             with self._model.gradients_stay(i < turns - 1):
-                part = self._backward(pack, self._forward(pack), totals, weight=float(i < len(packs)))
+                part = self._backward(pack, self._forward(pack), totals, weight=float(i < len(placed)))
             losses.append(part)
         return torch.stack(losses).sum(0)
 
     def _backward(
-        self, pack: PackedRows, output: HNetOutput, totals: StepTotals, weight: float = 1.0
+        self, placed: Placed, output: HNetOutput, totals: StepTotals, weight: float = 1.0
     ) -> Tensor:
         """(2 + S,) float64: total, cross entropy and rate losses that this pack adds to the step."""
-        losses = objective(output, *self._tensors(pack), self._aims, totals)
+        losses = objective(output, placed.ids, placed.cu_seqlens, self._aims, totals)
         # Gradients are averaged over the processes, and their sum is wanted.
         (losses.total * (weight * self._group.count)).backward()
         parts = torch.stack([losses.total, losses.cross_entropy, *losses.ratios])
         return weight * parts.detach().double()
 
-    def _forward(self, pack: PackedRows) -> HNetOutput:
-        ids, cu_seqlens = self._tensors(pack)
+    def _forward(self, placed: Placed) -> HNetOutput:
         with self.products():
-            return self._model(ids, cu_seqlens=cu_seqlens, bounds=pack.cu_seqlens.tolist())
+            return self._model(placed.ids, cu_seqlens=placed.cu_seqlens, bounds=placed.bounds)
 
     @torch.no_grad()
-    def _decide(self, pack: PackedRows):
+    def _decide(self, placed: Placed):
         with self.products():
-            return self._model.model.decide(*self._tensors(pack), bounds=pack.cu_seqlens.tolist())
+            return self._model.model.decide(placed.ids, placed.cu_seqlens, bounds=placed.bounds)
 
     def _totals(self, decided: Sequence) -> StepTotals:
         parts = [
-            StepTotals.of(torch.tensor(pack.n_predicted, device=self._group.device), stages)
-            for pack, stages in decided
+            StepTotals.of(torch.full((), placed.pack.n_predicted, device=placed.ids.device), stages)
+            for placed, stages in decided
         ]
         return StepTotals(self._group.sum(StepTotals.sum(parts).counts))
-
-    def _tensors(self, pack: PackedRows) -> tuple[Tensor, Tensor]:
-        device = self._group.device
-        return (
-            torch.from_numpy(pack.input_ids).to(device).long(),
-            torch.from_numpy(pack.cu_seqlens).to(device),
-        )
 
     def products(self) -> AbstractContextManager[None]:
         """bf16 products where they were chosen: by autocast on CUDA, by our own linear map on a CPU."""
@@ -145,8 +167,9 @@ def _agreed(name: str, group: Processes) -> Choice:
     return choice
 
 
-def _figures(loss: float, cross_entropy: float, *rest: float) -> StepFigures:
-    """rest: S rate losses, then the counts of StepTotals"""
+def figures_of(numbers: Sequence[float]) -> StepFigures:
+    """numbers: total and cross entropy, S rate losses, then the counts of StepTotals"""
+    loss, cross_entropy, *rest = numbers
     n_stages = (len(rest) - 1) // 4
     ratios, counts = rest[:n_stages], rest[n_stages + 1 :]
     return StepFigures(

@@ -75,7 +75,7 @@ class _Random:
 
 
 def operators(sizes: Sizes, device: str, dtype: torch.dtype) -> list[Op]:
-    """All operators of a layer and of a stage. Bytes: every input read once, every output written once."""
+    """All operators of layers and of a stage. Bytes: every input read once, every output written once."""
     random, T = _Random(device, dtype), sizes.positions
     limits = torch.linspace(0, T, sizes.rows + 1, device=device).long()
     limits[-1] = T
@@ -85,7 +85,7 @@ def operators(sizes: Sizes, device: str, dtype: torch.dtype) -> list[Op]:
 
 
 def _layer(sizes: Sizes, random: _Random, limits: Tensor) -> list[Op]:
-    """The operators of a Mamba-2 layer, without its matrix products on a GPU, which are torch's own."""
+    """The operators of all kinds of layers, without matrix products on a GPU, which are torch's own."""
     T, D, E, N = sizes.positions, sizes.width, sizes.inner, sizes.state
     heads, channels, size = E // sizes.head, E + 2 * N, random.dtype.itemsize
     projected, scan, wide = E + channels + heads, 5.0 * T * E * N, size != FLOAT
@@ -107,6 +107,9 @@ def _layer(sizes: Sizes, random: _Random, limits: Tensor) -> list[Op]:
            (size * T * (2 * E + 2 * N + heads), size * T * (3 * E + 4 * N + 2 * heads)), (scan, 3 * scan), walks=True),
         Op("rms_norm", "gated_rms_norm", {"y": activation(T, E), "z": activation(T, E), "weight": parameter(E)},
            (3 * size * T * E, 5 * size * T * E)),
+        Op("attention", "attention", {"qkv": activation(T, 3, max(1, D // sizes.head), min(D, sizes.head)),
+                                      "cu_seqlens": limits},
+           (4 * size * T * D, 8 * size * T * D), (2.0 * T * T / sizes.rows * D, 7.0 * T * T / sizes.rows * D)),
         Op("swiglu", "swiglu", {"x": activation(T, 2 * E)}, (3 * size * T * E, 5 * size * T * E)),
         Op("rms_norm", "rms_norm", {"x": activation(T, D), "weight": parameter(D), "residual": parameter(T, D)},
            (T * D * 2 * (size + FLOAT), T * D * (FLOAT + size + both))),

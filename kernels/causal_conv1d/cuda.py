@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import launch, persistent, row_at, row_stride, search, unit_stride
+from kernels.packed.cuda import kernel, launch, persistent, row_at, row_stride, search, unit_stride
 
 POSITIONS, CHANNELS = 16, 64
 """A tile."""
@@ -60,7 +60,7 @@ def _after(x, x_stride, state, limits, row, after, c, C):
     tl.store(after + at, value.to(after.dtype.element_ty), mask=chosen[:, None] & (c < C)[None, :])
 
 
-@triton.jit
+@kernel
 def _forward(
     x, x_stride, weight, bias, limits, steps, n_rows, state, y, after, T, C, tiles,
     POSITIONS: tl.constexpr, CHANNELS: tl.constexpr,
@@ -91,9 +91,9 @@ def _dsum(dy, dy_stride, t, chosen, c, C, value):
     return g * s * (1 + value * (1 - s))
 
 
-@triton.jit
+@kernel
 def _backward(
-    x, x_stride, weight, bias, limits, steps, n_rows, state, dy, dy_stride, dx, sums, T, C,
+    x, x_stride, weight, bias, limits, steps, n_rows, state, dy, dy_stride, dx, dx_stride, sums, T, C,
     POSITIONS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """dx, without what comes through the final states, and this program's (C, 5) share of dweight and dbias."""
@@ -125,7 +125,9 @@ def _backward(
         chosen = exists & (t + 3 < end)
         given += w0 * _dsum(dy, dy_stride, t + 3, chosen, c, C, b + w0 * x3 + w1 * x4 + w2 * x5 + w3 * x6)
         inside = exists[:, None] & (c < C)[None, :]
-        tl.store(dx + t.to(tl.int64)[:, None] * C + c[None, :], given.to(dx.dtype.element_ty), mask=inside)
+        tl.store(
+            dx + t.to(tl.int64)[:, None] * dx_stride + c[None, :], given.to(dx.dtype.element_ty), mask=inside
+        )
     own = sums + (tl.program_id(0).to(tl.int64) * C + c) * 5
     tl.store(own, tl.sum(s0, axis=0), mask=c < C)
     tl.store(own + 1, tl.sum(s1, axis=0), mask=c < C)
@@ -147,9 +149,9 @@ def _dsum_at(x, x_stride, weight, bias, limits, state, dy, dy_stride, t, row, be
     return _dsum(dy, dy_stride, t, chosen, c, C, value)
 
 
-@triton.jit
+@kernel
 def _backward_of_states(
-    x, x_stride, weight, bias, limits, state, dy, dy_stride, dx, dafter, dstate, C, CHANNELS: tl.constexpr
+    x, x_stride, weight, bias, limits, state, dy, dy_stride, dx, dx_stride, dafter, dstate, C, CHANNELS: tl.constexpr
 ):  # fmt: skip
     """dstate of a row, and what dafter adds to dx at the row's last three positions."""
     row = tl.program_id(0).to(tl.int64)
@@ -161,7 +163,7 @@ def _backward_of_states(
     if dafter is not None:
         position = end - 3 + i
         given = tl.load(dafter + own + i[:, None], mask=three, other=0.0).to(tl.float32)
-        at = dx + position[:, None] * C + c[None, :]
+        at = dx + position[:, None] * dx_stride + c[None, :]
         inside = three & (position >= begin)[:, None]
         given += tl.load(at, mask=inside, other=0.0).to(tl.float32)
         tl.store(at, given.to(dx.dtype.element_ty), mask=inside)
@@ -191,39 +193,60 @@ class CausalConv1d(torch.autograd.Function):
     def forward(ctx, x, weight, bias, cu_seqlens, state):
         ctx.set_materialize_grads(False)
         x, weight, bias = unit_stride(x), weight.contiguous(), bias.contiguous()
-        state, rows, (T, C) = None if state is None else state.contiguous(), search(cu_seqlens), x.shape
-        y = torch.empty(T, C, dtype=x.dtype, device=x.device)
-        after = torch.empty(rows[2], C, 3, dtype=x.dtype if state is None else state.dtype, device=x.device)
-        tiles = triton.cdiv(T, POSITIONS)
-        grid = tiles + rows[2], triton.cdiv(C, CHANNELS)
-        inputs = x, row_stride(x), weight, bias, *rows, state
-        launch(_forward, grid, *inputs, y, after, T, C, tiles, POSITIONS=POSITIONS, CHANNELS=CHANNELS)
-        ctx.save_for_backward(x, weight, bias, rows[0], state)
-        ctx.rows = rows[1:]
-        return y, after
+        state = None if state is None else state.contiguous()
+        ctx.save_for_backward(x, weight, bias, cu_seqlens, state)
+        return convolved(x, weight, bias, cu_seqlens, state)
 
     @staticmethod
     def backward(ctx, dy, dafter):
-        (x, weight, bias, limits, state), (T, C) = ctx.saved_tensors, ctx.saved_tensors[0].shape
-        dy = x.new_zeros(1, C).expand(T, C) if dy is None else unit_stride(dy)
+        x, weight, bias, cu_seqlens, state = ctx.saved_tensors
+        dy = x.new_zeros(1, x.shape[1]).expand(x.shape) if dy is None else unit_stride(dy)
+        dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        dweight, dbias, dstate = gradients(x, weight, bias, cu_seqlens, state, dy, dafter, dx)
+        return dx, dweight, dbias, None, dstate
+
+
+def convolved(
+    x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """y (T, C) and the state after each row; x with unit last stride, the rest contiguous."""
+    rows, (T, C) = search(cu_seqlens), x.shape
+    n_rows, kind = rows["n_rows"], x.dtype if state is None else state.dtype
+    y = torch.empty(T, C, dtype=x.dtype, device=x.device)
+    after = torch.empty(n_rows, C, 3, dtype=kind, device=x.device)
+    tiles = triton.cdiv(T, POSITIONS)
+    launch(
+        _forward, (tiles + n_rows, triton.cdiv(C, CHANNELS)), x=x, x_stride=row_stride(x), weight=weight, bias=bias,
+        **rows, state=state, y=y, after=after, T=T, C=C, tiles=tiles, POSITIONS=POSITIONS, CHANNELS=CHANNELS,
+    )  # fmt: skip
+    return y, after
+
+
+def gradients(
+    x: Tensor, weight: Tensor, bias: Tensor, cu_seqlens: Tensor, state: Tensor | None, dy: Tensor,
+    dafter: Tensor | None, dx: Tensor,
+) -> tuple[Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Writes dx (unit last stride); returns dweight, dbias and dstate."""
+    (T, C), rows = x.shape, search(cu_seqlens)
+    blocks = triton.cdiv(C, CHANNELS)
+    programs = persistent(x, triton.cdiv(T, POSITIONS), max(1, PER_PROCESSOR // blocks))
+    sums = torch.empty(programs, C, 5, device=x.device)
+    given = {"x": x, "x_stride": row_stride(x), "weight": weight, "bias": bias, "state": state, "C": C}
+    given |= {
+        "dy": dy,
+        "dy_stride": row_stride(dy),
+        "dx": dx,
+        "dx_stride": row_stride(dx),
+        "CHANNELS": CHANNELS,
+    }
+    launch(_backward, (programs, blocks), **given, **rows, sums=sums, T=T, POSITIONS=POSITIONS)
+    dstate = None if state is None else torch.empty_like(state)
+    if dafter is not None or dstate is not None:
         dafter = None if dafter is None else dafter.contiguous()
-        blocks = triton.cdiv(C, CHANNELS)
-        programs = persistent(x, triton.cdiv(T, POSITIONS), max(1, PER_PROCESSOR // blocks))
-        dx = torch.empty(T, C, dtype=x.dtype, device=x.device)
-        sums = torch.empty(programs, C, 5, device=x.device)
-        inputs = x, row_stride(x), weight, bias
-        outputs = dy, row_stride(dy), dx
-        sizes = {"POSITIONS": POSITIONS, "CHANNELS": CHANNELS}
-        launch(
-            _backward, (programs, blocks), *inputs, limits, *ctx.rows, state, *outputs, sums, T, C, **sizes
-        )
-        dstate = None if state is None else torch.empty_like(state)
-        if dafter is not None or dstate is not None:
-            grid = ctx.rows[1], blocks
-            outputs = *outputs, dafter, dstate
-            launch(_backward_of_states, grid, *inputs, limits, state, *outputs, C, CHANNELS=CHANNELS)
-        sums = sums.sum(0)
-        return dx, sums[:, :4].to(weight.dtype), sums[:, 4].to(bias.dtype), None, dstate
+        edges = {"limits": rows["limits"], "dafter": dafter, "dstate": dstate}
+        launch(_backward_of_states, (rows["n_rows"], blocks), **given, **edges)
+    sums = sums.sum(0)
+    return sums[:, :4].to(weight.dtype), sums[:, 4].to(bias.dtype), dstate
 
 
 def causal_conv1d(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kernels import backend
-from kernels.arguments import remember, require_flags, require_limits, require_starts
+from kernels.arguments import remember, remember_limits, require_flags, require_limits, require_starts
 from kernels.chunking import reference
 
 
@@ -26,7 +26,7 @@ def starts(is_boundary: Tensor, cu_seqlens: Tensor) -> tuple[Tensor, Tensor, lis
         from kernels.chunking import cuda as chosen
     found, limits, numbers = chosen.starts(is_boundary, cu_seqlens)
     # What the host has just learned, so that the operators which take these need not ask the device for it.
-    remember(limits, len(found))
+    remember_limits(limits, numbers, len(found))
     remember(found, len(is_boundary))
     remember(is_boundary, len(found))
     return found, limits, numbers

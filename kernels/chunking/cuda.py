@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import launch, row_stride, unit_stride
+from kernels.packed.cuda import kernel, launch, row_stride, unit_stride
 
 TILE = 1024
 """Positions a program counts."""
@@ -13,7 +13,7 @@ POSITIONS, CHANNELS = 16, 256
 """A tile of what is copied."""
 
 
-@triton.jit
+@kernel
 def _count(is_boundary, counts, T, TILE: tl.constexpr):
     """Boundaries in each tile."""
     t = tl.program_id(0).to(tl.int64) * TILE + tl.arange(0, TILE)
@@ -21,7 +21,7 @@ def _count(is_boundary, counts, T, TILE: tl.constexpr):
     tl.store(counts + tl.program_id(0), tl.sum(begins.to(tl.int32)))
 
 
-@triton.jit
+@kernel
 def _place(is_boundary, counts, begun, starts, T, TILE: tl.constexpr):
     """begun[t]: boundaries before position t, 0 <= t <= T; starts[begun[t]] = t where t is one."""
     tile = tl.program_id(0)
@@ -36,7 +36,7 @@ def _place(is_boundary, counts, begun, starts, T, TILE: tl.constexpr):
     tl.store(starts + index, t, mask=begins != 0)
 
 
-@triton.jit
+@kernel
 def _keep(x, x_stride, starts, out, M, D, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr):
     """out[m] = x[starts[m]]"""
     m = tl.program_id(0).to(tl.int64) * POSITIONS + tl.arange(0, POSITIONS)
@@ -47,25 +47,15 @@ def _keep(x, x_stride, starts, out, M, D, POSITIONS: tl.constexpr, CHANNELS: tl.
     tl.store(out + m[:, None] * D + d[None, :], value, mask=inside)
 
 
-@triton.jit
-def _keep_backward(dout, dout_stride, starts, dx, M, T, D, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr):
-    """dx[starts[m]] = dout[m], and 0 at the positions up to the next start; the first program also before the first."""
+@kernel
+def _keep_backward(dout, dout_stride, starts, dx, M, D, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr):
+    """dx[starts[m]] = dout[m]"""
     m = tl.program_id(0).to(tl.int64) * POSITIONS + tl.arange(0, POSITIONS)
     d = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     inside = (m < M)[:, None] & (d < D)[None, :]
     given = tl.load(dout + m[:, None] * dout_stride + d[None, :], mask=inside, other=0.0)
     t = tl.load(starts + m, mask=m < M, other=0)
     tl.store(dx + t[:, None] * D + d[None, :], given, mask=inside)
-    end = tl.where(m + 1 < M, tl.load(starts + m + 1, mask=m + 1 < M, other=0), T)
-    longest = tl.max(tl.where(m < M, end - t, 0))
-    for i in range(1, longest):
-        gap = inside & (t + i < end)[:, None]
-        tl.store(dx + (t + i)[:, None] * D + d[None, :], given * 0, mask=gap)
-    if tl.program_id(0) == 0:
-        for first in range(0, tl.load(starts), POSITIONS):
-            early = first + tl.arange(0, POSITIONS)
-            gap = (early < tl.load(starts))[:, None] & (d < D)[None, :]
-            tl.store(dx + early[:, None] * D + d[None, :], tl.zeros_like(given), mask=gap)
 
 
 class Keep(torch.autograd.Function):
@@ -77,7 +67,8 @@ class Keep(torch.autograd.Function):
         out = torch.empty(len(starts), x.shape[1], dtype=x.dtype, device=x.device)
         sizes = {"POSITIONS": POSITIONS, "CHANNELS": CHANNELS}
         grid = triton.cdiv(len(starts), POSITIONS), triton.cdiv(x.shape[1], CHANNELS)
-        launch(_keep, grid, x, row_stride(x), starts, out, *out.shape, **sizes)
+        (M, D), x_stride = out.shape, row_stride(x)
+        launch(_keep, grid, x=x, x_stride=x_stride, starts=starts, out=out, M=M, D=D, **sizes)
         ctx.save_for_backward(starts)
         ctx.n_positions = len(x)
         return out
@@ -85,13 +76,14 @@ class Keep(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dout):
         (starts,), dout = ctx.saved_tensors, unit_stride(dout)
-        (M, D), T = dout.shape, ctx.n_positions
-        if M == 0:
-            return dout.new_zeros(T, D), None
-        dx = torch.empty(T, D, dtype=dout.dtype, device=dout.device)
+        M, D = dout.shape
+        # Cleared first: a kernel that cleared the positions of each chunk would work as long as the longest one.
+        dx = torch.zeros(ctx.n_positions, D, dtype=dout.dtype, device=dout.device)
         sizes = {"POSITIONS": POSITIONS, "CHANNELS": CHANNELS}
         grid = triton.cdiv(M, POSITIONS), triton.cdiv(D, CHANNELS)
-        launch(_keep_backward, grid, dout, row_stride(dout), starts, dx, M, T, D, **sizes)
+        launch(
+            _keep_backward, grid, dout=dout, dout_stride=row_stride(dout), starts=starts, dx=dx, M=M, D=D, **sizes
+        )  # fmt: skip
         return dx, None
 
 
@@ -101,8 +93,9 @@ def placed(is_boundary: Tensor) -> tuple[Tensor, Tensor]:
     is_boundary, tiles = is_boundary.contiguous(), T // TILE + 1
     counts = torch.empty(tiles, dtype=torch.int32, device=device)
     begun, found = (torch.empty(n, dtype=torch.int64, device=device) for n in (T + 1, T))
-    launch(_count, (tiles,), is_boundary, counts, T, TILE=TILE)
-    launch(_place, (tiles,), is_boundary, counts, begun, found, T, TILE=TILE)
+    given = {"is_boundary": is_boundary, "counts": counts, "T": T, "TILE": TILE}
+    launch(_count, (tiles,), **given)
+    launch(_place, (tiles,), **given, begun=begun, starts=found)
     return begun, found
 
 

@@ -15,22 +15,30 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the activations"
     )
+    parser.add_argument(
+        "--narrow",
+        action="store_true",
+        help="the widths of a small model's outer stages: 256, 8 heads, state width 64",
+    )
     args = parser.parse_args(argv)
     if os.environ.get(backend.INTERPRETER) == "1":
         print(
             f"kernels.compiled: {backend.INTERPRETER}=1 leaves nothing to compile; unset it", file=sys.stderr
         )
         return 2
-    from kernels.compiled.cuda import compiled, launches
+    from kernels.compiled.cuda import NARROW, Sizes, compiled, launches
 
-    print("| kernel | form | target | registers | shared memory, bytes | spilled, bytes a thread |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| kernel | form | target | registers | shared memory, bytes | spilled, bytes a thread | 2-byte loads |"
+    )
+    print("|---|---|---|---|---|---|---|")
     spilled = False
     for target in args.target or (80, 90):
-        for launch in launches(args.dtype, target):
+        for launch in launches(args.dtype, target, NARROW if args.narrow else Sizes()):
             made = compiled(launch, target)
             spilled |= made.spilled > 0
-            cells = made.name, ", ".join(made.form), made.target, made.registers, made.shared, made.spilled
+            figures = made.registers, made.shared, made.spilled, made.narrow
+            cells = made.name, ", ".join(made.form), made.target, *figures
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
     return 1 if spilled else 0
 

@@ -14,27 +14,43 @@ import torch
 import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from triton.runtime.jit import JITFunction
+from triton.compiler import ASTSource, make_backend
+from triton.runtime.jit import JITFunction, create_function_from_signature
 
-_TYPES = {
-    torch.float32: "fp32",
-    torch.bfloat16: "bf16",
-    torch.int64: "i64",
-    torch.int32: "i32",
-    torch.bool: "i1",
-}
-_LARGEST_INT32 = 2**31 - 1
-_ALIGNED = [["tt.divisibility", 16]]
+from kernels.linear import GPU_ROW
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What operators are given: positions, chunks and rows, which every step has others of, and the widths of a model.
+
+    width  of a stage    heads, head, state  of its Mamba-2 layers; an attention head is as wide
+    """
+
+    positions: int = 65_536
+    chunks: int = 13_107
+    rows: int = 8
+    width: int = 1024
+    heads: int = 32
+    head: int = 64
+    state: int = 128
+
+
+NARROW = Sizes(width=256, heads=8, state=64)
+"""The outer stages of a small model, whose projected rows, 1160 numbers, are no multiple of 16."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch: the kernel, its arguments by name, and the options of the compiler."""
+    """One launch: the kernel, its arguments by name, and the options of the compiler.
+
+    variant  (type, what the compiler knows of the value) of every argument: Triton writes a program for each
+    """
 
     kernel: JITFunction
     arguments: dict[str, object]
     options: dict[str, int]
+    variant: tuple[tuple[str, object], ...]
 
     @property
     def name(self) -> str:
@@ -50,7 +66,10 @@ class Launch:
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a compiled kernel takes: registers a thread, shared memory in bytes a program, spilled bytes a thread."""
+    """What a compiled kernel takes: registers a thread, shared memory in bytes a program, spilled bytes a thread.
+
+    narrow  instructions that load 2 bytes a thread from memory, where 16 are possible
+    """
 
     name: str
     form: tuple[str, ...]
@@ -58,66 +77,98 @@ class Compiled:
     registers: int
     shared: int
     spilled: int
+    narrow: int
+
+
+class _Address:
+    """A tensor without memory, as Triton asks for it: where in its memory it begins says how it is aligned."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.dtype, self._offset = tensor.dtype, tensor.storage_offset() * tensor.itemsize
+
+    def data_ptr(self) -> int:
+        return self._offset
+
+
+def target_of(capability: int) -> GPUTarget:
+    return GPUTarget("cuda", capability, 32)
 
 
 @contextmanager
 def recorded(capability: int) -> Iterator[list[Launch]]:
     """Inside, launches are listed and not run, and every device is said to be of this compute capability."""
-    launches: list[Launch] = []
+    found: list[Launch] = []
+    backend = make_backend(target_of(capability))
+    binders: dict[JITFunction, Callable] = {}
 
-    def run(kernel, *arguments, grid, warmup, **constants):
-        options = {key: constants.pop(key) for key in ("num_warps", "num_stages") if key in constants}
-        launches.append(
-            Launch(kernel, dict(zip(kernel.arg_names, arguments, strict=False)) | constants, options)
-        )
+    def run(kernel, *, grid, warmup, **given):
+        if kernel not in binders:
+            binders[kernel] = create_function_from_signature(kernel.signature, kernel.params, backend)
+        seen = {
+            name: _Address(value) if isinstance(value, Tensor) else value for name, value in given.items()
+        }
+        _, variant, options = binders[kernel](**seen)
+        arguments = {name: given[name] for name in kernel.arg_names}
+        found.append(Launch(kernel, arguments, options, tuple(variant)))
 
     with (
         patch.object(JITFunction, "run", run),
         patch.object(torch.cuda, "get_device_capability", lambda device: divmod(capability, 10)),
     ):
-        yield launches
+        yield found
 
 
 def launches_of(op: Callable, inputs: dict[str, object], capability: int) -> list[Launch]:
-    """What op(**inputs) and its backward, if it has one, launch on sm_<capability>, each form of each kernel once.
+    """What op(**inputs) and its backward, if it has one, launch on sm_<capability>, in order.
 
     Floating tensors get a gradient.
     """
-    given = {
-        name: value.requires_grad_() if isinstance(value, Tensor) and value.is_floating_point() else value
-        for name, value in inputs.items()
-    }
-    with recorded(capability) as launches:
+    given = {name: _leaf(value) for name, value in inputs.items()}
+    with recorded(capability) as found:
         outputs = op(**given)
-        outputs = [
-            out for out in (outputs if isinstance(outputs, tuple) else (outputs,)) if out.requires_grad
-        ]
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        outputs = [out for out in outputs if out.requires_grad]
         if outputs:
             torch.autograd.backward(outputs, [torch.empty_like(out) for out in outputs])
-    return list({(launch.name, launch.form): launch for launch in launches}.values())
+    return found
 
 
-def launches(dtype: str, capability: int) -> list[Launch]:
-    """What all operators launch on sm_<capability> at the size they are made for.
+def _leaf(value: object) -> object:
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.detach().requires_grad_() if floating else value
 
-    That is 8 rows of 8192 bytes, width 1024, state width 128.
-    """
-    T, D, M, R, H, P, N = 65536, 1024, 13107, 8, 32, 64, 128
-    C, single, activations = H * P + 2 * N, torch.float32, getattr(torch, dtype)
 
-    def of(*shape: int, dtype: torch.dtype = activations) -> Tensor:
+def launches(dtype: str, capability: int, sizes: Sizes = Sizes()) -> list[Launch]:
+    """What all operators launch on sm_<capability>, each program that the compiler writes once."""
+    found = []
+    for folder, name, inputs in _calls(getattr(torch, dtype), sizes):
+        found += launches_of(getattr(import_module(f"kernels.{folder}.cuda"), name), inputs, capability)
+    return list({(launch.name, launch.variant): launch for launch in found}.values())
+
+
+def _calls(dtype: torch.dtype, sizes: Sizes) -> list[tuple[str, str, dict[str, object]]]:
+    """(folder, function, arguments) of every operator, on tensors without memory."""
+    T, M, R, D = sizes.positions, sizes.chunks, sizes.rows, sizes.width
+    H, P, N, single = sizes.heads, sizes.head, sizes.state, torch.float32
+    E, C = H * P, H * P + 2 * N
+
+    def of(*shape: int, dtype: torch.dtype = dtype) -> Tensor:
         return torch.empty(*shape, dtype=dtype, device="meta")
 
     limits, flags = of(R + 1, dtype=torch.int64), of(T, dtype=torch.bool)
     heads = {name: of(H, dtype=single) for name in ("A", "D", "dt_bias")}
-    calls = [
+    angles = of(T, P // 4, dtype=single)
+    projected = of(T, -(-(E + C + H) // GPU_ROW) * GPU_ROW)
+    return [
         ("rms_norm", "rms_norm", {"x": of(T, D), "weight": of(D), "residual": of(T, D, dtype=single)}),
-        ("rms_norm", "gated_rms_norm", {"y": of(T, H * P), "z": of(T, H * P), "weight": of(H * P)}),
-        ("causal_conv1d", "causal_conv1d",
-         {"x": of(T, C), "weight": of(C, 4), "bias": of(C), "cu_seqlens": limits, "state": of(R, C, 3, dtype=single)}),
-        ("ssd", "ssd",
-         {"x": of(T, H, P), "dt": of(T, H), "B": of(T, N), "C": of(T, N), **heads, "cu_seqlens": limits,
-          "state": of(R, H, P, N, dtype=single)}),
+        ("mamba2", "mamba2",
+         {"projected": projected, "conv_weight": of(C, 4, dtype=single), "conv_bias": of(C, dtype=single), **heads,
+          "norm_weight": of(E, dtype=single), "cu_seqlens": limits, "conv_state": of(R, C, 3, dtype=single),
+          "scan_state": of(R, H, P, N, dtype=single)}),
+        ("attention", "attention",
+         {"qkv": of(T, 3, D // P, P), "cu_seqlens": limits, "rotary": (angles, angles), "window": 1023}),
+        ("attention", "attention", {"qkv": of(T, 3, D // P, P), "cu_seqlens": limits}),
+        ("swiglu", "swiglu", {"x": of(T, 4 * D)}),
         ("routing", "routing",
          {"q": of(T, D), "k": of(T, D), "cu_seqlens": limits, "last_q": of(R, D, dtype=single),
           "started": of(R, dtype=torch.bool)}),
@@ -126,36 +177,26 @@ def launches(dtype: str, capability: int) -> list[Launch]:
         ("smoothing", "smoothing",
          {"chunks": of(M, D), "prob": of(T, dtype=single), "is_boundary": flags, "cu_seqlens": limits,
           "confidence": of(T, dtype=single), "residual": of(T, D, dtype=single), "state": of(R, D, dtype=single)}),
+        ("cross_entropy", "cross_entropy", {"logits": of(T, 256), "target": of(T, dtype=torch.int64)}),
     ]  # fmt: skip
-    found = []
-    for op, name, inputs in calls:
-        found += launches_of(getattr(import_module(f"kernels.{op}.cuda"), name), inputs, capability)
-    return found
 
 
 def compiled(launch: Launch, capability: int) -> Compiled:
     """Compile one launch for sm_<capability>; raises what the compiler raises."""
-    constants = {p.name for p in launch.kernel.params if p.is_constexpr}
-    signature, values, attributes = {}, {}, {}
-    for i, (name, value) in enumerate(launch.arguments.items()):
-        kind = "constexpr" if name in constants or value is None else _type(value)
-        signature[name] = kind
-        if kind == "constexpr":
-            values[name] = value
-        elif isinstance(value, Tensor) or (isinstance(value, int) and value % 16 == 0):
-            attributes[(i,)] = _ALIGNED
-    source = ASTSource(launch.kernel, signature=signature, constexprs=values, attrs=attributes)
-    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=launch.options)
+    target = target_of(capability)
+    backend, names = make_backend(target), launch.kernel.arg_names
+    signature = {name: kind for name, (kind, _) in zip(names, launch.variant, strict=True)}
+    values = {name: launch.arguments[name] for name, kind in signature.items() if kind == "constexpr"}
+    known = {
+        (i,): backend.parse_attr(fact) for i, (kind, fact) in enumerate(launch.variant)
+        if kind != "constexpr" and isinstance(fact, str)
+    }  # fmt: skip
+    source = ASTSource(launch.kernel, signature=signature, constexprs=values, attrs=known)
+    made = triton.compile(source, target=target, options=launch.options)
     registers, stack = _resources(made.asm["cubin"])
-    return Compiled(launch.name, launch.form, f"sm_{capability}", registers, made.metadata.shared, stack)
-
-
-def _type(value: object) -> str:
-    if isinstance(value, Tensor):
-        return "*" + _TYPES[value.dtype]
-    if isinstance(value, float):
-        return "fp32"
-    return "i32" if abs(value) <= _LARGEST_INT32 else "i64"
+    narrow = len(re.findall(r"ld\.global(?!\S*\.v\d)\S*16\b", made.asm["ptx"]))
+    shared, place = made.metadata.shared, f"sm_{capability}"
+    return Compiled(launch.name, launch.form, place, registers, shared, stack, narrow)
 
 
 def _resources(binary: bytes) -> tuple[int, int]:

@@ -114,4 +114,4 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         raise ValueError(
             f"target[{at}] = {int(target[at])} is neither {IGNORED} nor below {logits.shape[1]}, the vocabulary"
         )
-    return CrossEntropy.apply(logits, target.contiguous())
+    return CrossEntropy.apply(logits.float(), target.contiguous())

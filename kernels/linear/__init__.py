@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kernels import backend
@@ -12,6 +13,8 @@ from kernels.arguments import require
 from kernels.linear import reference
 
 PRECISIONS = ("fp32", "bf16")
+GPU_ROW = 16
+"""Numbers of which a row is a multiple where kernels of a GPU read slices of it: see `linear`."""
 _precision: ContextVar[str] = ContextVar("linear_precision", default="fp32")
 
 
@@ -37,8 +40,11 @@ def factor_dtype(x: Tensor) -> torch.dtype:
     return torch.bfloat16 if narrowed else x.dtype
 
 
-def linear(x: Tensor, weight: Tensor) -> Tensor:
+def linear(x: Tensor, weight: Tensor, multiple: int = 1) -> Tensor:
     """x (T, D_in), weight (D_out, D_in) -> (T, D_out), x @ weight.T in the dtype of x
+
+    multiple  (T, D_out) is filled up with columns of zeros to a multiple of so many numbers. Where each row begins at a
+              multiple of 16 bytes, a GPU reads slices of it 16 bytes at a time, and not 2.
 
     Where x is bfloat16, weight may be float32. Raises ValueError if shapes, dtypes or devices do not fit together.
     """
@@ -47,6 +53,8 @@ def linear(x: Tensor, weight: Tensor) -> Tensor:
             f"x must be (T, D_in) and weight (D_out, D_in), got {tuple(x.shape)} and {tuple(weight.shape)}"
         )
     require(x, {}, {"weight": (weight, (len(weight), x.shape[1]))})
+    if len(weight) % multiple:
+        weight = F.pad(weight, (0, 0, 0, -len(weight) % multiple))
     if backend.choose("linear", weight) == "numba":
         from kernels.linear import cpu
 

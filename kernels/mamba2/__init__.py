@@ -4,7 +4,13 @@ from torch import Tensor
 
 from kernels import backend
 from kernels.arguments import require, require_limits
+from kernels.linear import GPU_ROW
 from kernels.mamba2 import reference
+
+
+def row_multiple(x: Tensor) -> int:
+    """Numbers of which the rows of `projected`, made of x, are best a multiple: on a GPU slices of them are read."""
+    return GPU_ROW if backend.choose("mamba2", x) == "triton" else 1
 
 
 def mamba2(
@@ -23,7 +29,7 @@ def mamba2(
 
     The published code calls it mamba_split_conv1d_scan (arXiv 2405.21060). E = d_inner, C = E + 2 N channels.
 
-    projected              (T, E + C + H)
+    projected              (T, E + C + H or more); what fills up its rows is not read and has a gradient of 0
     conv_weight, conv_bias (C, 4), (C,)
     A, D, dt_bias          (H,), A < 0      norm_weight (E,)
     cu_seqlens             (R + 1,) int64   conv_state (R, C, 3)   scan_state (R, H, P, N), P = E / H; None: zeros
@@ -33,9 +39,13 @@ def mamba2(
     """
     parameters = conv_weight, conv_bias, A, D, dt_bias, norm_weight
     _check(projected, *parameters, cu_seqlens, conv_state, scan_state)
-    chosen = reference
-    if backend.choose("mamba2", projected) == "numba":
-        from kernels.mamba2 import cpu as chosen
+    match backend.choose("mamba2", projected):
+        case "triton":
+            from kernels.mamba2 import cuda as chosen
+        case "numba":
+            from kernels.mamba2 import cpu as chosen
+        case _:
+            chosen = reference
     return chosen.mamba2(projected, *parameters, cu_seqlens, conv_state, scan_state)
 
 
@@ -50,7 +60,7 @@ def _check(
     R = require_limits(cu_seqlens, projected.device, len(projected))
     C, E, H = len(conv_weight), len(norm_weight), len(A)
     N, P = (C - E) // 2, E // max(H, 1)
-    if projected.shape[1] != E + C + H or C != E + 2 * N or E != H * P:
+    if projected.shape[1] < E + C + H or C != E + 2 * N or E != H * P:
         raise ValueError(
             f"projected must be (T, E + C + H) with E = {E} (norm_weight) in {H} heads (A) and C = E + 2 N = {C} "
             f"(conv_weight), got {tuple(projected.shape)}"

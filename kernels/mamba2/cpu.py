@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from kernels.causal_conv1d import cpu as conv
 from kernels.mamba2 import reference
+from kernels.mamba2.reference import parts, scanned_parts, used
 from kernels.rms_norm import cpu as norm
 from kernels.ssd import cpu as scan
 from kernels.vectors.cpu import FLOATS
@@ -27,9 +28,9 @@ class Mamba2(torch.autograd.Function):
         differentiable,
     ):  # fmt: skip
         ctx.set_materialize_grads(False)
-        z, xbc, dt = _parts(projected, conv_weight, A)
+        z, xbc, dt = parts(projected, conv_weight, A, norm_weight)
         u, conv_final = conv.convolved(xbc, conv_weight, conv_bias, limits, conv_state)
-        x, B, C = _scanned_parts(u, norm_weight, A)
+        x, B, C = scanned_parts(u, norm_weight, A)
         first, bounds = scan_state, limits.numpy()
         if first is None:
             first = u.new_zeros(len(bounds) - 1, len(A), x.shape[2], B.shape[1])
@@ -49,35 +50,23 @@ class Mamba2(torch.autograd.Function):
     def backward(ctx, dout, dconv, dfinal):
         projected, conv_weight, conv_bias, norm_weight, limits, conv_state, u, y, *saved = ctx.saved_tensors
         A, y = saved[0], y.flatten(-2)
-        z, xbc, _ = _parts(projected, conv_weight, A)
+        z, xbc, _ = parts(projected, conv_weight, A, norm_weight)
         dprojected, du = torch.empty(projected.shape, dtype=projected.dtype), torch.empty(u.shape)
-        dz, dxbc, ddt = _parts(dprojected, conv_weight, A)
+        dprojected[:, used(conv_weight, A, norm_weight) :] = 0
+        dz, dxbc, ddt = parts(dprojected, conv_weight, A, norm_weight)
         dy = torch.empty(y.shape)
         dout = torch.zeros(y.shape) if dout is None else dout
         dnorm = norm.gated_gradients(y, z, norm_weight, EPS, dout, dy, dz)
-        x, B, C = _scanned_parts(u, norm_weight, A)
+        x, B, C = scanned_parts(u, norm_weight, A)
         if dfinal is None:
             dfinal = u.new_zeros(len(limits) - 1, len(A), x.shape[2], B.shape[1])
         saved, bounds = (*saved, ctx.tiles), limits.numpy()
-        dx = _scanned_parts(du, norm_weight, A)
+        dx = scanned_parts(du, norm_weight, A)
         of_dt, dA, dD, dstate = scan.gradients(x, B, C, saved, bounds, dy.view(x.shape), dfinal, *dx)
         ddt.copy_(of_dt)
         of_conv = conv.gradients(xbc, conv_weight, conv_bias, limits, conv_state, du, dconv, dxbc)
         dstate = dstate if ctx.has_state else None
         return dprojected, *of_conv[:2], dA, dD, of_dt.sum(0), dnorm, None, of_conv[2], dstate, None
-
-
-def _parts(projected: Tensor, conv_weight: Tensor, A: Tensor) -> tuple[Tensor, ...]:
-    """z, x with B and C, dt"""
-    channels, heads = len(conv_weight), len(A)
-    return projected.split([projected.shape[1] - channels - heads, channels, heads], dim=-1)
-
-
-def _scanned_parts(u: Tensor, norm_weight: Tensor, A: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """x (T, H, P), B and C (T, N)"""
-    inner = len(norm_weight)
-    x, B, C = u.split([inner, (u.shape[1] - inner) // 2, (u.shape[1] - inner) // 2], dim=-1)
-    return x.unflatten(-1, (len(A), inner // len(A))), B, C
 
 
 def mamba2(

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import launch, persistent, row_stride, silu, unit_stride
+from kernels.packed.cuda import kernel, launch, narrowed, persistent, row_stride, silu, unit_stride
 
 TILE, TILE_BACKWARD = 4096, 2048
 """Numbers a program holds of each tensor at once; the backward pass holds more tensors."""
@@ -21,10 +21,12 @@ def _load(x, stride, t, d, inside):
 
 @triton.jit
 def _store(x, stride, t, d, inside, value):
-    tl.store(x + t[:, None].to(tl.int64) * stride + d[None, :], value.to(x.dtype.element_ty), mask=inside)
+    tl.store(
+        x + t[:, None].to(tl.int64) * stride + d[None, :], narrowed(value, x.dtype.element_ty), mask=inside
+    )
 
 
-@triton.jit
+@kernel
 def _forward(
     x, x_stride, residual, residual_stride, weight, eps, normed, summed, T, D, ROWS: tl.constexpr, WIDTH: tl.constexpr
 ):  # fmt: skip
@@ -49,7 +51,7 @@ def _backward_of_scaling(u, g, w, eps, D):
     return scale * (g * w[None, :] - u * (scale * scale * along)), g * u * scale
 
 
-@triton.jit
+@kernel
 def _backward(
     s, s_stride, weight, eps, dnormed, dnormed_stride, dsummed, dsummed_stride, dx, dresidual, dweight, T, D,
     ROWS: tl.constexpr, WIDTH: tl.constexpr,
@@ -72,7 +74,7 @@ def _backward(
     tl.store(dweight + tl.program_id(0) * D + d, total, mask=d < D)
 
 
-@triton.jit
+@kernel
 def _gated_forward(
     y, y_stride, z, z_stride, weight, eps, out, T, D, ROWS: tl.constexpr, WIDTH: tl.constexpr
 ):  # fmt: skip
@@ -86,9 +88,9 @@ def _gated_forward(
     _store(out, D, t, d, inside, u * scale[:, None] * w[None, :])
 
 
-@triton.jit
+@kernel
 def _gated_backward(
-    y, y_stride, z, z_stride, weight, eps, dout, dout_stride, dy, dz, dweight, T, D,
+    y, y_stride, z, z_stride, weight, eps, dout, dout_stride, dy, dz, dz_stride, dweight, T, D,
     ROWS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """dy, dz and this program's share of dweight, (programs, D)."""
@@ -104,7 +106,7 @@ def _gated_backward(
         du, share = _backward_of_scaling(value * gate * open_by, g, w, eps, D)
         total += tl.sum(share, axis=0)
         _store(dy, D, t, d, inside, du * gate * open_by)
-        _store(dz, D, t, d, inside, du * value * open_by * (1 + gate * (1 - open_by)))
+        _store(dz, dz_stride, t, d, inside, du * value * open_by * (1 + gate * (1 - open_by)))
     tl.store(dweight + tl.program_id(0) * D + d, total, mask=d < D)
 
 
@@ -114,7 +116,9 @@ def _tile(x: Tensor, numbers: int) -> tuple[int, dict]:
     if width > MAX_WIDTH:
         raise ValueError(f"the norm's kernel takes at most {MAX_WIDTH} channels, got {x.shape[1]}")
     rows = max(1, numbers // width)
-    return triton.cdiv(len(x), rows), {"ROWS": rows, "WIDTH": width, "num_warps": 4 if width <= 4096 else 16}
+    # With 4 warps the backward of one position of 2048 channels spills on sm_90.
+    warps = 16 if width > TILE else 8 if width >= numbers else 4
+    return triton.cdiv(len(x), rows), {"ROWS": rows, "WIDTH": width, "num_warps": warps}
 
 
 class RMSNorm(torch.autograd.Function):
@@ -128,9 +132,11 @@ class RMSNorm(torch.autograd.Function):
         summed = x.view_as(x)
         if residual is not None:
             summed = torch.empty(x.shape, dtype=torch.float32, device=x.device)
-        tiles, sizes = _tile(x, TILE)
-        inputs = x, row_stride(x), residual, row_stride(residual), weight, eps
-        launch(_forward, (tiles,), *inputs, normed, summed, *x.shape, **sizes)
+        (T, D), (tiles, sizes) = x.shape, _tile(x, TILE)
+        launch(
+            _forward, (tiles,), x=x, x_stride=row_stride(x), residual=residual, residual_stride=row_stride(residual),
+            weight=weight, eps=eps, normed=normed, summed=summed, T=T, D=D, **sizes,
+        )  # fmt: skip
         ctx.save_for_backward(summed, weight)
         ctx.eps, ctx.dtypes = eps, (x.dtype, None if residual is None else residual.dtype)
         return normed, summed
@@ -146,12 +152,14 @@ class RMSNorm(torch.autograd.Function):
         dx = torch.empty(summed.shape, dtype=dtype, device=summed.device)
         same = dtype_of_residual in (None, dtype)
         dresidual = None if same else torch.empty_like(dx, dtype=dtype_of_residual)
-        tiles, sizes = _tile(summed, TILE_BACKWARD)
+        (T, D), (tiles, sizes) = summed.shape, _tile(summed, TILE_BACKWARD)
         programs = persistent(summed, tiles, PER_PROCESSOR)
         dweight = torch.empty(programs, len(weight), device=summed.device)
-        gradients = dnormed, row_stride(dnormed), dsummed, row_stride(dsummed)
-        inputs = summed, row_stride(summed), weight, ctx.eps, *gradients
-        launch(_backward, (programs,), *inputs, dx, dresidual, dweight, *summed.shape, **sizes)
+        launch(
+            _backward, (programs,), s=summed, s_stride=row_stride(summed), weight=weight, eps=ctx.eps,
+            dnormed=dnormed, dnormed_stride=row_stride(dnormed), dsummed=dsummed, dsummed_stride=row_stride(dsummed),
+            dx=dx, dresidual=dresidual, dweight=dweight, T=T, D=D, **sizes,
+        )  # fmt: skip
         if dtype_of_residual is not None and same:
             dresidual = dx
         return dx, dweight.sum(0).to(weight.dtype), None, dresidual, None
@@ -163,24 +171,41 @@ class GatedRMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, y, z, weight, eps):
         y, z, weight = unit_stride(y), unit_stride(z), weight.contiguous()
-        out = torch.empty(y.shape, dtype=y.dtype, device=y.device)
-        tiles, sizes = _tile(y, TILE)
-        inputs = y, row_stride(y), z, row_stride(z), weight, eps
-        launch(_gated_forward, (tiles,), *inputs, out, *y.shape, **sizes)
         ctx.save_for_backward(y, z, weight)
         ctx.eps = eps
-        return out
+        return gated(y, z, weight, eps)
 
     @staticmethod
     def backward(ctx, dout):
         (y, z, weight), dout = ctx.saved_tensors, unit_stride(dout)
         dy, dz = (torch.empty(y.shape, dtype=y.dtype, device=y.device) for _ in range(2))
-        tiles, sizes = _tile(y, TILE_BACKWARD)
-        programs = persistent(y, tiles, PER_PROCESSOR)
-        dweight = torch.empty(programs, len(weight), device=y.device)
-        inputs = y, row_stride(y), z, row_stride(z), weight, ctx.eps, dout, row_stride(dout)
-        launch(_gated_backward, (programs,), *inputs, dy, dz, dweight, *y.shape, **sizes)
-        return dy, dz, dweight.sum(0).to(weight.dtype), None
+        return dy, dz, gated_gradients(y, z, weight, ctx.eps, dout, dy, dz), None
+
+
+def gated(y: Tensor, z: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """out (T, D) of the gated norm; y and z with unit last stride."""
+    out = torch.empty(y.shape, dtype=y.dtype, device=y.device)
+    (T, D), (tiles, sizes) = y.shape, _tile(y, TILE)
+    launch(
+        _gated_forward, (tiles,), y=y, y_stride=row_stride(y), z=z, z_stride=row_stride(z), weight=weight, eps=eps,
+        out=out, T=T, D=D, **sizes,
+    )  # fmt: skip
+    return out
+
+
+def gated_gradients(
+    y: Tensor, z: Tensor, weight: Tensor, eps: float, dout: Tensor, dy: Tensor, dz: Tensor
+) -> Tensor:
+    """Writes dy (contiguous) and dz (unit last stride); returns dweight."""
+    (T, D), (tiles, sizes) = y.shape, _tile(y, TILE_BACKWARD)
+    programs = persistent(y, tiles, PER_PROCESSOR)
+    dweight = torch.empty(programs, D, device=y.device)
+    launch(
+        _gated_backward, (programs,), y=y, y_stride=row_stride(y), z=z, z_stride=row_stride(z), weight=weight, eps=eps,
+        dout=dout, dout_stride=row_stride(dout), dy=dy, dz=dz, dz_stride=row_stride(dz), dweight=dweight,
+        T=T, D=D, **sizes,
+    )  # fmt: skip
+    return dweight.sum(0).to(weight.dtype)
 
 
 def rms_norm(

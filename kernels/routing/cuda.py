@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import launch, row_at, row_stride, search, unit_stride
+from kernels.packed.cuda import kernel, launch, row_at, row_stride, search, unit_stride
 from kernels.routing.reference import EPS
 
 TILE = 4096
@@ -71,7 +71,7 @@ def _carry_backward(dlast_out, limits, started, row, dq, dlast_q, d, D):
             tl.store(dlast_q + own, (given * 0).to(dlast_q.dtype.element_ty), mask=d < D)
 
 
-@triton.jit
+@kernel
 def _forward(
     q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started, prob, last_out,
     T, D, tiles,
@@ -91,7 +91,7 @@ def _forward(
         tl.store(prob + t, p, mask=t < T)
 
 
-@triton.jit
+@kernel
 def _backward(
     q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started, dprob, dlast_out, dq, dk, dlast_q, T, D, tiles,
     ROWS: tl.constexpr, WIDTH: tl.constexpr, EPS: tl.constexpr,
@@ -146,28 +146,30 @@ class Routing(torch.autograd.Function):
     def forward(ctx, q, k, cu_seqlens, last_q, started):
         q, k = unit_stride(q), unit_stride(k)
         last_q = None if last_q is None else last_q.contiguous()
-        rows = search(cu_seqlens)
-        prob = torch.empty(len(q), device=q.device)
-        last_out = torch.empty(
-            rows[2], q.shape[1], dtype=q.dtype if last_q is None else last_q.dtype, device=q.device
-        )
+        (T, D), rows = q.shape, search(cu_seqlens)
+        prob = torch.empty(T, device=q.device)
+        kind = q.dtype if last_q is None else last_q.dtype
+        last_out = torch.empty(rows["n_rows"], D, dtype=kind, device=q.device)
         tiles, sizes = _tile(q)
-        ctx.inputs = row_stride(q), row_stride(k), *rows[1:]
-        ctx.save_for_backward(q, k, rows[0], last_q, started)
-        inputs = q, row_stride(q), k, row_stride(k), *rows, last_q, started
-        launch(_forward, (tiles + rows[2],), *inputs, prob, last_out, *q.shape, tiles, **sizes)
+        ctx.save_for_backward(q, k, cu_seqlens, last_q, started)
+        launch(
+            _forward, (tiles + rows["n_rows"],), q=q, q_stride=row_stride(q), k=k, k_stride=row_stride(k), **rows,
+            last_q=last_q, started=started, prob=prob, last_out=last_out, T=T, D=D, tiles=tiles, **sizes,
+        )  # fmt: skip
         return prob, last_out
 
     @staticmethod
     def backward(ctx, dprob, dlast_out):
-        q, k, limits, last_q, started = ctx.saved_tensors
-        q_stride, k_stride, steps, n_rows = ctx.inputs
+        q, k, cu_seqlens, last_q, started = ctx.saved_tensors
+        (T, D), rows = q.shape, search(cu_seqlens)
         dq, dk = (torch.empty(q.shape, dtype=q.dtype, device=q.device) for _ in range(2))
         dlast_q = None if last_q is None else torch.empty_like(last_q)
         tiles, sizes = _tile(q)
-        inputs = q, q_stride, k, k_stride, limits, steps, n_rows, last_q, started
-        outputs = dprob.contiguous(), dlast_out.contiguous(), dq, dk, dlast_q
-        launch(_backward, (tiles + n_rows,), *inputs, *outputs, *q.shape, tiles, **sizes)
+        launch(
+            _backward, (tiles + rows["n_rows"],), q=q, q_stride=row_stride(q), k=k, k_stride=row_stride(k), **rows,
+            last_q=last_q, started=started, dprob=dprob.contiguous(), dlast_out=dlast_out.contiguous(),
+            dq=dq, dk=dk, dlast_q=dlast_q, T=T, D=D, tiles=tiles, **sizes,
+        )  # fmt: skip
         return dq, dk, None, dlast_q, None
 
 

@@ -12,7 +12,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import launch, n_tiles, row_stride, search, tile_at, unit_stride
+from kernels.arguments import longest_row
+from kernels.packed.cuda import kernel, launch, n_tiles, row_stride, search, tile_at, unit_stride
 from kernels.smoothing.reference import P_MIN
 
 TILE = 16
@@ -64,7 +65,7 @@ def _vector(x, row, d, D):
     return value
 
 
-@triton.jit
+@kernel
 def _ends(
     chunks, chunk_stride, prob, is_boundary, begun, limits, steps, n_rows, size, D, ends, kept,
     TILE: tl.constexpr, WIDTH: tl.constexpr, P_MIN: tl.constexpr,
@@ -95,7 +96,7 @@ def _times(a, b):
     return a * b
 
 
-@triton.jit
+@kernel
 def _carry(limits, size, D, ends, kept, state, WIDTH: tl.constexpr):
     """ends: from the value at the end of each segment, counted from 0, to the right value before the segment."""
     row, d = tl.program_id(0).to(tl.int64), tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
@@ -109,7 +110,7 @@ def _carry(limits, size, D, ends, kept, state, WIDTH: tl.constexpr):
         z = value + tl.load(kept + number) * z
 
 
-@triton.jit
+@kernel
 def _spread(
     chunks, chunk_stride, prob, is_boundary, begun, limits, steps, n_rows, size, D, carried, state,
     residual, residual_stride, out, after, final, TILE: tl.constexpr, WIDTH: tl.constexpr, P_MIN: tl.constexpr,
@@ -142,7 +143,7 @@ def _spread(
         tl.store(final + row * D + d, z.to(final.dtype.element_ty), mask=d < D)
 
 
-@triton.jit
+@kernel
 def _ends_backward(
     dout, dout_stride, prob, is_boundary, limits, steps, n_rows, size, D, ends, kept,
     TILE: tl.constexpr, WIDTH: tl.constexpr, P_MIN: tl.constexpr,
@@ -163,7 +164,7 @@ def _ends_backward(
         tl.store(kept + number, left)
 
 
-@triton.jit
+@kernel
 def _carry_backward(limits, size, D, ends, kept, dfinal, WIDTH: tl.constexpr):
     """ends: from the gradient before each segment, counted from 0, to the right gradient after the segment."""
     row, d = tl.program_id(0).to(tl.int64), tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
@@ -189,7 +190,7 @@ def _at_count(after, state, row, count, none_before, d, D, exists):
     return value
 
 
-@triton.jit
+@kernel
 def _spread_backward(
     chunks, chunk_stride, prob, is_boundary, begun, limits, steps, n_rows, size, D, T, carried, state, after, dfinal,
     dout, dout_stride, dchunks, dprob, dconfidence, dstate,
@@ -246,60 +247,59 @@ class Smoothing(torch.autograd.Function):
         is_boundary, state = is_boundary.contiguous(), None if state is None else state.contiguous()
         begun = is_boundary.cumsum(0, dtype=torch.int32)
         rows, (n_chunks, width), n_positions = search(cu_seqlens), chunks.shape, len(prob)
-        size = _segment(n_positions, rows[2])
-        grid = n_tiles(n_positions, rows[2], size), triton.cdiv(width, WIDTH)
-        inputs = chunks, row_stride(chunks), prob, is_boundary, begun, *rows, size, width
+        size, longest = _segment(n_positions, rows["n_rows"]), longest_row(cu_seqlens, n_positions)
+        grid = n_tiles(n_positions, rows["n_rows"], size), triton.cdiv(width, WIDTH)
+        given = {
+            "chunks": chunks,
+            "chunk_stride": row_stride(chunks),
+            "prob": prob,
+            "is_boundary": is_boundary,
+        }
+        given |= {"begun": begun, **rows, "size": size, "D": width, **SIZES}
         carried = None
-        if size < n_positions:
+        if size < longest:
             carried, kept = _segments(grid[0], width, chunks.device)
-            launch(_ends, grid, *inputs, carried, kept, **SIZES)
-            launch(
-                _carry,
-                (rows[2], grid[1]),
-                rows[0],
-                size,
-                width,
-                carried,
-                kept,
-                state,
-                WIDTH=WIDTH,
-                num_warps=1,
-            )
+            launch(_ends, grid, **given, ends=carried, kept=kept)
+            segments = {"limits": rows["limits"], "size": size, "D": width, "ends": carried, "kept": kept}
+            launch(_carry, (rows["n_rows"], grid[1]), **segments, state=state, WIDTH=WIDTH, num_warps=1)
         out = torch.empty(n_positions, width, dtype=chunks.dtype, device=chunks.device)
         after = torch.empty(n_chunks, width, device=chunks.device) if any(ctx.needs_input_grad) else None
         kind = torch.float32 if state is None else state.dtype
-        final = torch.empty(rows[2], width, dtype=kind, device=chunks.device)
-        outputs = residual, row_stride(residual), out, after, final
-        launch(_spread, grid, *inputs, carried, state, *outputs, **SIZES)
-        ctx.save_for_backward(chunks, prob, is_boundary, begun, rows[0], state, after)
-        ctx.rows, ctx.grid, ctx.size = rows[1:], grid, size
+        final = torch.empty(rows["n_rows"], width, dtype=kind, device=chunks.device)
+        launch(
+            _spread, grid, **given, carried=carried, state=state, residual=residual,
+            residual_stride=row_stride(residual), out=out, after=after, final=final,
+        )  # fmt: skip
+        ctx.save_for_backward(chunks, prob, is_boundary, begun, cu_seqlens, state, after)
+        ctx.grid, ctx.size, ctx.in_segments = grid, size, carried is not None
         ctx.confidence, ctx.residual = (None if x is None else x.dtype for x in (confidence, residual))
         return out, final
 
     @staticmethod
     def backward(ctx, dout, dfinal):
-        chunks, prob, is_boundary, begun, limits, state, after = ctx.saved_tensors
+        chunks, prob, is_boundary, begun, cu_seqlens, state, after = ctx.saved_tensors
         (n_chunks, width), n_positions, device = chunks.shape, len(prob), chunks.device
-        rows, size, grid = (limits, *ctx.rows), ctx.size, ctx.grid
+        rows, size, grid = search(cu_seqlens), ctx.size, ctx.grid
         dout = chunks.new_zeros(1, width).expand(n_positions, width) if dout is None else unit_stride(dout)
         dfinal = None if dfinal is None else dfinal.contiguous()
+        given = {"prob": prob, "is_boundary": is_boundary, **rows, "size": size, "D": width, **SIZES}
+        given |= {"dout": dout, "dout_stride": row_stride(dout)}
         carried = None
-        if size < n_positions:
+        if ctx.in_segments:
             carried, kept = _segments(grid[0], width, device)
-            inputs = dout, row_stride(dout), prob, is_boundary, *rows, size, width
-            launch(_ends_backward, grid, *inputs, carried, kept, **SIZES)
-            outputs = carried, kept, dfinal
-            launch(
-                _carry_backward, (rows[2], grid[1]), limits, size, width, *outputs, WIDTH=WIDTH, num_warps=1
-            )
+            launch(_ends_backward, grid, **given, ends=carried, kept=kept)
+            segments = {"limits": rows["limits"], "size": size, "D": width, "ends": carried, "kept": kept}
+            rows_grid = rows["n_rows"], grid[1]
+            launch(_carry_backward, rows_grid, **segments, dfinal=dfinal, WIDTH=WIDTH, num_warps=1)
         dchunks = torch.empty(n_chunks, width, dtype=chunks.dtype, device=device)
         dprob = torch.empty(grid[1], n_positions, device=device)
         dconfidence = None if ctx.confidence is None else torch.empty_like(dprob)
         dstate = None if state is None else torch.empty_like(state)
-        inputs = chunks, row_stride(chunks), prob, is_boundary, begun, *rows, size, width, n_positions
-        inputs = *inputs, carried, state, after, dfinal, dout, row_stride(dout)
-        outputs = dchunks, dprob, dconfidence, dstate
-        launch(_spread_backward, grid, *inputs, *outputs, **SIZES)
+        launch(
+            _spread_backward, grid, **given, chunks=chunks, chunk_stride=row_stride(chunks), begun=begun,
+            T=n_positions, carried=carried, state=state, after=after, dfinal=dfinal,
+            dchunks=dchunks, dprob=dprob, dconfidence=dconfidence, dstate=dstate,
+        )  # fmt: skip
         dconfidence = None if dconfidence is None else dconfidence.sum(0).to(ctx.confidence)
         dresidual = None if ctx.residual is None else dout.to(ctx.residual)
         return dchunks, dprob.sum(0).to(prob.dtype), None, None, dconfidence, dresidual, dstate

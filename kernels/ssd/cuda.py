@@ -13,7 +13,18 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from kernels.packed.cuda import INTERPRETED, launch, n_tiles, search, tile_at, unit_stride
+from kernels.arguments import longest_row
+from kernels.packed.cuda import (
+    dot,
+    kernel,
+    launch,
+    load_rows,
+    n_tiles,
+    search,
+    store_rows,
+    tile_at,
+    unit_stride,
+)
 from kernels.ssd.tiles import SHARED_FLOAT_COLUMNS, columns_at_once, sizes_of
 
 HEADS = 16
@@ -37,7 +48,7 @@ def _softplus(x):
     return tl.maximum(x, 0.0) + 2 * (s + s * q * series)
 
 
-@triton.jit
+@kernel
 def _decays(
     dt, dt_stride, dt_bias, a, limits, steps, n_rows, H, T, step, log, CHUNK: tl.constexpr, HEADS: tl.constexpr
 ):  # fmt: skip
@@ -65,34 +76,6 @@ def _decay(step_of, log_of, T, h, start, length, CHUNK: tl.constexpr):
 
 
 @triton.jit
-def _rows(x, stride, start, length, i, width, CHUNK: tl.constexpr):
-    """x[start : start + CHUNK, i], 0 from `length` and from `width` on, in x's own dtype.
-
-    Only the corner of a tile needs 64 bits; offsets inside it have 32, which saves a register each.
-    """
-    t = tl.arange(0, CHUNK)
-    inside = (t < length)[:, None] & (i < width)[None, :]
-    return tl.load(x + start * stride + (t[:, None] * stride + i[None, :]), mask=inside, other=0.0)
-
-
-@triton.jit
-def _store_rows(x, stride, start, length, i, width, value, CHUNK: tl.constexpr):
-    """The counterpart of _rows."""
-    t = tl.arange(0, CHUNK)
-    inside = (t < length)[:, None] & (i < width)[None, :]
-    at = x + start * stride + (t[:, None] * stride + i[None, :])
-    tl.store(at, value.to(x.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _dot(a, b, onto=None):
-    """onto + a @ b in float32; float32 factors are multiplied in three parts of tf32, which lose next to nothing."""
-    if INTERPRETED:  # it knows no products of bfloat16; those of the same numbers in float32 are exact
-        a, b = a.to(tl.float32), b.to(tl.float32)
-    return tl.dot(a, b, onto, input_precision="tf32x3")
-
-
-@triton.jit
 def _reach(log, CHUNK: tl.constexpr):
     """exp(log[i] - log[j]) for j <= i at [i, j], else 0."""
     i, j = tl.arange(0, CHUNK)[:, None], tl.arange(0, CHUNK)[None, :]
@@ -117,7 +100,7 @@ def _store_state(state, number, p, n, P, N, value):
     tl.store(at, value.to(state.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@kernel
 def _walk(
     x, x_stride, x_head, b, b_stride, step_of, log_of, T,
     limits, steps, n_rows, size, H, P: tl.constexpr, N: tl.constexpr,
@@ -150,10 +133,10 @@ def _walk(
             _store_state(states, (first_chunk + here) * H + h, p, n, P, N, S)
         step, log, whole = _decay(step_of, log_of, T, h, at, length, CHUNK)
         weight = tl.exp(log) if REVERSE else tl.exp(whole - log) * step
-        xs = _rows(x + h * x_head, x_stride, at, length, p, P, CHUNK)
-        added = _dot(
+        xs = load_rows(x + h * x_head, x_stride, at, length, p, P, CHUNK)
+        added = dot(
             tl.trans((xs.to(tl.float32) * weight[:, None]).to(xs.dtype)),
-            _rows(b, b_stride, at, length, n, N, CHUNK),
+            load_rows(b, b_stride, at, length, n, N, CHUNK),
         )
         S = tl.exp(whole) * S + added
         total += whole
@@ -166,7 +149,7 @@ def _walk(
             _store_state(final, row * H + h, p, n, P, N, S)
 
 
-@triton.jit
+@kernel
 def _carry(limits, size, H, width, ends, logs, state, REVERSE: tl.constexpr, BLOCK: tl.constexpr):
     """ends: from the state after each segment, counted from 0, to the right state before it (reverse: after it)."""
     row, h = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -184,7 +167,7 @@ def _carry(limits, size, H, width, ends, logs, state, REVERSE: tl.constexpr, BLO
         S = value + tl.exp(tl.load(logs + number * H + h)) * S
 
 
-@triton.jit
+@kernel
 def _scan(
     x, x_stride, x_head, b, b_stride, c, c_stride, step_of, log_of, T, d,
     limits, steps, n_rows, size, H, P: tl.constexpr, N: tl.constexpr,
@@ -209,24 +192,24 @@ def _scan(
         at = start + i * CHUNK
         length = tl.minimum(stop - at, CHUNK).to(tl.int32)
         step, log, whole = _decay(step_of, log_of, T, h, at, length, CHUNK)
-        xs = _rows(x + h * x_head, x_stride, at, length, p, P, CHUNK)
-        cs = _rows(c, c_stride, at, length, n, N, CHUNK)
-        value = tl.exp(log)[:, None] * _dot(cs, S.to(cs.dtype)) + D * xs.to(tl.float32)
+        xs = load_rows(x + h * x_head, x_stride, at, length, p, P, CHUNK)
+        cs = load_rows(c, c_stride, at, length, n, N, CHUNK)
+        value = tl.exp(log)[:, None] * dot(cs, S.to(cs.dtype)) + D * xs.to(tl.float32)
         if PART < BLOCK_N:
             scores = tl.zeros((CHUNK, CHUNK), tl.float32)
             for part in tl.static_range(0, N, PART):
                 m = part + tl.arange(0, PART)
-                some = _rows(c, c_stride, at, length, m, N, CHUNK)
-                scores = _dot(some, tl.trans(_rows(b, b_stride, at, length, m, N, CHUNK)), scores)
-            bs = _rows(b, b_stride, at, length, n, N, CHUNK)
+                some = load_rows(c, c_stride, at, length, m, N, CHUNK)
+                scores = dot(some, tl.trans(load_rows(b, b_stride, at, length, m, N, CHUNK)), scores)
+            bs = load_rows(b, b_stride, at, length, n, N, CHUNK)
         else:
-            bs = _rows(b, b_stride, at, length, n, N, CHUNK)
-            scores = _dot(cs, tl.trans(bs))
+            bs = load_rows(b, b_stride, at, length, n, N, CHUNK)
+            scores = dot(cs, tl.trans(bs))
         weight = scores * _reach(log, CHUNK) * step[None, :]
-        value = _dot(weight.to(xs.dtype), xs, value)
-        _store_rows(y + h * P, H * P, at, length, p, P, value, CHUNK)
+        value = dot(weight.to(xs.dtype), xs, value)
+        store_rows(y + h * P, H * P, at, length, p, P, value, CHUNK)
         weight_of_x = (tl.exp(whole - log) * step)[:, None]
-        S = _dot(tl.trans(bs), (xs.to(tl.float32) * weight_of_x).to(xs.dtype), tl.exp(whole) * S)
+        S = dot(tl.trans(bs), (xs.to(tl.float32) * weight_of_x).to(xs.dtype), tl.exp(whole) * S)
     if (stop == row_end) & ((start < stop) | (start == begin)):
         _store_state(final, row * H + h, p, n, P, N, tl.trans(S))
 
@@ -238,11 +221,12 @@ def _states(states, number, p, n, P, N):
     return tl.load(states + number * (P * N) + p[:, None] * N + n[None, :], mask=inside, other=0.0)
 
 
-@triton.jit
+@kernel
 def _gradients(
     x, x_stride, x_head, b, b_stride, c, c_stride, dy, dy_stride, dy_head, step_of, log_of, T,
     dt, dt_stride, dt_bias, a, d, limits, steps, n_rows,
-    H, P: tl.constexpr, N: tl.constexpr, before, after, dx, ddt, sums,
+    H, P: tl.constexpr, N: tl.constexpr, before, after,
+    dx, dx_stride, dx_head, ddt, ddt_stride, sums,
     CHUNK: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """dx and ddt of one chunk and head; sums (chunks, H, 3): its share of dA, dD and ddt_bias.
@@ -263,20 +247,20 @@ def _gradients(
             n = part + tl.arange(0, BLOCK_N)
             S, dS = _states(before, number * H + h, p, n, P, N), _states(after, number * H + h, p, n, P, N)
             kept += tl.sum(tl.sum(S.to(tl.float32) * dS.to(tl.float32), axis=1), axis=0)
-            bs = _rows(b, b_stride, start, length, n, N, CHUNK)
-            cs = _rows(c, c_stride, start, length, n, N, CHUNK)
-            scores = _dot(cs, tl.trans(bs), scores)
-            from_before = _dot(cs, tl.trans(S), from_before)
-            through_state = _dot(bs, tl.trans(dS), through_state)
+            bs = load_rows(b, b_stride, start, length, n, N, CHUNK)
+            cs = load_rows(c, c_stride, start, length, n, N, CHUNK)
+            scores = dot(cs, tl.trans(bs), scores)
+            from_before = dot(cs, tl.trans(S), from_before)
+            through_state = dot(bs, tl.trans(dS), through_state)
         kept *= tl.exp(whole)
-        xs = _rows(x + h * x_head, x_stride, start, length, p, P, CHUNK)
-        dys = _rows(dy + h * dy_head, dy_stride, start, length, p, P, CHUNK)
+        xs = load_rows(x + h * x_head, x_stride, start, length, p, P, CHUNK)
+        dys = load_rows(dy + h * dy_head, dy_stride, start, length, p, P, CHUNK)
         from_state = tl.exp(log) * tl.sum(from_before * dys.to(tl.float32), axis=1)
         through_state *= tl.exp(whole - log)[:, None]
         to_state = step * tl.sum(through_state * xs.to(tl.float32), axis=1)
         weight = scores * _reach(log, CHUNK)
-        pairs = _dot(dys, tl.trans(xs)) * weight * step[None, :]  # what i got from j, times its gradient
-        of_u = _dot(tl.trans(weight.to(dys.dtype)), dys, through_state)
+        pairs = dot(dys, tl.trans(xs)) * weight * step[None, :]  # what i got from j, times its gradient
+        of_u = dot(tl.trans(weight.to(dys.dtype)), dys, through_state)
         # The gradient of step[i] * A: all that crosses from before i to i and later, with no difference of sums.
         i, j = tl.arange(0, CHUNK)[:, None], tl.arange(0, CHUNK)[None, :]
         crossing = tl.cumsum(pairs, axis=0, reverse=True) + to_state[None, :]
@@ -284,22 +268,24 @@ def _gradients(
         dlog += tl.cumsum(from_state, axis=0, reverse=True) + kept
         xf, dyf = xs.to(tl.float32), dys.to(tl.float32)
         given = step[:, None] * of_u + tl.load(d + h).to(tl.float32) * dyf
-        _store_rows(dx + h * P, H * P, start, length, p, P, given, CHUNK)
+        store_rows(dx + h * dx_head, dx_stride, start, length, p, P, given, CHUNK)
         dstep = tl.sum(of_u * xf, axis=1) + tl.load(a + h).to(tl.float32) * dlog
         t = tl.arange(0, CHUNK)
         raw = tl.load(dt + start * dt_stride + h + t * dt_stride, mask=t < length, other=0.0).to(tl.float32)
         draw = tl.where(t < length, dstep * tl.sigmoid(raw + tl.load(dt_bias + h).to(tl.float32)), 0.0)
-        tl.store(ddt + start * H + h + t * H, draw.to(ddt.dtype.element_ty), mask=t < length)
+        tl.store(
+            ddt + start * ddt_stride + h + t * ddt_stride, draw.to(ddt.dtype.element_ty), mask=t < length
+        )
         own = sums + (number * H + h) * 3
         tl.store(own, tl.sum(dlog * step, axis=0))
         tl.store(own + 1, tl.sum(tl.sum(xf * dyf, axis=1), axis=0))
         tl.store(own + 2, tl.sum(draw, axis=0))
 
 
-@triton.jit
+@kernel
 def _shared_gradients(
     x, x_stride, x_head, b, b_stride, c, c_stride, dy, dy_stride, dy_head, step_of, log_of, T, limits, steps, n_rows,
-    H, P: tl.constexpr, N: tl.constexpr, before, after, db, dc,
+    H, P: tl.constexpr, N: tl.constexpr, before, after, db, db_stride, dc, dc_stride,
     CHUNK: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """dB and dC, sums over the heads, of one chunk in BLOCK_N columns; arguments as in _gradients."""
@@ -312,19 +298,19 @@ def _shared_gradients(
         of_c = tl.zeros((CHUNK, BLOCK_N), tl.float32)
         for h in range(0, H):
             step, log, whole = _decay(step_of, log_of, T, h, start, length, CHUNK)
-            xs = _rows(x + h * x_head, x_stride, start, length, p, P, CHUNK)
-            dys = _rows(dy + h * dy_head, dy_stride, start, length, p, P, CHUNK)
-            scores += _dot(dys, tl.trans(xs)) * _reach(log, CHUNK) * step[None, :]
+            xs = load_rows(x + h * x_head, x_stride, start, length, p, P, CHUNK)
+            dys = load_rows(dy + h * dy_head, dy_stride, start, length, p, P, CHUNK)
+            scores += dot(dys, tl.trans(xs)) * _reach(log, CHUNK) * step[None, :]
             share = (dys.to(tl.float32) * tl.exp(log)[:, None]).to(dys.dtype)
-            of_c = _dot(share, _states(before, number * H + h, p, n, P, N), of_c)
+            of_c = dot(share, _states(before, number * H + h, p, n, P, N), of_c)
             share = (xs.to(tl.float32) * (tl.exp(whole - log) * step)[:, None]).to(xs.dtype)
-            of_b = _dot(share, _states(after, number * H + h, p, n, P, N), of_b)
-        bs = _rows(b, b_stride, start, length, n, N, CHUNK)
-        cs = _rows(c, c_stride, start, length, n, N, CHUNK)
-        of_b = _dot(tl.trans(scores.to(cs.dtype)), cs, of_b)
-        of_c = _dot(scores.to(bs.dtype), bs, of_c)
-        _store_rows(db, N, start, length, n, N, of_b, CHUNK)
-        _store_rows(dc, N, start, length, n, N, of_c, CHUNK)
+            of_b = dot(share, _states(after, number * H + h, p, n, P, N), of_b)
+        bs = load_rows(b, b_stride, start, length, n, N, CHUNK)
+        cs = load_rows(c, c_stride, start, length, n, N, CHUNK)
+        of_b = dot(tl.trans(scores.to(cs.dtype)), cs, of_b)
+        of_c = dot(scores.to(bs.dtype), bs, of_c)
+        store_rows(db, db_stride, start, length, n, N, of_b, CHUNK)
+        store_rows(dc, dc_stride, start, length, n, N, of_c, CHUNK)
 
 
 class SSD(torch.autograd.Function):
@@ -335,86 +321,122 @@ class SSD(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         x, dt, B, C = (unit_stride(value) for value in (x, dt, B, C))
         A, D, dt_bias = (value.contiguous() for value in (A, D, dt_bias))
-        state, rows = None if state is None else state.contiguous(), search(cu_seqlens)
-        size, sizes = sizes_of(x, B, rows[2])
-        T, H, P = x.shape
-        step, log = (torch.empty(H, T, device=x.device) for _ in range(2))
-        grid = n_tiles(T, rows[2], sizes["CHUNK"]), triton.cdiv(H, HEADS)
-        inputs = dt, dt.stride(0), dt_bias, A, *rows, H, T
-        launch(_decays, grid, *inputs, step, log, CHUNK=sizes["CHUNK"], HEADS=HEADS)
-        read = x, *x.stride()[:2], B, B.stride(0), step, log, T
-        carried = _carried(read, rows, size, sizes, state, REVERSE=False) if size < len(x) else None
-        y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        N = B.shape[1]
-        kind = torch.float32 if state is None else state.dtype
-        final = torch.empty(rows[2], H, P, N, dtype=kind, device=x.device)
-        part = columns_at_once(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
-        sizes = sizes | {"BLOCK_P": columns_at_once(x, sizes["BLOCK_P"]), "PART": part}
-        grid = n_tiles(len(x), rows[2], size), H, triton.cdiv(P, sizes["BLOCK_P"])
-        inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), step, log, T, D
-        launch(_scan, grid, *inputs, *rows, size, H, P, N, carried, state, y, final, **sizes)
-        ctx.save_for_backward(x, dt, A, B, C, D, dt_bias, rows[0], state, carried, step, log)
-        ctx.rows = rows[1:]
+        state = None if state is None else state.contiguous()
+        y, final, kept = scanned(x, dt, A, B, C, D, dt_bias, cu_seqlens, state)
+        ctx.save_for_backward(x, dt, A, B, C, D, dt_bias, cu_seqlens, state, *kept)
         return y, final
 
     @staticmethod
     def backward(ctx, dy, dfinal):
-        x, dt, A, B, C, D, dt_bias, limits, state, carried, step, log = ctx.saved_tensors
-        rows, (T, H, P), N, device = (limits, *ctx.rows), x.shape, B.shape[1], x.device
-        size, sizes = sizes_of(x, B, rows[2])
-        dy = x.new_zeros(1, H, P).expand(T, H, P) if dy is None else unit_stride(dy)
-        dfinal = None if dfinal is None else dfinal.contiguous()
-        read = x, *x.stride()[:2], B, B.stride(0), step, log, T
-        before = _walked(read, rows, size, sizes, carried, state, None, REVERSE=False)
-        read = dy, *dy.stride()[:2], C, C.stride(0), step, log, T
-        carried = _carried(read, rows, size, sizes, dfinal, REVERSE=True) if size < T else None
-        dstate = None if state is None else torch.empty_like(state)
-        after = _walked(read, rows, size, sizes, carried, dfinal, dstate, REVERSE=True)
-        dx, db, dc, ddt = (torch.empty(v.shape, dtype=v.dtype, device=device) for v in (x, B, C, dt))
-        chunks = n_tiles(T, rows[2], sizes["CHUNK"])
-        sums = torch.zeros(chunks, H, 3, device=device)
-        inputs = x, *x.stride()[:2], B, B.stride(0), C, C.stride(0), dy, *dy.stride()[:2], step, log, T
-        last = *rows, H, P, N, before, after
-        own = dt, dt.stride(0), dt_bias, A, D
-        columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"])}
-        launch(_gradients, (chunks, H), *inputs, *own, *last, dx, ddt, sums, **sizes | columns)
-        columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"], SHARED_FLOAT_COLUMNS)}
-        grid = chunks, triton.cdiv(N, columns["BLOCK_N"])
-        launch(_shared_gradients, grid, *inputs, *last, db, dc, **sizes | columns)
-        dA, dD, dbias = sums.sum(0).unbind(1)
-        return dx, ddt, dA.to(A.dtype), db, dc, dD.to(D.dtype), dbias.to(dt_bias.dtype), None, dstate
+        x, dt, A, B, C, D, dt_bias, cu_seqlens, state, *kept = ctx.saved_tensors
+        dy = x.new_zeros(1, *x.shape[1:]).expand(x.shape) if dy is None else unit_stride(dy)
+        dx, db, dc, ddt = (torch.empty(v.shape, dtype=v.dtype, device=v.device) for v in (x, B, C, dt))
+        inputs = x, dt, A, B, C, D, dt_bias, cu_seqlens, state
+        dA, dD, dbias, dstate = gradients(*inputs, kept, dy, dfinal, dx, ddt, db, dc)
+        return dx, ddt, dA, db, dc, dD, dbias, None, dstate
 
 
-def _empty_states(n: int, H: int, x: Tensor, B: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.empty(n, H, x.shape[2], B.shape[1], dtype=dtype, device=x.device)
+def scanned(
+    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, cu_seqlens: Tensor,
+    state: Tensor | None,
+) -> tuple[Tensor, Tensor, tuple]:  # fmt: skip
+    """y, the state after each row, and what `gradients` wants besides; x, dt, B, C with unit last stride."""
+    rows = search(cu_seqlens)
+    size, sizes = sizes_of(x, B, rows["n_rows"])
+    T, H, P = x.shape
+    step, log = (torch.empty(H, T, device=x.device) for _ in range(2))
+    launch(
+        _decays, (n_tiles(T, rows["n_rows"], sizes["CHUNK"]), triton.cdiv(H, HEADS)), dt=dt, dt_stride=dt.stride(0),
+        dt_bias=dt_bias, a=A, **rows, H=H, T=T, step=step, log=log, CHUNK=sizes["CHUNK"], HEADS=HEADS,
+    )  # fmt: skip
+    read = _read(x, B, step, log)
+    in_segments = size < longest_row(cu_seqlens, T)
+    carried = _carried(read, rows, size, sizes, state, REVERSE=False) if in_segments else None
+    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    N = B.shape[1]
+    final = _empty_states(rows["n_rows"], read, torch.float32 if state is None else state.dtype)
+    part = columns_at_once(x, sizes["BLOCK_N"]) if x.dtype == torch.float32 else sizes["BLOCK_N"]
+    sizes = sizes | {"BLOCK_P": columns_at_once(x, sizes["BLOCK_P"]), "PART": part}
+    launch(
+        _scan, (n_tiles(T, rows["n_rows"], size), H, triton.cdiv(P, sizes["BLOCK_P"])), **read, c=C,
+        c_stride=C.stride(0), d=D, **rows, size=size, H=H, P=P, N=N, carried=carried, state=state, y=y, final=final,
+        **sizes,
+    )  # fmt: skip
+    return y, final, (step, log, carried)
+
+
+def gradients(
+    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, dt_bias: Tensor, cu_seqlens: Tensor,
+    state: Tensor | None, kept: tuple, dy: Tensor, dfinal: Tensor | None, dx: Tensor, ddt: Tensor, db: Tensor,
+    dc: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Writes dx, ddt, db and dc (unit last stride); returns dA, dD, ddt_bias and dstate."""
+    (T, H, P), N, rows, (step, log, carried) = x.shape, B.shape[1], search(cu_seqlens), kept
+    size, sizes = sizes_of(x, B, rows["n_rows"])
+    dfinal = None if dfinal is None else dfinal.contiguous()
+    before = _walked(_read(x, B, step, log), rows, size, sizes, carried, state, None, REVERSE=False)
+    read = _read(dy, C, step, log)
+    carried = None if carried is None else _carried(read, rows, size, sizes, dfinal, REVERSE=True)
+    dstate = None if state is None else torch.empty_like(state)
+    after = _walked(read, rows, size, sizes, carried, dfinal, dstate, REVERSE=True)
+    chunks = n_tiles(T, rows["n_rows"], sizes["CHUNK"])
+    sums = torch.zeros(chunks, H, 3, device=x.device)
+    given = _read(x, B, step, log) | {"c": C, "c_stride": C.stride(0), **rows, "H": H, "P": P, "N": N}
+    given |= {"dy": dy, "dy_stride": dy.stride(0), "dy_head": dy.stride(1), "before": before, "after": after}
+    columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"])}
+    launch(
+        _gradients, (chunks, H), **given, dt=dt, dt_stride=dt.stride(0), dt_bias=dt_bias, a=A, d=D, dx=dx,
+        dx_stride=dx.stride(0), dx_head=dx.stride(1), ddt=ddt, ddt_stride=ddt.stride(0), sums=sums, **sizes | columns,
+    )  # fmt: skip
+    columns = {"BLOCK_N": columns_at_once(x, sizes["BLOCK_N"], SHARED_FLOAT_COLUMNS)}
+    launch(
+        _shared_gradients, (chunks, triton.cdiv(N, columns["BLOCK_N"])), **given, db=db, db_stride=db.stride(0), dc=dc,
+        dc_stride=dc.stride(0), **sizes | columns,
+    )  # fmt: skip
+    dA, dD, dbias = sums.sum(0).unbind(1)
+    return dA.to(A.dtype), dD.to(D.dtype), dbias.to(dt_bias.dtype), dstate
+
+
+def _read(x: Tensor, b: Tensor, step: Tensor, log: Tensor) -> dict:
+    """What the kernels read of x (or dy) and B (or C), by the names that they give them."""
+    strides = {"x_stride": x.stride(0), "x_head": x.stride(1), "b_stride": b.stride(0)}
+    return {"x": x, "b": b, **strides, "step_of": step, "log_of": log, "T": len(x)}
+
+
+def _empty_states(n: int, read: dict, dtype: torch.dtype) -> Tensor:
+    (_, H, P), N = read["x"].shape, read["b"].shape[1]
+    return torch.empty(n, H, P, N, dtype=dtype, device=read["x"].device)
 
 
 def _carried(
-    read: tuple, rows: tuple, size: int, sizes: dict, state: Tensor | None, *, REVERSE: bool
+    read: dict, rows: dict, size: int, sizes: dict, state: Tensor | None, *, REVERSE: bool
 ) -> Tensor:
     """The state before every segment; in reverse, its gradient after every segment. (segments, H, P, N), float32."""
-    x, B = read[0], read[3]
-    (_, H, P), N, segments = x.shape, B.shape[1], n_tiles(len(x), rows[2], size)
-    ends = _empty_states(segments, H, x, B, torch.float32)
-    logs = torch.empty(segments, H, device=x.device)
-    outputs = None, None, None, ends, logs, None
-    launch(_walk, (segments, H), *read, *rows, size, H, P, N, *outputs, REVERSE=REVERSE, **sizes)
-    grid = rows[2], H, triton.cdiv(P * N, 1024)
-    launch(_carry, grid, rows[0], size, H, P * N, ends, logs, state, REVERSE=REVERSE, BLOCK=1024)
+    ends = _empty_states(n_tiles(read["T"], rows["n_rows"], size), read, torch.float32)
+    segments, H, P, N = ends.shape
+    logs = torch.empty(segments, H, device=ends.device)
+    launch(
+        _walk, (segments, H), **read, **rows, size=size, H=H, P=P, N=N, carried=None, state=None, states=None,
+        ends=ends, logs=logs, final=None, REVERSE=REVERSE, **sizes,
+    )  # fmt: skip
+    launch(
+        _carry, (rows["n_rows"], H, triton.cdiv(P * N, 1024)), limits=rows["limits"], size=size, H=H, width=P * N,
+        ends=ends, logs=logs, state=state, REVERSE=REVERSE, BLOCK=1024,
+    )  # fmt: skip
     return ends
 
 
 def _walked(
-    read: tuple, rows: tuple, size: int, sizes: dict, carried: Tensor | None, state: Tensor | None,
+    read: dict, rows: dict, size: int, sizes: dict, carried: Tensor | None, state: Tensor | None,
     final: Tensor | None, *, REVERSE: bool,
 ) -> Tensor:  # fmt: skip
     """The state before every chunk; in reverse, its gradient after every chunk. (chunks, H, P, N) in the dtype of x."""
-    x, B = read[0], read[3]
-    (T, H, P), N = x.shape, B.shape[1]
-    states = _empty_states(n_tiles(T, rows[2], sizes["CHUNK"]), H, x, B, x.dtype)
-    outputs = carried, state, states, None, None, final
-    grid = n_tiles(T, rows[2], size), H
-    launch(_walk, grid, *read, *rows, size, H, P, N, *outputs, REVERSE=REVERSE, **sizes)
+    states = _empty_states(n_tiles(read["T"], rows["n_rows"], sizes["CHUNK"]), read, read["x"].dtype)
+    _, H, P, N = states.shape
+    launch(
+        _walk, (n_tiles(read["T"], rows["n_rows"], size), H), **read, **rows, size=size, H=H, P=P, N=N,
+        carried=carried, state=state, states=states, ends=None, logs=None, final=final, REVERSE=REVERSE, **sizes,
+    )  # fmt: skip
     return states
 
 

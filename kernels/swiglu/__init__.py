@@ -13,8 +13,11 @@ def swiglu(x: Tensor) -> Tensor:
     """
     if x.dim() != 2 or x.shape[1] % 2:
         raise ValueError(f"x must be (T, 2 D), an even number of columns, got {tuple(x.shape)}")
-    if backend.choose("swiglu", x) == "numba":
-        from kernels.swiglu import cpu
-
-        return cpu.swiglu(x)
-    return reference.swiglu(x)
+    match backend.choose("swiglu", x):
+        case "triton":
+            from kernels.swiglu import cuda as chosen
+        case "numba":
+            from kernels.swiglu import cpu as chosen
+        case _:
+            chosen = reference
+    return chosen.swiglu(x)

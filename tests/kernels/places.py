@@ -25,6 +25,7 @@ class Place:
 
 
 NUMBA = pytest.param(Place("cpu"), id="numba")
+NUMBA_IN_BFLOAT16 = pytest.param(Place("cpu", dtype=torch.bfloat16), id="numba-bf16")
 INTERPRETER = [
     pytest.param(Place("cuda"), id="interpreter"),
     pytest.param(Place("cuda", dtype=torch.bfloat16), id="interpreter-bf16"),

@@ -173,7 +173,7 @@ def test_a_backend_asked_for_by_name_that_cannot_run_is_refused(request_, op, re
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("triton,sdd=reference", "'sdd' is not an operator; choose one of causal_conv1d, .*ssd"),
+        ("triton,sdd=reference", "'sdd' is not an operator; choose one of attention, .*ssd"),
         ("ssd=fast", "'fast' is not a backend; choose one of auto, triton"),
         ("ssd=", "'' is not a backend"),
         ("=triton", "'' is not an operator"),

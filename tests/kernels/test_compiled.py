@@ -23,6 +23,11 @@ def run_compiled(root, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
+def table_of(done: subprocess.CompletedProcess) -> list[list[str]]:
+    """Cells of each line: kernel, form, target, registers, shared memory, spilled bytes, 2-byte loads."""
+    return [re.split(r" *\| *", line.strip("| ")) for line in done.stdout.splitlines()[2:]]
+
+
 def launched(root) -> set[str]:
     """operator.kernel for every kernel that the operators' sources launch."""
     return {
@@ -38,7 +43,7 @@ def launched(root) -> set[str]:
 def test_every_kernel_compiles_and_none_spills(root, target, dtype):
     done = run_compiled(root, "--target", target, "--dtype", dtype)
     assert done.returncode in (0, 1), done.stderr
-    table = [re.split(r" *\| *", line.strip("| ")) for line in done.stdout.splitlines()[2:]]
+    table = table_of(done)
     assert {row[0] for row in table} == launched(root)
     assert {row[2] for row in table} == {f"sm_{target}"}
     forms = Counter(row[0] for row in table)
@@ -46,6 +51,40 @@ def test_every_kernel_compiles_and_none_spills(root, target, dtype):
     assert (forms["ssd.walk"], forms["ssd.carry"], forms["ssd.scan"]) == (4, 2, 1)
     assert [row for row in table if row[5] != "0"] == []
     assert done.returncode == 0
+
+
+@pytest.mark.slow
+def test_slices_of_a_projection_are_not_read_two_bytes_at_a_time(root):
+    """At widths whose projected row would be no multiple of 16 numbers. A step has one number a head to read."""
+    done = run_compiled(root, "--target", "90", "--narrow")
+    narrow = {row[0]: int(row[6]) for row in table_of(done) if row[6] != "0"}
+    assert set(narrow) == {"ssd.decays", "ssd.gradients"}
+    assert max(narrow.values()) <= 8
+
+
+VARIANTS = """
+from kernels.compiled.cuda import Sizes, launches
+found = [
+    {(each.name, each.variant) for each in launches("bfloat16", 90, Sizes(positions, chunks, rows))}
+    for positions, chunks, rows in ((65536, 16384, 16), (65521, 13107, 7), (20001, 1, 1), (1048576, 1000000, 1))
+]
+print(len(found[0]), *(len(found[0] ^ other) for other in found[1:]))
+"""
+
+
+def test_nothing_is_compiled_after_the_first_step(root):
+    """Whatever the number of positions, chunks and rows: one, many, a multiple of 16 or not."""
+    environment = {key: value for key, value in os.environ.items() if key != backend.INTERPRETER}
+    done = subprocess.run(
+        [sys.executable, "-c", VARIANTS],
+        cwd=root,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    programs, *others = map(int, done.stdout.split())
+    assert programs > 30 and others == [0, 0, 0]
 
 
 def test_the_interpreter_has_nothing_to_compile(root):

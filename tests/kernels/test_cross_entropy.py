@@ -1,4 +1,4 @@
-"""Cross entropy: the CPU kernel against the reference, and the reference against its definition."""
+"""Cross entropy: the kernels against the reference, and the reference against its definition."""
 
 import math
 
@@ -7,7 +7,11 @@ import torch
 
 from kernels import backend
 from kernels.cross_entropy import IGNORED, cpu, cross_entropy, reference
+from tests.kernels.counting import counted_launches
 from tests.kernels.gradients import assert_as_exact_as_eager, column_slice, nan_filled_allocations
+from tests.kernels.places import ALL, NUMBA_IN_BFLOAT16
+
+NAMES = ["numba", "triton", "reference"]
 
 
 def example(n_positions, width, seed=0) -> dict:
@@ -17,13 +21,42 @@ def example(n_positions, width, seed=0) -> dict:
     return {"logits": 6 * column_slice(n_positions, width, noise), "target": target}
 
 
+@pytest.mark.parametrize("place", [NUMBA_IN_BFLOAT16, *ALL])
 @pytest.mark.parametrize(("n_positions", "width"), [(0, 16), (1, 1), (33, 5), (100, 33), (257, 256)], ids=str)
-def test_kernel_is_as_exact_as_torch(n_positions, width, monkeypatch):
+def test_kernel_is_as_exact_as_torch(place, n_positions, width, monkeypatch):
+    kernel = place.kernel("cross_entropy")
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(cpu.cross_entropy, reference.cross_entropy, example(n_positions, width))
+        inputs = example(n_positions, width)
+        assert_as_exact_as_eager(kernel, reference.cross_entropy, inputs, place.dtype, place.device)
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", NAMES)
+def test_of_bfloat16_nothing_is_rounded_but_the_logits(name):
+    inputs = example(50, 256)
+    with backend.using(name):
+        got = cross_entropy(inputs["logits"].bfloat16(), inputs["target"])
+    want = reference.cross_entropy(inputs["logits"].bfloat16().double(), inputs["target"])
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got.double(), want, rtol=1e-6, atol=1e-6)
+
+
+def test_a_gpu_is_asked_once_each_way():
+    inputs = example(50, 256)
+    logits = inputs["logits"].bfloat16().requires_grad_()
+    with backend.using("triton"), counted_launches() as (ours, of_torch):
+        nll = cross_entropy(logits, inputs["target"])
+        nll.backward(torch.ones_like(nll.detach()))
+    assert ours == {"cross_entropy.forward": 1, "cross_entropy.backward": 1}
+    assert set(of_torch) <= {"ones_like"} and logits.grad.dtype == torch.bfloat16
+
+
+def test_a_gpu_gives_nan_for_a_target_outside_the_vocabulary():
+    with backend.using("triton"):
+        nll = cross_entropy(torch.zeros(4, 8), torch.tensor([0, 8, -1, IGNORED]))
+    assert nll.isnan().tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_by_hand(name):
     logits = torch.tensor(
         [[0.0, 0.0, 0.0, 0.0], [math.log(3), 0.0, -math.inf, -math.inf], [1.0, 2.0, 3.0, 4.0]]
@@ -33,7 +66,7 @@ def test_by_hand(name):
     torch.testing.assert_close(nll, torch.tensor([math.log(4), math.log(4 / 3), 0.0]))
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", NAMES)
 def test_large_logits_do_not_overflow_and_nan_is_not_hidden(name):
     logits = torch.zeros(3, 20)
     logits[0, 3], logits[1] = 1e4, -1e4
@@ -44,7 +77,7 @@ def test_large_logits_do_not_overflow_and_nan_is_not_hidden(name):
     assert nll[2].isnan()
 
 
-@pytest.mark.parametrize("name", ["numba", "reference"])
+@pytest.mark.parametrize("name", NAMES)
 def test_an_ignored_position_has_no_gradient_whatever_it_holds(name):
     logits = torch.full((2, 20), 1e30)
     logits[1] = 0

@@ -20,6 +20,14 @@ def test_cpu_kernel_is_as_exact_as_torch(n_rows, d_in, d_out):
     assert_as_exact_as_eager(linear, reference.linear, inputs)
 
 
+@pytest.mark.parametrize(("d_out", "filled"), [(33, 48), (48, 48), (1, 16)])
+def test_rows_are_filled_up_with_zeros(d_out, filled):
+    inputs = some_inputs(20, 32, d_out)
+    wide = linear(**inputs, multiple=16)
+    assert wide.shape == (20, filled) and wide[:, d_out:].eq(0).all()
+    assert_as_exact_as_eager(lambda x, weight: linear(x, weight, 16)[:, :d_out], reference.linear, inputs)
+
+
 def test_bf16_products_err_by_bf16_rounding_and_no_more():
     inputs = some_inputs(257, 100, 64)
     exact = output_and_grads(reference.linear, inputs, torch.float64)

@@ -13,6 +13,7 @@ from tests.kernels.gradients import (
     output_and_grads,
     row_limits,
 )
+from tests.kernels.places import ALL, FLOAT32
 
 HEADS, INNER, STATE = 2, 32, 16
 
@@ -61,21 +62,41 @@ def test_the_operators_apart_are_the_definition():
     torch.testing.assert_close(apart(**inputs)[0].double(), want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("place", ALL)
 @pytest.mark.parametrize("with_state", [True, False])
 @pytest.mark.parametrize("lengths", [(1,), (33, 0, 67), (0,)], ids=str)
-def test_together_as_exact_as_apart(lengths, with_state, monkeypatch):
+def test_together_as_exact_as_apart(place, lengths, with_state, monkeypatch):
+    kernel = place.kernel("mamba2")
     with nan_filled_allocations(monkeypatch):
-        assert_as_exact_as_eager(mamba2, apart, example(lengths, with_state))
+        assert_as_exact_as_eager(kernel, apart, example(lengths, with_state), place.dtype, place.device)
+
+
+@pytest.mark.parametrize("place", FLOAT32)
+def test_what_fills_up_a_row_is_not_read_and_has_no_gradient(place, monkeypatch):
+    inputs = example((20, 3))
+    wide = torch.cat((inputs["projected"], torch.full((23, 6), torch.nan)), dim=1)
+    kernel = place.kernel("mamba2")
+    with nan_filled_allocations(monkeypatch):
+        want = output_and_grads(kernel, inputs, torch.float32, place.device)
+        got = output_and_grads(kernel, inputs | {"projected": wide}, torch.float32, place.device)
+    assert got["dprojected"][:, -6:].eq(0).all()
+    got["dprojected"] = got["dprojected"][:, :-6]
+    assert all(torch.equal(got[name], want[name]) for name in want)
 
 
 def test_states_that_fill_no_vectors_are_padded():
     assert_as_exact_as_eager(mamba2, apart, example((20, 13), state=5))
 
 
+@pytest.mark.parametrize("place", FLOAT32)
 @pytest.mark.parametrize("output", [0, 1, 2])
-def test_any_output_alone_is_differentiable(output):
+def test_any_output_alone_is_differentiable(place, output):
+    kernel = place.kernel("mamba2")
     assert_as_exact_as_eager(
-        lambda **given: mamba2(**given)[output], lambda **given: apart(**given)[output], example((20, 0, 2))
+        lambda **given: kernel(**given)[output],
+        lambda **given: apart(**given)[output],
+        example((20, 0, 2)),
+        device=place.device,
     )
 
 

@@ -32,6 +32,7 @@ OPERATORS = (
     "causal_conv1d",
     "rms_norm",
     "mamba2",
+    "attention",
     "linear",
     "swiglu",
     "cross_entropy",

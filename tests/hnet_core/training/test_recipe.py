@@ -125,6 +125,14 @@ def test_a_long_training_starts_as_a_short_one_does(settings, share):
     assert options.warmup_share == pytest.approx(share)
 
 
+def test_an_option_that_is_no_more_is_read_where_it_asked_for_nothing():
+    raw = tiny_recipe()
+    assert Recipe.from_dict(tiny_recipe(compile=False)) == Recipe.from_dict(raw)
+    assert "compile" not in Recipe.from_dict(tiny_recipe(compile=False)).to_dict()["training"]
+    with pytest.raises(ConfigError, match="'compile'"):
+        Recipe.from_dict(tiny_recipe(compile=True))
+
+
 def test_survives_json():
     recipe = Recipe.from_dict(tiny_recipe(lr_multipliers=[2, 1], learning_rate=0.01))
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe

@@ -105,7 +105,7 @@ def test_the_step_stops_before_the_inner_network_is_over_the_budget():
         lambda module, args: entered.append(len(args[0]))
     )
     with pytest.raises(OverBudgetError), gradient._budget.watched():
-        gradient._forward(rows())
+        gradient._forward(step.Placed.on("cpu", rows()))
     assert not entered
     gradient([rows()])
     assert entered and max(entered[1:]) <= 80
