@@ -66,7 +66,9 @@ ONLY_IN = {
 
 MAX_FILE_LINES = {"kernels": 450}
 DEFAULT_FILE_LINES = 300
-MAX_FUNCTION_LINES = 70
+MAX_FUNCTION_LINES = {"kernels": 50}
+DEFAULT_FUNCTION_LINES = 40
+"""Of a body, without its docstring; a kernel keeps in one place what it holds in registers."""
 CATCH_ALL = {"utils", "util", "common", "helpers", "helper", "misc"}
 READERS = {
     "open",
@@ -205,18 +207,18 @@ def catch_all_names(path: str, source: str) -> list[str]:
 
 
 def too_long(path: str, source: str) -> list[str]:
-    """Files and functions beyond the limits; tests are exempt."""
+    """Files and bodies of functions beyond the limits; tests are exempt."""
     if path.startswith("tests/"):
         return []
     lines, limit = len(source.splitlines()), MAX_FILE_LINES.get(path.split("/")[0], DEFAULT_FILE_LINES)
     found = [f"{path} has {lines} lines, at most {limit}"] if lines > limit else []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if length > MAX_FUNCTION_LINES:
-                found.append(
-                    f"{path}:{node.lineno} {node.name} has {length} lines, at most {MAX_FUNCTION_LINES}"
-                )
+            body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+            length = (node.end_lineno or node.lineno) - body[0].lineno + 1
+            most = MAX_FUNCTION_LINES.get(path.split("/")[0], DEFAULT_FUNCTION_LINES)
+            if length > most:
+                found.append(f"{path}:{node.lineno} {node.name} has {length} lines, at most {most}")
     return found
 
 
@@ -324,7 +326,8 @@ BAD = [
     (catch_all_names, "app/helpers/text.py", ""),
     (too_long, "app/ui.py", "x = 1\n" * 301),
     (too_long, "kernels/ssd/cpu.py", "x = 1\n" * 451),
-    (too_long, "hnet_core/model.py", "def f():\n" + "    x = 1\n" * 70),
+    (too_long, "hnet_core/model.py", "def f():\n" + "    x = 1\n" * 41),
+    (too_long, "kernels/ssd/cuda.py", "def f():\n" + "    x = 1\n" * 51),
     (import_time_work, "analysis/schema.py", "print('hello')"),
     (import_time_work, "analysis/schema.py", "for i in range(3):\n    pass"),
     (
@@ -368,6 +371,7 @@ GOOD = [
     (too_long, "app/ui.py", "x = 1\n" * 300),
     (too_long, "kernels/ssd/cpu.py", "x = 1\n" * 450),
     (too_long, "tests/test_x.py", "x = 1\n" * 900),
+    (too_long, "app/ui.py", "def f():\n    'Doc.'\n" + "    x = 1\n" * 40),
     (rooms_above, "analysis/files/export.py", "from analysis.inputs import sources\nimport analysis.schema"),
     (rooms_above, "analysis/__init__.py", "from analysis.verbs import compare"),
     (import_time_work, "app/ui.py", '"""Doc."""\nimport os\nX = 1\n"""Of X."""\n\ndef f():\n    print(1)'),

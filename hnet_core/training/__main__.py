@@ -106,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", nargs="*", action="extend", default=[], metavar="KEY=VALUE", help="change the recipe"
     )
+    _add_validation(parser)
+    return parser
+
+
+def _add_validation(parser: argparse.ArgumentParser) -> None:
+    """What the training is scored on now and then."""
     parser.add_argument("--valid", nargs="+", help="data to score now and then")
     parser.add_argument(
         "--valid-include", nargs="*", default=[], help="FASTA records or NAME:START-END of --valid"
@@ -117,7 +123,6 @@ def _parser() -> argparse.ArgumentParser:
         help="every second document of --valid alone",
     )
     parser.add_argument("--valid-annotation", help="GFF3, GTF or BED of --valid: codon positions")
-    return parser
 
 
 if __name__ == "__main__":
