@@ -27,11 +27,12 @@ class Aims:
         """n_bytes  seen before the step"""
         n_stages = len(options.target)
         weight = options.alpha if options.rate_loss == "ratio" else options.beta
+        share = n_bytes / options.bytes
         return cls(
-            target=target_at(options.target_schedule, n_bytes / options.bytes) or options.target,
+            target=target_at(options.target_schedule, share) or options.target,
             weight=of_stages(weight, n_stages),
             rate_loss=options.rate_loss,
-            low=of_stages(options.low, n_stages),
+            low=target_at(options.low_schedule, share) or of_stages(options.low, n_stages),
             high=of_stages(options.high, n_stages),
             cab=options.cab,
             prior=max(0.0, 1 - n_bytes / options.prior_bytes) if options.prior_bytes else 0.0,

@@ -63,6 +63,8 @@ class TrainingOptions:
     beta."""
     low: float | tuple[float, ...] = 0.0
     """hinge: fewest positions a chunk, for all stages or one a stage; 0: no limit."""
+    low_schedule: tuple[tuple[float, ...], ...] = ()
+    """hinge: [share of the training, low of each stage] as in target_schedule: the rate's ceiling comes down."""
     high: float | tuple[float, ...] = 0.0
     """hinge: most positions a chunk; 0: no limit."""
     beta: float | tuple[float, ...] = 10.0
@@ -123,15 +125,17 @@ class TrainingOptions:
         )
         _check("target", self.target, lambda v: all(n > 1 for n in v), "above 1 position a chunk each")
         _check("lr_multipliers", self.lr_multipliers, lambda v: not v or min(v) > 0, "above 0 each")
-        _check("target_schedule", self.target_schedule, _rises, _SCHEDULE)
+        for name in ("target_schedule", "low_schedule"):
+            _check(name, getattr(self, name), _rises, _SCHEDULE)
         self._check_limits()
 
     def _check_limits(self) -> None:
         limits = [*_each(self.low), *_each(self.high)]
         if self.rate_loss != "hinge":
-            if any(limits):
+            if any(limits) or self.low_schedule:
                 raise ConfigError(
-                    f"training: low and high are for rate_loss 'hinge', not {self.rate_loss!r}; remove them"
+                    "training: low, low_schedule and high are for rate_loss 'hinge', not "
+                    f"{self.rate_loss!r}; remove them"
                 )
             return
         for name in ("low", "high"):
@@ -139,6 +143,16 @@ class TrainingOptions:
             _check(name, getattr(self, name), lambda v: all(n == 0 or n > 1 for n in _each(v)), allowed)
         if not any(limits):
             raise ConfigError("training: rate_loss 'hinge' needs low, high or both, in positions a chunk")
+
+    def _check_schedule(self, name: str, ends_at: str, wanted: tuple[float, ...]) -> None:
+        """A schedule has a value a stage and ends at the option that it leads to."""
+        points = getattr(self, name)
+        for point in points:
+            if len(point) != len(wanted) + 1 or tuple(points[-1][1:]) != tuple(wanted):
+                raise ConfigError(
+                    f"{name}={[list(p) for p in points]} must have entries of a share and "
+                    f"{len(wanted)} targets, and end at {ends_at}={list(wanted)}"
+                )
 
     def check_stages(self, n_stages: int) -> None:
         """Raise ConfigError for options that do not fit a model of n_stages routing stages."""
@@ -158,12 +172,8 @@ class TrainingOptions:
         for low, high in zip(of_stages(self.low, n_stages), of_stages(self.high, n_stages), strict=True):
             if high and low >= high:
                 raise ConfigError(f"low={low:g} must be below high={high:g}: both are positions a chunk")
-        for point in self.target_schedule:
-            if len(point) != n_stages + 1 or self.target_schedule[-1][1:] != self.target:
-                raise ConfigError(
-                    f"target_schedule={[list(p) for p in self.target_schedule]} must have entries of a share and "
-                    f"{n_stages} targets, and end at target={list(self.target)}"
-                )
+        self._check_schedule("target_schedule", "target", self.target)
+        self._check_schedule("low_schedule", "low", of_stages(self.low, n_stages))
         if not n_stages and (self.rate_loss != "ratio" or self.cab or self.prior_bytes or self.snapshots):
             raise ConfigError(
                 "rate_loss, cab, prior_bytes and snapshots are for models with a router, and this one has none; "

@@ -12,6 +12,7 @@ from tests.hnet_core.training.test_loop import curve, make, stop_after, weights
 ARMS = {
     "muon": {"optimizer": "muon"},
     "hinge": {"rate_loss": "hinge", "low": 3, "high": 8, "beta": 10},
+    "ceiling": {"rate_loss": "hinge", "low": 4, "high": 8, "low_schedule": [[0, 1.1], [0.6, 4]]},
     "target_schedule": {"target_schedule": [[0, 2], [0.3, 3], [0.6, 4]]},
     "cab": {"cab": 0.01},
     "early_smoothing": {"chunking": {"router": "linear", "early_smoothing": True, "smoothing": False}},
@@ -43,7 +44,10 @@ def test_continued_equals_uninterrupted(tmp_path, arm):
     [
         ({"rate_loss": "hing"}, "rate_loss='hing' must be one of ratio, hinge"),
         ({"rate_loss": "hinge"}, "'hinge' needs low, high or both"),
-        ({"low": 3}, "low and high are for rate_loss 'hinge'"),
+        ({"low": 3}, "low, low_schedule and high are for rate_loss 'hinge'"),
+        ({"low_schedule": [[0, 2]]}, "low, low_schedule and high are for rate_loss 'hinge'"),
+        ({"rate_loss": "hinge", "low": 3, "low_schedule": [[0, 2]]}, "1 targets, and end at low=[3.0]"),
+        ({"rate_loss": "hinge", "low": 3, "low_schedule": [[0, 1]]}, "targets above 1"),
         ({"rate_loss": "hinge", "low": 1}, "low=1.0 must be 0 (no limit) or above 1"),
         ({"rate_loss": "hinge", "low": 8, "high": 3}, "low=8 must be below high=3"),
         ({"rate_loss": "hinge", "low": [3, 3]}, "low=[3, 3] must be one number or have 1 entries"),

@@ -153,3 +153,7 @@ def test_aims_follow_the_bytes_seen():
     hinge = TrainingOptions(target=(2.5, 2.5), rate_loss="hinge", low=3.0, high=(8.0, 0.0), beta=4.0)
     found = Aims.of(hinge)
     assert (found.weight, found.low, found.high) == ((4.0, 4.0), (3.0, 3.0), (8.0, 0.0))
+    falling = TrainingOptions(
+        bytes=1000, target=(2.5,), rate_loss="hinge", low=4.0, low_schedule=((0, 2.0), (0.5, 4.0))
+    )
+    assert [Aims.of(falling, n).low for n in (0, 250, 500, 1000)] == [(2.0,), (3.0,), (4.0,), (4.0,)]
