@@ -3,16 +3,18 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.boundaries.by_file import Tables
 from analysis.boundaries.extract import BoundaryModel
 from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.commands import shared
 from analysis.files.export import write_table
 from analysis.files.provenance import provenance
 from analysis.inputs import sources
-from analysis.inputs.files import read_sequences
 from analysis.meaning.dictionary import (
     chunk_types,
     dictionary_table,
@@ -25,10 +27,13 @@ from analysis.references.models import load_models, load_whole_model
 from analysis.references.names import is_reference
 from hnet_core.errors import InputError
 
+if TYPE_CHECKING:
+    from hnet_core.checkpoint import LoadedModel
+
 _NUMBERS = (("seed", 0), ("shifts", 1), ("edits", 1), ("reach", 1), ("context", 2))
 """Options and the least that each may be."""
 
-Tables = dict[str, pd.DataFrame]
+Made = dict[str, pd.DataFrame]
 """Output path -> what is written there."""
 
 
@@ -52,32 +57,36 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _command(
-    commands: argparse._SubParsersAction, name: str, text: str, tables: Callable[..., Tables]
+    commands: argparse._SubParsersAction, name: str, text: str, tables: Callable[..., Made]
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, allow_abbrev=False)
-    command.add_argument("input", metavar="INPUT", help="text, code, FASTA or GenBank; .gz and .xz too")
+    shared.add_inputs(command)
+    shared.add_together(command)
     command.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
     shared.add_common(command)
     command.set_defaults(run=lambda args: _run(args, tables), command=name)
     return command
 
 
-def _run(args: argparse.Namespace, make: Callable[..., Tables]) -> None:
+def _run(args: argparse.Namespace, make: Callable[..., Made]) -> None:
     paths = [getattr(args, name, None) for name in ("out", "overlap", "growth", "curve")]
-    shared.check_tables([path for path in paths if path], [args.input])
+    shared.check_tables([path for path in paths if path], args.input)
     for name, least in _NUMBERS:
         value = getattr(args, name, None)
         if value is not None and value < least:
             raise InputError(f"--{name} {value} must be {least} or more")
-    sequences = read_sequences([args.input], args.type, args.max_mb)
-    models = load_models(args.model, args.models)
+    sequences = shared.read_inputs(args)
+    models = load_models(args.model, args.models, thresholds=args.threshold)
     shared.print_warnings(sequences, list(models.values()))
-    tables = make(args, sequences, models)
+    tables = Tables()
+    for file, places in shared.parts(args, sequences):
+        tables.add(file, make(args, [sequences[i] for i in places], models))
     options = {name: getattr(args, name) for name, _ in _NUMBERS if hasattr(args, name)}
+    options["threshold"] = shared.threshold_text(args.threshold)
     about = provenance(args.command, sequences, models, options)
     for path, table in tables.items():
         write_table(table, path, about)
-    print(f"wrote {', '.join(tables)}")
+        print(f"wrote {path}")
 
 
 def _cuts(
@@ -91,12 +100,18 @@ def _cuts(
         }
 
 
-def _surprisal(args: argparse.Namespace, sequences, models) -> Tables:
+@cache
+def _whole_model(name: str, models_dir: str | None) -> "LoadedModel":
+    """Kept: every file asks for it."""
+    return load_whole_model(name, models_dir)
+
+
+def _surprisal(args: argparse.Namespace, sequences, models) -> Made:
     """Each model against its own surprisal; reference segmenters against that of every model."""
     from analysis.meaning.surprisal import surprisal_table, surprisals
 
     whole = {
-        label: load_whole_model(given, args.models)
+        label: _whole_model(given, args.models)
         for given, label in zip(args.model, models, strict=True)
         if not is_reference(given)
     }
@@ -122,7 +137,7 @@ def _surprisal(args: argparse.Namespace, sequences, models) -> Tables:
     return {args.out: table}
 
 
-def _dictionary(args: argparse.Namespace, sequences, models) -> Tables:
+def _dictionary(args: argparse.Namespace, sequences, models) -> Made:
     stages = [stage for each in _cuts(sequences, models).values() for stage in each]
     tables, growth, types = [], [], {}
     for stage in stages:
@@ -142,7 +157,7 @@ def _dictionary(args: argparse.Namespace, sequences, models) -> Tables:
     return out
 
 
-def _stability(args: argparse.Namespace, sequences, models) -> Tables:
+def _stability(args: argparse.Namespace, sequences, models) -> Made:
     data = [sequence.data for sequence in sequences]
     tables, curves = [], []
     for label, model in models.items():
@@ -161,7 +176,7 @@ def _stability(args: argparse.Namespace, sequences, models) -> Tables:
     return out
 
 
-def _account(args: argparse.Namespace, sequences, models) -> Tables:
+def _account(args: argparse.Namespace, sequences, models) -> Made:
     from analysis.meaning.account import account_table, measured_rates
 
     cuts, parts = _cuts(sequences, models), []

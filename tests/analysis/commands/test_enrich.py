@@ -40,7 +40,7 @@ def call(tmp_path):
 def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
     assert cli.main(call(profiles="p.parquet", reverse_complement=True, window="5")) == 0
     table = pd.read_csv(tmp_path / "out.csv")
-    assert list(table.columns) == list(schema.ENRICHMENT)
+    assert list(table.columns) == ["file", *schema.ENRICHMENT]
     assert set(table["analysis"]) == {"feature", "codon_phase", "codon_at", "motif", "reverse_complement"}
     assert set(table["stage"]) == {0, 1}
     rows = table[table["stage"] == 0].set_index(["analysis", "feature", "strand", "frame", "measure"])
