@@ -33,7 +33,7 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive. data: its bytes; None where it is no plain file (a link, a device)."""
+    """A file in an archive. data: its bytes; None where it is hidden or no plain file (a link, a device)."""
 
     name: str
     data: bytes | None
@@ -51,13 +51,14 @@ def archive_kind(path: Path) -> str:
             if file.read(4) in _ZIP:
                 return "zip" if path.suffix.lower() in _ZIP_SUFFIXES else ""
             file.seek(0)
-            return "tar" if is_tar(next(_unpacked(file, "", 0), b"")) else ""
+            return "tar" if is_tar(_Stream(_unpacked(file, "", 0)).read(512)) else ""
     except (InputError, OSError, ValueError, EOFError):
-        return ""  # what reads it says what is wrong with it
+        # What reads it says what is wrong with it: bzip2 is read of tar alone.
+        return "tar" if path.name.lower().endswith((".tar.bz2", ".tbz2", ".tbz")) else ""
 
 
 def members(path: Path, kind: str, shown: str, max_bytes: int) -> Iterator[Member]:
-    """The files of an archive, in its order, hidden ones and folders left out.
+    """The files of an archive, in its order.
 
     max_bytes  over all members together, and over what a compressed tar unpacks to
     Raises InputError for what is encrypted, damaged, cut off or packed in a way that is not read; TooLarge.
@@ -85,10 +86,10 @@ def _zip_members(path: Path, shown: str, max_bytes: int) -> Iterator[Member]:
         if len(infos) > MAX_MEMBERS:
             raise InputError(f"{shown}: holds {len(infos)} members, at most {MAX_MEMBERS} are read; split it")
         for info in infos:
-            if info.is_dir() or is_hidden(info.filename):
+            if info.is_dir():
                 continue
             kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG):
+            if is_hidden(info.filename) or kind not in (0, stat.S_IFREG):
                 yield Member(info.filename, None)
                 continue
             if info.flag_bits & 1:
@@ -113,9 +114,9 @@ def _tar_members(path: Path, shown: str, max_bytes: int) -> Iterator[Member]:
                 count += 1
                 if count > MAX_MEMBERS:
                     raise InputError(f"{shown}: holds more than {MAX_MEMBERS} members; split it")
-                if info.isdir() or is_hidden(info.name):
+                if info.isdir():
                     continue
-                if not info.isreg():
+                if is_hidden(info.name) or not info.isreg():
                     yield Member(info.name, None)
                     continue
                 data = _bounded(archive.extractfile(info), left, shown, max_bytes)
@@ -153,7 +154,7 @@ class _Stream:
     """Pieces as a file; never more at a time than there is, whatever a header says."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self.pieces, self.rest = pieces, b""
+        self.pieces, self.rest = filter(None, pieces), b""
 
     def read(self, size: int) -> bytes:
         parts, wanted = [], size

@@ -90,7 +90,8 @@ def input_files(paths: Iterable[str], budget: Budget, left_out: LeftOut) -> list
                 left_out.add("given already", label)
                 continue
             if place in seen:
-                raise InputError(f"{label} and {seen[place]} are one file; give every input once")
+                other = "" if seen[place] == label else f", as {seen[place]} too"
+                raise InputError(f"{label}: is given twice{other}; give every input once")
             seen[place] = label
             found += _opened(path, label, inside, budget, left_out)
             if len(found) > MAX_MEMBERS:
@@ -148,7 +149,7 @@ def _opened(path: str, label: str, inside: bool, budget: Budget, left_out: LeftO
         for member in members(Path(path), kind, label, budget.left):
             name = f"{label}/{printable(member.name).removeprefix('./')}"
             if member.data is None:
-                left_out.add("no plain files", name)
+                left_out.add("hidden" if is_hidden(member.name) else "no plain files", name)
                 continue
             if name in found:
                 raise InputError(f"{name}: is in the archive twice; keep one of them")
