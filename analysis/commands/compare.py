@@ -27,6 +27,9 @@ from hnet_core.errors import InputError
 RATES = tuple(round(0.02 * i, 2) for i in range(1, 26))
 """Densities at which --density compares."""
 
+Readers = dict[str, tuple[BoundaryModel, dict[str, BoundaryModel]]]
+"""Model -> itself, and untrained ones of its architecture: those that --controls has read."""
+
 _FILES = ("out", "groups", "consensus", "controls", "density")
 _OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained", "matmul_precision")
 
@@ -92,14 +95,11 @@ def run(args: argparse.Namespace) -> None:
             [replace(stage, name=label) for stage in cut(sequences, model, shared.reporter(bar))]
             for label, model in models.items()
         ]
-    pairs = []
-    if args.controls:
-        pairs = _controls(args, sequences, dict(zip(args.model, models.values(), strict=True)), cuts)
+    readers = _readers(args, models) if args.controls else {}
     tables = Tables()
     for file, places in shared.parts(args, sequences):
         mine = [[stage.part(places) for stage in model] for model in cuts]
-        controls = [(a.part(places), b.part(places)) for a, b in pairs]
-        tables.add(file, _tables(args, mine, groups, controls, [sequences[i] for i in places]))
+        tables.add(file, _tables(args, mine, groups, readers, [sequences[i] for i in places]))
     given = {name: getattr(args, name) for name in _OPTIONS}
     given["threshold"] = shared.threshold_text(args.threshold)
     about = provenance("compare", sequences, models, given)
@@ -115,7 +115,7 @@ def _tables(
     args: argparse.Namespace,
     cuts: Sequence[Sequence[Segmentation]],
     groups: dict[str, str],
-    controls: Sequence[tuple[Segmentation, Segmentation]],
+    readers: Readers,
     sequences: Sequence[sources.Sequence],
 ) -> dict[str, pd.DataFrame]:
     """Output path -> its rows over these sequences, the consensus left out."""
@@ -126,7 +126,8 @@ def _tables(
         tables[args.groups] = group_table(table, stages, groups, seed=args.seed)
     if args.density:
         tables[args.density] = _density(cuts)
-    if args.controls:
+    if readers:
+        controls = _controls(args, sequences, readers, cuts)
         left = [beyond_pairs(a, b, sequences) for a, b in controls]
         tables[args.controls] = agreement_table(controls, **options).assign(f1_star_beyond_pairs=left)
     _print(table, stages)
@@ -211,25 +212,33 @@ def _density(cuts: Sequence[Sequence[Segmentation]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _readers(args: argparse.Namespace, models: dict[str, BoundaryModel]) -> Readers:
+    found = {}
+    for given, model in zip(args.model, models.values(), strict=True):
+        blanks = {}
+        for seed in range(args.seed, args.seed + (0 if is_reference(given) else args.untrained)):
+            blank = untrained_model(given, args.models, seed)
+            blanks[f"untrained {given}, {seed}"] = (
+                blank.cutting_at(args.threshold) if args.threshold else blank
+            )
+        found[given] = model, blanks
+    return found
+
+
 def _controls(
     args: argparse.Namespace,
     sequences: Sequence[sources.Sequence],
-    models: dict[str, BoundaryModel],
+    readers: Readers,
     cuts: Sequence[Sequence[Segmentation]],
 ) -> list[tuple[Segmentation, Segmentation]]:
     """Every stage of every model with its controls."""
     mixed = shuffled(sequences, args.shuffle_word, args.seed)
     pairs = []
-    for (given, model), stages in zip(models.items(), cuts, strict=True):
+    for (model, blanks), stages in zip(readers.values(), cuts, strict=True):
         controls = [[random_like(s, args.seed) for s in stages], [periodic_like(s) for s in stages]]
         controls.append([replace(s, name=f"{s.name} on shuffled input") for s in cut(mixed, model)])
-        if not is_reference(given):
-            for seed in range(args.seed, args.seed + args.untrained):
-                blank = untrained_model(given, args.models, seed)
-                blank = blank.cutting_at(args.threshold) if args.threshold else blank
-                controls.append(
-                    [replace(s, name=f"untrained {given}, {seed}") for s in cut(sequences, blank)]
-                )
+        for name, blank in blanks.items():
+            controls.append([replace(s, name=name) for s in cut(sequences, blank)])
         pairs += [pair for control in controls for pair in zip(stages, control, strict=True)]
     return pairs
 
