@@ -1,7 +1,7 @@
 """The columns of every table that leaves the analysis, with their types.
 
-Commands, and analysis.compare and enrich, put `file` before them (boundaries.by_file). Tables that count over an input have
-their rows for each file, or for all together.
+Commands, and analysis.compare and enrich, put `file` before them (boundaries.by_file). Tables that count over an input
+have their rows for each file, or for all together.
 """
 
 import pandas as pd
