@@ -60,7 +60,7 @@ def add_models(command: argparse.ArgumentParser, required: bool = True) -> None:
         type=_thresholds,
         default=(),
         metavar="T[,T...]",
-        help="cut where p is above T and not above a half, as trained: one number for all stages, or one a stage, "
+        help="cut where p is above T (the trained rule: above a half): one number for all stages, or one a stage, "
         "outermost first, empty for the trained rule (0.4,,0.7); inner stages are computed anew from the chunks that "
         "the outer ones then make; reference segmenters stay as they are",
     )
