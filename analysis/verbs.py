@@ -51,8 +51,9 @@ def analyse(
                Records. `sequences` of the result says of each which `file` it is from.
     model      a name, a folder, a reference such as "ref:words", or what hnet_core.load_model returns
     kind       "auto", "text" or "dna"
-    threshold  cut where p is above it (the trained rule: above a half): a number for all stages, or one a stage, None for
-               the trained rule, as in (0.4, None). Inner stages are computed anew from the chunks that the outer ones make.
+    threshold  cut where p is above it (the trained rule: above a half): a number for all stages, or one a stage, None
+               for the trained rule, as in (0.4, None). Inner stages are computed anew from the chunks that outer ones
+               then make.
     Raises InputError, CheckpointError or ConfigError, in a sentence.
     """
     [opened] = _named([model], threshold).values()

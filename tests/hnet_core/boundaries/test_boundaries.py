@@ -60,7 +60,7 @@ def test_another_threshold_is_a_full_forward_with_that_rule(threshold, smooth, m
     )
     found = [cutting.boundaries(DATA, window=w) for w in (len(DATA), 101)]
     found += [cutting.boundaries_many([DATA[:50], DATA], window=2 * len(DATA))[1]]
-    monkeypatch.setattr("hnet_core.model.THRESHOLD", threshold)
+    monkeypatch.setattr("hnet_core.routers.decision.THRESHOLD", threshold)
     want = full_forward(model, DATA, bos=True)
     for tracks in found:
         for track, each in zip(tracks, want, strict=True):
