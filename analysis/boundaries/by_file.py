@@ -52,6 +52,10 @@ class Tables:
         for path, table in tables.items():
             self._parts.setdefault(path, []).append(with_file(table, file))
 
+    @property
+    def paths(self) -> list[str]:
+        return list(self._parts)
+
     def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """(path, the whole table)"""
         return ((path, joined(tables)) for path, tables in self._parts.items())

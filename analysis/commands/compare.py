@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.agreement.controls import MAX_WORD, beyond_pairs, periodic_like, random_like, shuffled
 from analysis.agreement.groups import KEYS, cluster_order, consensus, group_labels, group_table
 from analysis.agreement.pairs import DENSITY_RATIO, agreement_table, compare_pairs, density_curve
-from analysis.boundaries.by_file import FileColumn, Tables
+from analysis.boundaries.by_file import FileColumn
 from analysis.boundaries.extract import BoundaryModel
 from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.chance.p_values import is_least, shown
@@ -96,10 +96,12 @@ def run(args: argparse.Namespace) -> None:
             for label, model in models.items()
         ]
     readers = _readers(args, models) if args.controls else {}
-    tables = Tables()
-    for file, places in shared.parts(args, sequences):
+
+    def of(places: list[int]) -> dict[str, pd.DataFrame]:
         mine = [[stage.part(places) for stage in model] for model in cuts]
-        tables.add(file, _tables(args, mine, groups, readers, [sequences[i] for i in places]))
+        return _tables(args, mine, groups, readers, [sequences[i] for i in places])
+
+    tables = shared.tables_by_file(args, sequences, of)
     given = {name: getattr(args, name) for name in _OPTIONS}
     given["threshold"] = shared.threshold_text(args.threshold)
     about = provenance("compare", sequences, models, given)

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.boundaries.by_file import Tables
 from analysis.boundaries.extract import BoundaryModel, boundary_marks, check
 from analysis.chance.p_values import is_least, shown
 from analysis.commands import shared
@@ -91,11 +90,13 @@ def run(args: argparse.Namespace) -> None:
     for warning in genomes.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     found = _all_cuts(models, sequences, args)
-    tables = Tables()
-    for file, places in shared.parts(args, sequences):
+
+    def of(places: list[int]) -> dict[str, pd.DataFrame]:
         made = _tables(found, places, genomes, motifs, args)
-        tables.add(file, dict(zip(outs, made, strict=True)))
         _print_summary(made[0])
+        return dict(zip(outs, made, strict=True))
+
+    tables = shared.tables_by_file(args, sequences, of)
     options = {name: getattr(args, name) for name in _OPTIONS}
     hashes = [_hash(each.source) for each in genomes.annotations]
     options |= {"motifs": motifs, "annotation_sha256": hashes[0] if len(hashes) == 1 else hashes}

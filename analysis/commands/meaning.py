@@ -4,11 +4,9 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.boundaries.by_file import Tables
 from analysis.boundaries.extract import BoundaryModel
 from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.commands import shared
@@ -27,14 +25,11 @@ from analysis.references.models import load_models, load_whole_model
 from analysis.references.names import is_reference
 from hnet_core.errors import InputError
 
-if TYPE_CHECKING:
-    from hnet_core.checkpoint import LoadedModel
-
 _NUMBERS = (("seed", 0), ("shifts", 1), ("edits", 1), ("reach", 1), ("context", 2))
 """Options and the least that each may be."""
 
 Made = dict[str, pd.DataFrame]
-"""Output path -> what is written there."""
+"""Output path -> what is written there. What makes it takes (args, sequences, models, and what loads a whole model)."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -78,15 +73,16 @@ def _run(args: argparse.Namespace, make: Callable[..., Made]) -> None:
     sequences = shared.read_inputs(args)
     models = load_models(args.model, args.models, thresholds=args.threshold)
     shared.print_warnings(sequences, list(models.values()))
-    tables = Tables()
-    for file, places in shared.parts(args, sequences):
-        tables.add(file, make(args, [sequences[i] for i in places], models))
+    whole_model = cache(load_whole_model)
+    tables = shared.tables_by_file(
+        args, sequences, lambda places: make(args, [sequences[i] for i in places], models, whole_model)
+    )
     options = {name: getattr(args, name) for name, _ in _NUMBERS if hasattr(args, name)}
     options["threshold"] = shared.threshold_text(args.threshold)
     about = provenance(args.command, sequences, models, options)
     for path, table in tables.items():
         write_table(table, path, about)
-        print(f"wrote {path}")
+    print(f"wrote {', '.join(tables.paths)}")
 
 
 def _cuts(
@@ -100,18 +96,12 @@ def _cuts(
         }
 
 
-@cache
-def _whole_model(name: str, models_dir: str | None) -> "LoadedModel":
-    """Kept: every file asks for it."""
-    return load_whole_model(name, models_dir)
-
-
-def _surprisal(args: argparse.Namespace, sequences, models) -> Made:
+def _surprisal(args: argparse.Namespace, sequences, models, whole_model) -> Made:
     """Each model against its own surprisal; reference segmenters against that of every model."""
     from analysis.meaning.surprisal import surprisal_table, surprisals
 
     whole = {
-        label: _whole_model(given, args.models)
+        label: whole_model(given, args.models)
         for given, label in zip(args.model, models, strict=True)
         if not is_reference(given)
     }
@@ -137,7 +127,7 @@ def _surprisal(args: argparse.Namespace, sequences, models) -> Made:
     return {args.out: table}
 
 
-def _dictionary(args: argparse.Namespace, sequences, models) -> Made:
+def _dictionary(args: argparse.Namespace, sequences, models, _) -> Made:
     stages = [stage for each in _cuts(sequences, models).values() for stage in each]
     tables, growth, types = [], [], {}
     for stage in stages:
@@ -157,7 +147,7 @@ def _dictionary(args: argparse.Namespace, sequences, models) -> Made:
     return out
 
 
-def _stability(args: argparse.Namespace, sequences, models) -> Made:
+def _stability(args: argparse.Namespace, sequences, models, _) -> Made:
     data = [sequence.data for sequence in sequences]
     tables, curves = [], []
     for label, model in models.items():
@@ -176,7 +166,7 @@ def _stability(args: argparse.Namespace, sequences, models) -> Made:
     return out
 
 
-def _account(args: argparse.Namespace, sequences, models) -> Made:
+def _account(args: argparse.Namespace, sequences, models, _) -> Made:
     from analysis.meaning.account import account_table, measured_rates
 
     cuts, parts = _cuts(sequences, models), []

@@ -3,14 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from analysis.boundaries import by_file
+from analysis.boundaries.by_file import Tables, parts
 from analysis.boundaries.extract import BoundaryModel, Progress, domain_warnings
 from analysis.boundaries.thresholds import Thresholds, parse_thresholds
 from analysis.files.export import OUT_SUFFIXES, TRACK_SUFFIXES, check_out
@@ -21,6 +21,8 @@ from analysis.references.names import PREFIX
 from hnet_core.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.files.saved_models import SavedModel
 
 
@@ -128,7 +130,7 @@ def _thresholds(text: str) -> Thresholds:
 
 def threshold_text(thresholds: Thresholds) -> str:
     """As --threshold takes it, for provenance; "" is the trained rule."""
-    return ",".join("" if each is None else f"{each:g}" for each in thresholds)
+    return ",".join("" if each is None else str(each) for each in thresholds)
 
 
 def megabytes(text: str) -> int:
@@ -162,13 +164,24 @@ def tell(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def parts(args: argparse.Namespace, sequences: Sequence[sources.Sequence]) -> Iterator[tuple[str, list[int]]]:
-    """As analysis.boundaries.by_file.parts; the name of each is printed where there are several."""
-    found = by_file.parts(sequences, args.together)
+def tables_by_file(
+    args: argparse.Namespace,
+    sequences: Sequence[sources.Sequence],
+    make: Callable[[list[int]], Mapping[str, "pd.DataFrame"]],
+) -> Tables:
+    """The tables of all parts (analysis.boundaries.by_file.parts); of several each is named on the screen.
+
+    make  places of the sequences of a part -> output path -> its rows
+    """
+    tables, found = Tables(), parts(sequences, args.together)
     for name, places in found.items():
         if len(found) > 1:
             print(f"{name}:")
-        yield name, places
+        try:
+            tables.add(name, make(places))
+        except InputError as err:
+            raise InputError(f"{name}: {err}" if len(found) > 1 else str(err)) from err
+    return tables
 
 
 def is_track(path: str) -> bool:

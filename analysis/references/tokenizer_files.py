@@ -202,7 +202,7 @@ def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
 
 def _token_bytes(encoding, text: str, added: set[int]) -> Iterator[bytes]:
     """What each token of a byte-level vocabulary stands for."""
-    from hnet_core.training.tokens import byte_letters
+    from hnet_core.data.tokens import byte_letters
 
     letters = {letter: byte for byte, letter in enumerate(byte_letters())}
     for number, token, (first, last) in zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True):

@@ -74,6 +74,20 @@ def test_together_they_are_the_records_of_one_file(command, folder, model, tmp_p
         pd.testing.assert_frame_equal(table.drop(columns=dropped), one[name].drop(columns=dropped))
 
 
+def test_what_is_wrong_with_one_file_names_it(folder, model, tmp_path, capsys):
+    (folder / "tiny.txt").write_text("x")
+    out = tmp_path / "o.csv"
+    assert cli.main(["stability", str(folder), "--model", model, "--edits", "2", "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said.startswith(f"error: {folder / 'tiny.txt'}: a change shows in an input of two bytes")
+        and not out.exists()
+    )
+    for command in ("compare", "surprisal", "dictionary", "account"):
+        found = tables(tmp_path, command, [folder], model, COMMANDS[command])["o.csv"]
+        assert str(folder / "tiny.txt") in set(found["file"]), command
+
+
 def test_consensus_says_the_file_of_every_row(folder, model, tmp_path):
     more = ["--model", "ref:spaces", "--by", "domain", "--consensus", "@c.csv", "--shifts", "5"]
     table = tables(tmp_path, "compare", [folder], model, more)["c.csv"]

@@ -15,8 +15,8 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from analysis.commands import cli
 from analysis.references.names import segmenter
 from analysis.references.tokenizer_files import PATTERNS
+from hnet_core.data.tokens import BpeTokenizer, byte_letters
 from hnet_core.errors import InputError
-from hnet_core.training.tokens import BpeTokenizer, byte_letters
 
 TEXT = "The cat sat on the mat. The cat's hat, the bat's mat: 1234 cats sat.\n\n  naïve café – 你好 🙂 " * 4
 
