@@ -113,6 +113,8 @@ def enrich(
             "annotation is needed: give the paths of genomes, and of a GFF3, GTF, BED or GenBank file"
         )
     read = read_genomes(list(map(str, genomes)), list(map(str, annotations)), MAX_BYTES)
+    if read.left_out:
+        warnings.warn(read.left_out, stacklevel=2)
     data, cuts, tables = [each.data for each in read.sequences], [], []
     for label, model in opened.items():
         check(read.sequences, model)

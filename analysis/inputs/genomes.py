@@ -46,15 +46,15 @@ def read_genomes(paths: Sequence[str], annotations: Sequence[str], max_bytes: in
     """
     budget, left_out = Budget(max_bytes), LeftOut()
     files = input_files(paths, budget, left_out)
-    beside = [each for each in files if each.found and suffix_of(each.name) in ANNOTATION_SUFFIXES]
-    files = [each for each in files if each not in beside]
+    beside = [each for each in files if _is_annotation(each)]
+    files = [each for each in files if not _is_annotation(each)]
     given = [InputFile(path, Path(path), False) for path in annotations]
     if given:
         for each in beside:
             left_out.add("annotations that --annotation stands in for", each.label)
     sequences = sequences_of(files, "dna", budget, left_out)
     genomes = list(dict.fromkeys(each.file for each in sequences))
-    of_genome = _given(given, genomes) if given else _beside(files, beside, genomes)
+    of_genome = _given(given, genomes) if given else _beside(files, beside, genomes, max_bytes)
     features, warnings = _features(sequences, of_genome, max_bytes)
     known = set(features["sequence"].unique())
     used = list({each.label: each for each in of_genome.values()}.values())
@@ -73,7 +73,13 @@ def _given(annotations: list[InputFile], genomes: list[str]) -> dict[str, InputF
     return dict(zip(genomes, annotations, strict=True))
 
 
-def _beside(files: list[InputFile], beside: list[InputFile], genomes: list[str]) -> dict[str, InputFile]:
+def _is_annotation(file: InputFile) -> bool:
+    return file.found and suffix_of(file.name) in ANNOTATION_SUFFIXES
+
+
+def _beside(
+    files: list[InputFile], beside: list[InputFile], genomes: list[str], max_bytes: int
+) -> dict[str, InputFile]:
     """Of each genome the annotation of its name, or the genome itself."""
     found = {}
     for file in files:
@@ -83,7 +89,7 @@ def _beside(files: list[InputFile], beside: list[InputFile], genomes: list[str])
         if len(of_name) > 1:
             both = " and ".join(each.label for each in of_name)
             raise InputError(f"{file.label}: has two annotations, {both}; give one by --annotation")
-        if not of_name and file.found and not is_genbank(read_bytes(file.source, file.label)):
+        if not of_name and file.found and not is_genbank(read_bytes(file.source, file.label, max_bytes)):
             raise InputError(
                 f"{file.label}: has no annotation of its name in its folder; give one by --annotation, or put "
                 f"{_stem(file.name)}.gff3 beside it"

@@ -70,7 +70,7 @@ def test_wrong_names_are_refused(grammars, tmp_path, capsys):
     (tmp_path / "t.c").write_text("int a;")
     for name, message in (
         ("Rust", "there is no grammar of that name among"),
-        ("c:leaves", "is not how it is called; give ref:tree-sitter:LANGUAGE"),
+        ("c:leaves", "its arguments are wrong; give ref:tree-sitter:LANGUAGE"),
     ):
         call = ["boundaries", str(tmp_path / "t.c"), "--model", f"ref:tree-sitter:{name}"]
         assert cli.main([*call, "--out", str(tmp_path / "o.csv")]) == 2
