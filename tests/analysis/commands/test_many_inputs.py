@@ -79,10 +79,9 @@ def test_what_is_wrong_with_one_file_names_it(folder, model, tmp_path, capsys):
     out = tmp_path / "o.csv"
     assert cli.main(["stability", str(folder), "--model", model, "--edits", "2", "--out", str(out)]) == 2
     said = capsys.readouterr().err
-    assert (
-        said.startswith(f"error: {folder / 'tiny.txt'}: a change shows in an input of two bytes")
-        and not out.exists()
-    )
+    last = said.splitlines()[-1]
+    assert last.startswith(f"error: {folder / 'tiny.txt'}: a change shows in an input of two bytes")
+    assert not out.exists()
     for command in ("compare", "surprisal", "dictionary", "account"):
         found = tables(tmp_path, command, [folder], model, COMMANDS[command])["o.csv"]
         assert str(folder / "tiny.txt") in set(found["file"]), command
@@ -161,12 +160,6 @@ def test_enrich_pairs_genomes_with_annotations(genomes, tmp_path, capsys):
         pd.testing.assert_frame_equal(found, pd.concat(alone, ignore_index=True))
     by_name = analysis.enrich(genomes, "ref:kmers:2", shifts=20)
     assert by_name["file"].unique().tolist() == [str(genomes / "a.fa"), str(genomes / "b.fna")]
-    # Genes of one ID in two genomes stay two genes.
-    table, _ = enriched(tmp_path, [genomes], "--together")
-    rate = table[(table["feature"] == "CDS") & (table["measure"] == "rate") & (table["strand"] == ".")]
-    assert set(table["file"]) == {"2 files"} and rate["n_bases"].tolist() == [6 * 18]
-    phases = table[(table["analysis"] == "codon_phase") & (table["measure"] == "rate_1")].set_index("strand")
-    assert phases.groupby(level=0)["n_bases"].max().to_dict() == {"+": 18, "-": 18, ".": 36}
 
 
 @pytest.mark.parametrize(
@@ -194,6 +187,22 @@ def test_one_annotation_of_a_genome_in_several_files(genomes, tmp_path):
     whole.write_text(GENOME + GENOME.replace("r1", "r2"))
     for split, one in zip(
         enriched(tmp_path, [genomes], "--annotation", both, "--together"),
+        enriched(tmp_path, [whole], "--annotation", both),
+        strict=True,
+    ):
+        pd.testing.assert_frame_equal(split.drop(columns="file"), one.drop(columns="file"))
+
+
+def test_genes_of_one_name_in_two_genomes_stay_two_genes(genomes, tmp_path):
+    """As if every sequence and every gene had a name of its own."""
+    for name in ("a.gff3", "b.gff3"):
+        (genomes / name).write_text(GFF)
+    both = tmp_path / "both.gff3"
+    both.write_text(GFF + GFF.replace("r1", "r2").replace("=c", "=d").replace("=p", "=q"))
+    whole = tmp_path / "whole.fa"
+    whole.write_text(GENOME + GENOME.replace("r1", "r2").replace("CCC", "CAC"))
+    for split, one in zip(
+        enriched(tmp_path, [genomes], "--together"),
         enriched(tmp_path, [whole], "--annotation", both),
         strict=True,
     ):

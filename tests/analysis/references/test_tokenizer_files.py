@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import regex
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -170,11 +170,19 @@ def joined_by_hand(word, vocabulary):
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.text("ab 你", min_size=2, max_size=4), unique=True, max_size=12),
-    st.lists(st.sampled_from(["a", "b", " ", "你", "1", "\n", "'s", "\r\n", "🙂"]), min_size=1).map("".join),
+    st.lists(st.text("ab你", min_size=2, max_size=5), unique=True, max_size=12),
+    st.one_of(
+        st.text("ab", min_size=1, max_size=30),
+        st.lists(st.sampled_from(["a", "b", " ", "你", "1", "\n", "'s", "\r\n", "🙂"]), min_size=1).map(
+            "".join
+        ),
+    ),
 )
+@example(["aa", "aaa", "aab"], "aaabaaaab")
+@example(["ab", "ba", "aba"], "ababaabab")
+@example(["bb", "abb", "ab"], "abbabbb")
 def test_ranks_join_as_by_hand(place, tokens, text):
     vocabulary = ranks(dict.fromkeys(token.encode() for token in tokens if len(token.encode()) > 1))
     for name in ("gpt2", "cl100k_base", "o200k_base", "qwen"):
