@@ -1,4 +1,8 @@
-"""The columns of every table that leaves the analysis, with their types."""
+"""The columns of every table that leaves the analysis, with their types.
+
+Commands, and analysis.compare and enrich, put `file` before them (boundaries.by_file). Tables that count over an input
+have their rows for each file, or for all together.
+"""
 
 import pandas as pd
 
@@ -7,7 +11,7 @@ BOUNDARIES = {
     "stage": "int16",  # 0 is the outermost
     "byte": "int64",  # 0-based offset into the sequence: a position this stage sees
     "prob": "float32",  # boundary probability, in [0, 1]
-    "is_boundary": "bool",  # a chunk starts here (prob > 0.5; byte 0 always)
+    "is_boundary": "bool",  # a chunk starts here (prob > 0.5, or another threshold; byte 0 always)
 }
 CHUNKS = {
     "sequence": "category",
@@ -75,7 +79,7 @@ AGREEMENT = {
     "shifts": "int64",  # circular shifts the p-value rests on
     "z": "float64",
     "p_value": "float64",
-    "q_value": "float64",  # Benjamini-Hochberg over the rows of the table
+    "q_value": "float64",  # Benjamini-Hochberg over the rows of one `file`
 }
 SURPRISAL = {
     "model": "str",
@@ -235,7 +239,7 @@ ENRICHMENT = {
     "z": "float64",
     "shifts": "int64",  # draws of the null
     "p_value": "float64",  # two-sided; one-sided for rayleigh_r, chi_square and jaccard
-    "q_value": "float64",  # Benjamini-Hochberg over the rows of the table that have a p-value
+    "q_value": "float64",  # Benjamini-Hochberg over the rows of one `file` that have a p-value
     "p_asymptotic": "float64",  # Rayleigh and chi-square: of the test that takes boundaries for independent
 }
 PROFILES = {

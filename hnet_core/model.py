@@ -72,14 +72,17 @@ class HNetForCausalLM(nn.Module):
         rows = Rows.entering(input_ids, cu_seqlens, bounds)
         return tuple(entry.boundaries for entry in finish(self.walk(rows)))
 
-    def walk(self, rows: Rows, state: StageState | None = None) -> Generator[None, None, list[Entry]]:
+    def walk(
+        self, rows: Rows, state: StageState | None = None, thresholds: Sequence[float | None] = ()
+    ) -> Generator[None, None, list[Entry]]:
         """Encoders and routers alone, outermost first, with a pause after every block (`Stack.steps`).
 
-        state  from `new_entry_state`; it moves on in place
+        state       from `new_entry_state`; it moves on in place
+        thresholds  one a stage, as in `RoutedStage.steps`; empty: none
         """
         x, entries = self.embeddings(rows.ids), []
-        for stage in self.stages:
-            x, entry = yield from stage.steps(x, rows, state)
+        for stage, threshold in zip(self.stages, thresholds or [None] * len(self.stages), strict=True):
+            x, entry = yield from stage.steps(x, rows, state, threshold)
             entries.append(entry)
             rows, state = entry.rows, state.inner if state else None
         return entries

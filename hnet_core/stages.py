@@ -1,7 +1,7 @@
 """Stages: encoder, router, the stage inside on the chunks, merge, decoder; nested any number of times."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -118,23 +118,28 @@ class RoutedStage(Stage):
         return self.narrowed(out), [entry.boundaries, *inside], state
 
     def steps(
-        self, x: Tensor, rows: Rows, state: StageState | None = None
+        self, x: Tensor, rows: Rows, state: StageState | None = None, threshold: float | None = None
     ) -> Generator[None, None, tuple[Tensor, Entry]]:
         """`forward` up to the door of the inner stage: what boundaries depend on. With the pauses of `Stack.steps`.
 
         x (T, D_outer) -> chunks (M, D) on their way in, and the entry      state: moves on in place
+        threshold  chunks start where p is above it, and not where the router says; None: where it says
         """
         layers = state.encoder if state else None
         if state:
             state.seen = advance(state.seen, rows.lengths)
         encoded, _ = yield from self.encoder.steps(self.widened(x), rows, layers)
-        chunks, entry = self._enter(encoded, rows, state)
+        chunks, entry = self._enter(encoded, rows, state, threshold)
         if state:
             state.router, state.gather = entry.router, entry.gather
         return chunks, entry
 
-    def _enter(self, encoded: Tensor, rows: Rows, state: StageState | None) -> tuple[Tensor, Entry]:
+    def _enter(
+        self, encoded: Tensor, rows: Rows, state: StageState | None, threshold: float | None = None
+    ) -> tuple[Tensor, Entry]:
         decision, router = self.routing_module(encoded, rows, state.router if state else None)
+        if threshold is not None:
+            decision = replace(decision, is_boundary=(decision.prob > threshold) | rows.opens)
         gathered, gather = self.gather(encoded, decision, rows, state.gather if state else None)
         seen = state.inner.seen if state and state.inner else None
         inner_rows, starts = rows.kept(decision.is_boundary, seen)

@@ -47,6 +47,8 @@ class BoundaryModel(Protocol):
 
     def open(self) -> BoundaryStream: ...
 
+    def cutting_at(self, thresholds: Sequence[float | None]) -> "BoundaryModel": ...
+
 
 @dataclass(frozen=True)
 class ModelInfo:

@@ -5,7 +5,7 @@ always does), the sequences laid end to end.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,14 @@ class Segmentation:
     starts: tuple[np.ndarray, ...]
     seen: tuple[np.ndarray, ...]
     prob: tuple[np.ndarray, ...]
+
+    def part(self, places: Sequence[int]) -> "Segmentation":
+        """The same of some of the sequences."""
+        fields = {
+            name: tuple(getattr(self, name)[i] for i in places)
+            for name in ("lengths", "starts", "seen", "prob")
+        }
+        return replace(self, **fields)
 
     @property
     def n_slots(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.boundaries import engine
+from analysis.boundaries.by_file import FileColumn
 from analysis.boundaries.extract import BoundaryModel, check
 from analysis.boundaries.streaming import STRANDS, ChunkRows, Pieces, batches, boundary_rows
 from analysis.commands import shared
@@ -17,7 +18,6 @@ from analysis.files.export import TRACK_SUFFIXES, open_writer
 from analysis.files.provenance import provenance
 from analysis.files.runs import check_runs, open_run
 from analysis.inputs import sources
-from analysis.inputs.files import read_sequences
 from analysis.references.models import load_models
 from hnet_core.errors import InputError
 
@@ -25,9 +25,7 @@ from hnet_core.errors import InputError
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("boundaries", help="where models cut inputs", allow_abbrev=False)
-    command.add_argument(
-        "input", nargs="+", metavar="INPUT", help="text, code, FASTA or GenBank; .gz and .xz too"
-    )
+    shared.add_inputs(command)
     command.add_argument(
         "--table",
         choices=("chunks", "bytes"),
@@ -50,17 +48,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the table, save the run, or both; what is wrong with the call is said before any work."""
     _check_call(args)
-    sequences = read_sequences(args.input, args.type, args.max_mb)
+    sequences = shared.read_inputs(args)
     _check_kind(args, sequences)
     shared.take_precision(args)
-    models = load_models(args.model, args.models, args.matmul_precision)
+    models = load_models(args.model, args.models, args.matmul_precision, thresholds=args.threshold)
     strands = STRANDS if args.strand == "both" else (args.strand,)
     _check_stages(args, models, strands, sequences)
     shared.print_warnings(sequences, models.values())
     given = ("table", "stage", "strand", "engine", "matmul_precision")
     options = {name: getattr(args, name) for name in given}
+    options["threshold"] = shared.threshold_text(args.threshold)
     about = provenance("boundaries", sequences, models, options)
     counts: Counter = Counter()
+    files = FileColumn(sequences)
     with ExitStack() as stack:
         workers = stack.enter_context(engine.workers(args, models))
         sinks = []
@@ -77,9 +77,10 @@ def run(args: argparse.Namespace) -> None:
                 pieces = workers[label](sequences, strand, shared.reporter(bar))
                 pieces = _counted(pieces, counts, label)
                 for kind, table in stage_tables(pieces, sequences, strand, {kind for kind, _ in sinks}):
-                    table.insert(0, "model", _repeated(list(models), number, len(table)))
+                    table.insert(0, "file", files.of(table["sequence"]))
+                    table.insert(1, "model", _repeated(list(models), number, len(table)))
                     if args.strand != "+":
-                        table.insert(1, "strand", _repeated(list(STRANDS), STRANDS.index(strand), len(table)))
+                        table.insert(2, "strand", _repeated(list(STRANDS), STRANDS.index(strand), len(table)))
                     for wanted, writer in sinks:
                         if wanted == kind:
                             writer.write(table)
@@ -131,6 +132,7 @@ def _check_call(args: argparse.Namespace) -> None:
         shared.check_output(args.out, args.input)
     if args.save_run:
         check_runs(args.save_run)
+        shared.check_place(args.save_run, args.input)
 
 
 def _check_kind(args: argparse.Namespace, sequences: Sequence[sources.Sequence]) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.agreement.controls import MAX_WORD, beyond_pairs, periodic_like, random_like, shuffled
 from analysis.agreement.groups import KEYS, cluster_order, consensus, group_labels, group_table
 from analysis.agreement.pairs import DENSITY_RATIO, agreement_table, compare_pairs, density_curve
+from analysis.boundaries.by_file import FileColumn
 from analysis.boundaries.extract import BoundaryModel
 from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.chance.p_values import is_least, shown
@@ -19,13 +20,15 @@ from analysis.files.export import write_table
 from analysis.files.provenance import Provenance, provenance
 from analysis.files.saved_models import saved_models
 from analysis.inputs import sources
-from analysis.inputs.files import read_sequences
 from analysis.references.models import load_models, untrained_model
 from analysis.references.names import is_reference
 from hnet_core.errors import InputError
 
 RATES = tuple(round(0.02 * i, 2) for i in range(1, 26))
 """Densities at which --density compares."""
+
+Readers = dict[str, tuple[BoundaryModel, dict[str, BoundaryModel]]]
+"""Model -> itself, and untrained ones of its architecture: those that --controls has read."""
 
 _FILES = ("out", "groups", "consensus", "controls", "density")
 _OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained", "matmul_precision")
@@ -34,7 +37,8 @@ _OPTIONS = ("tolerance", "shifts", "seed", "by", "shuffle_word", "untrained", "m
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("compare", help="agreement of every pair of models", allow_abbrev=False)
-    command.add_argument("input", metavar="INPUT", help="text, code, FASTA or GenBank; .gz and .xz too")
+    shared.add_inputs(command)
+    shared.add_together(command)
     command.add_argument("--tolerance", type=int, default=1, help="bytes apart that may pair off (default 1)")
     command.add_argument(
         "--shifts", type=int, default=1000, help="circular shifts over several records (one is tried at all)"
@@ -72,11 +76,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write every table that was asked for; what is wrong with the call is said before any work."""
     _check(args)
-    sequences = read_sequences([args.input], args.type, args.max_mb)
+    sequences = shared.read_inputs(args)
     saved = saved_models(args.runs, sequences)
     shared.take_precision(args)
     shared.print_run_warnings(saved)
-    models = load_models(args.model, args.models, args.matmul_precision, saved)
+    models = load_models(args.model, args.models, args.matmul_precision, saved, args.threshold)
     if len(models) < 2:
         raise InputError("compare needs at least two models; give --model or --run once more")
     mixed = _mixed_domains(models.values())
@@ -91,32 +95,50 @@ def run(args: argparse.Namespace) -> None:
             [replace(stage, name=label) for stage in cut(sequences, model, shared.reporter(bar))]
             for label, model in models.items()
         ]
+    readers = _readers(args, models) if args.controls else {}
+
+    def of(places: list[int]) -> dict[str, pd.DataFrame]:
+        mine = [[stage.part(places) for stage in model] for model in cuts]
+        return _tables(args, mine, groups, readers, [sequences[i] for i in places])
+
+    tables = shared.tables_by_file(args, sequences, of)
+    given = {name: getattr(args, name) for name in _OPTIONS}
+    given["threshold"] = shared.threshold_text(args.threshold)
+    about = provenance("compare", sequences, models, given)
+    for path, each in tables.items():
+        write_table(each, path, about)
+    if args.consensus:
+        found = _consensus([stage for model in cuts for stage in model], groups, sequences)
+        _write_consensus(found, args.consensus, about, sequences)
+    print(f"wrote {', '.join(getattr(args, name) for name in _FILES if getattr(args, name))}")
+
+
+def _tables(
+    args: argparse.Namespace,
+    cuts: Sequence[Sequence[Segmentation]],
+    groups: dict[str, str],
+    readers: Readers,
+    sequences: Sequence[sources.Sequence],
+) -> dict[str, pd.DataFrame]:
+    """Output path -> its rows over these sequences, the consensus left out."""
     options = {"tolerance": args.tolerance, "shifts": args.shifts, "seed": args.seed}
-    table = compare_pairs(cuts, **options)
-    stages = [stage for model in cuts for stage in model]
+    table, stages = compare_pairs(cuts, **options), [stage for model in cuts for stage in model]
     tables = {args.out: table}
     if args.groups:
         tables[args.groups] = group_table(table, stages, groups, seed=args.seed)
     if args.density:
         tables[args.density] = _density(cuts)
-    if args.controls:
-        pairs = _controls(args, sequences, dict(zip(args.model, models.values(), strict=True)), cuts)
-        left = [beyond_pairs(a, b, sequences) for a, b in pairs]
-        tables[args.controls] = agreement_table(pairs, **options).assign(f1_star_beyond_pairs=left)
-    given = {name: getattr(args, name) for name in _OPTIONS}
-    about = provenance("compare", sequences, models, given)
-    for path, each in tables.items():
-        write_table(each, path, about)
-    if args.consensus:
-        found = _consensus(stages, groups, [sequence.name for sequence in sequences])
-        _write_consensus(found, args.consensus, about, sequences)
+    if readers:
+        controls = _controls(args, sequences, readers, cuts)
+        left = [beyond_pairs(a, b, sequences) for a, b in controls]
+        tables[args.controls] = agreement_table(controls, **options).assign(f1_star_beyond_pairs=left)
     _print(table, stages)
-    print(f"wrote {', '.join([*tables, *filter(None, [args.consensus])])}")
+    return tables
 
 
 def _check(args: argparse.Namespace) -> None:
     paths = [getattr(args, name) for name in _FILES if getattr(args, name)]
-    shared.check_tables(paths, [args.input], with_positions=[args.consensus])
+    shared.check_tables(paths, args.input, with_positions=[args.consensus])
     if args.controls and args.runs:
         raise InputError("--controls has models read shuffled input, which a saved run cannot; give --model")
     if args.tolerance < 0 or args.shifts < 1 or args.seed < 0:
@@ -128,15 +150,19 @@ def _check(args: argparse.Namespace) -> None:
     group_labels({}, args.by.split(","))
 
 
-def _consensus(stages: Sequence[Segmentation], groups: dict[str, str], names: list[str]) -> pd.DataFrame:
+def _consensus(
+    stages: Sequence[Segmentation], groups: dict[str, str], sequences: Sequence[sources.Sequence]
+) -> pd.DataFrame:
+    files, names = FileColumn(sequences), [sequence.name for sequence in sequences]
     members: dict[tuple[str, int], list[Segmentation]] = {}
     for stage in stages:
         members.setdefault((groups[stage.name], stage.stage), []).append(stage)
     parts = []
     for (group, number), cuts in members.items():
         part = consensus(cuts, names)
-        part.insert(0, "group", pd.Series(group, index=part.index, dtype="str"))
-        part.insert(1, "stage", pd.Series(number, index=part.index, dtype="int16"))
+        part.insert(0, "file", files.of(part["sequence"]))
+        part.insert(1, "group", pd.Series(group, index=part.index, dtype="str"))
+        part.insert(2, "stage", pd.Series(number, index=part.index, dtype="int16"))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -188,24 +214,33 @@ def _density(cuts: Sequence[Sequence[Segmentation]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _readers(args: argparse.Namespace, models: dict[str, BoundaryModel]) -> Readers:
+    found = {}
+    for given, model in zip(args.model, models.values(), strict=True):
+        blanks = {}
+        for seed in range(args.seed, args.seed + (0 if is_reference(given) else args.untrained)):
+            blank = untrained_model(given, args.models, seed)
+            blanks[f"untrained {given}, {seed}"] = (
+                blank.cutting_at(args.threshold) if args.threshold else blank
+            )
+        found[given] = model, blanks
+    return found
+
+
 def _controls(
     args: argparse.Namespace,
     sequences: Sequence[sources.Sequence],
-    models: dict[str, BoundaryModel],
+    readers: Readers,
     cuts: Sequence[Sequence[Segmentation]],
 ) -> list[tuple[Segmentation, Segmentation]]:
     """Every stage of every model with its controls."""
     mixed = shuffled(sequences, args.shuffle_word, args.seed)
     pairs = []
-    for (given, model), stages in zip(models.items(), cuts, strict=True):
+    for (model, blanks), stages in zip(readers.values(), cuts, strict=True):
         controls = [[random_like(s, args.seed) for s in stages], [periodic_like(s) for s in stages]]
         controls.append([replace(s, name=f"{s.name} on shuffled input") for s in cut(mixed, model)])
-        if not is_reference(given):
-            for seed in range(args.seed, args.seed + args.untrained):
-                blank = untrained_model(given, args.models, seed)
-                controls.append(
-                    [replace(s, name=f"untrained {given}, {seed}") for s in cut(sequences, blank)]
-                )
+        for name, blank in blanks.items():
+            controls.append([replace(s, name=name) for s in cut(sequences, blank)])
         pairs += [pair for control in controls for pair in zip(stages, control, strict=True)]
     return pairs
 

@@ -1,14 +1,17 @@
 """python -m analysis enrich: what boundaries mean on an annotated genome."""
 
 import argparse
+import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from analysis.boundaries.extract import BoundaryModel, Progress, boundary_marks, check
+from analysis.boundaries.extract import BoundaryModel, boundary_marks, check
 from analysis.chance.p_values import is_least, shown
 from analysis.commands import shared
 from analysis.files.export import TRACK_SUFFIXES, write_table
@@ -20,9 +23,9 @@ from analysis.genome.motifs import DEFAULT_MOTIFS, motif, motif_rows
 from analysis.genome.profiles import PROFILE_DRAWS, WINDOW, profile_table
 from analysis.genome.strands import consistency_row
 from analysis.inputs import sources
-from analysis.inputs.annotations import fit_features, laid_end_to_end, read_features
+from analysis.inputs.annotations import laid_end_to_end
 from analysis.inputs.bases import reverse_complement
-from analysis.inputs.files import read_sequences
+from analysis.inputs.genomes import Genomes, read_genomes
 from analysis.references.models import load_models
 from hnet_core.errors import InputError
 
@@ -32,9 +35,15 @@ _OPTIONS = ("upstream", "window", "shifts", "seed", "keep_phase", "reverse_compl
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     command = commands.add_parser("enrich", help="boundaries on annotated DNA", allow_abbrev=False)
-    command.add_argument("input", metavar="GENOME", help="FASTA or GenBank; .gz and .xz too")
+    shared.add_inputs(command, "FASTA or GenBank", "GENOME")
+    shared.add_together(command)
     command.add_argument(
-        "--annotation", metavar="FILE", help="GFF3, GTF, BED or GenBank; default: GENOME itself"
+        "--annotation",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="GFF3, GTF, BED or GenBank; one for all genomes, or repeated, one a genome in their order; default: in a "
+        "folder or an archive the file of the genome's name (a.gff3 of a.fa), else GENOME itself",
     )
     shared.add_common(command, runs=True)
     shared.add_matmul_precision(command)
@@ -65,68 +74,83 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the table, and the profiles where asked for; what is wrong with the call is said before any work."""
-    outs, annotation = _check_call(args)
+    outs = _check_call(args)
     motifs = dict(map(motif, args.motif)) if args.motif else DEFAULT_MOTIFS
-    sequences = read_sequences([args.input], "dna", args.max_mb)
-    saved = saved_models(args.runs, sequences, "+-" if args.reverse_complement else "+")
+    genomes = read_genomes(args.input, args.annotation, args.max_mb)
+    sequences = genomes.sequences
+    saved = saved_models(args.runs, genomes.read, "+-" if args.reverse_complement else "+")
     shared.print_run_warnings(saved)
-    features = read_features(annotation, max_bytes=args.max_mb)
-    features, warnings = fit_features(features, sequences, Path(annotation).name)
-    sequences = _annotated(sequences, features)
     shared.take_precision(args)
-    models = load_models(args.model, args.models, args.matmul_precision, saved)
+    models = load_models(args.model, args.models, args.matmul_precision, saved, args.threshold)
     for model in models.values():
         check(sequences, model)
+    if genomes.left_out:
+        shared.tell(genomes.left_out)
     shared.print_warnings(sequences, models.values())
-    for warning in warnings:
+    for warning in genomes.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    cuts, rows = _all_cuts(models, sequences, args)
-    # Only now: what is known of every base takes 100 MB a genome, which the models' work need not stand beside.
-    lengths = [len(each.data) for each in sequences]
-    genome = annotate(features, [each.name for each in sequences], lengths, args.upstream)
-    for warning in _codon_warnings(genome):
-        print(f"warning: {warning}", file=sys.stderr)
-    tables = _tables(cuts, rows, sequences, features, genome, motifs, args)
+    found = _all_cuts(models, sequences, args)
+
+    def of(places: list[int]) -> dict[str, pd.DataFrame]:
+        made = _tables(found, places, genomes, motifs, args)
+        _print_summary(made[0])
+        return dict(zip(outs, made, strict=True))
+
+    tables = shared.tables_by_file(args, sequences, of)
     options = {name: getattr(args, name) for name in _OPTIONS}
-    options |= {"motifs": motifs, "annotation_sha256": file_hash(Path(annotation))}
+    hashes = [_hash(each.source) for each in genomes.annotations]
+    options |= {"motifs": motifs, "annotation_sha256": hashes[0] if len(hashes) == 1 else hashes}
+    options["threshold"] = shared.threshold_text(args.threshold)
     about = provenance("enrich", sequences, models, options)
-    for table, out in zip(tables, outs, strict=True):
+    for out, table in tables.items():
         write_table(table, out, about)
-    _print_summary(tables[0])
-    for out in outs:
         print(f"wrote {out}")
 
 
-def _check_call(args: argparse.Namespace) -> tuple[list[str], str]:
-    """The files to write, and the annotation."""
-    outs, annotation = [args.out, *([args.profiles] if args.profiles else [])], args.annotation or args.input
+def _hash(source: Path | bytes) -> str:
+    return hashlib.sha256(source).hexdigest() if isinstance(source, bytes) else file_hash(source)
+
+
+def _check_call(args: argparse.Namespace) -> list[str]:
+    """The files to write."""
+    outs = [args.out, *([args.profiles] if args.profiles else [])]
     for out in outs:
-        shared.check_output(out, [args.input, annotation])
+        shared.check_output(out, [*args.input, *args.annotation])
         if Path(out).suffix.lower() in TRACK_SUFFIXES:
             raise InputError(f"{out}: an enrichment table has no positions; write it to .csv or .parquet")
     if len(outs) == 2 and Path(outs[0]).resolve() == Path(outs[1]).resolve():
         raise InputError(f"--out and --profiles are both {args.out}; give each table its own file")
     if args.window < 0 or args.upstream < 0 or args.shifts < 1 or args.seed < 0:
         raise InputError("--window, --upstream and --seed must be 0 or more, --shifts 1 or more")
-    return outs, annotation
+    return outs
+
+
+Found = tuple[list[Cuts], list[list[np.ndarray]]]
+"""The cuts of all models and stages, and beside each, where both strands are asked for, the marks on the other one."""
 
 
 def _tables(
-    cuts: list[Cuts],
-    rows: list[dict],
-    sequences: Sequence[sources.Sequence],
-    features: pd.DataFrame,
-    genome: Genome,
-    motifs: Mapping[str, str],
-    args: argparse.Namespace,
+    found: Found, places: Sequence[int], genomes: Genomes, motifs: Mapping[str, str], args: argparse.Namespace
 ) -> list[pd.DataFrame]:
-    """The table, and the profiles where asked for, each in a thread of its own: both are look-ups without Python."""
-    data = [each.data for each in sequences]
-    step = 3 if args.keep_phase else 1
+    """The table of some of the sequences, and the profiles where asked for, each in a thread of its own: both are
+    look-ups without Python."""
+    cuts = [replace(each, is_cut=tuple(each.is_cut[i] for i in places)) for each in found[0]]
+    other = [[each[i] for i in places] for each in found[1]]
+    sequences = [genomes.sequences[i] for i in places]
+    data, step = [each.data for each in sequences], 3 if args.keep_phase else 1
+    # Only now: what is known of every base takes 100 MB a genome, which the models' work need not stand beside.
+    features = genomes.features
+    genome = annotate(features, [each.name for each in sequences], list(map(len, data)), args.upstream)
+    for warning in _codon_warnings(genome):
+        print(f"warning: {warning}", file=sys.stderr)
 
     def enrichment() -> pd.DataFrame:
-        found = [row for each in cuts for row in motif_rows(each, data, motifs, args.shifts, args.seed)]
-        more = [*rows, *found]
+        both = zip(cuts, other, strict=True) if other else ()
+        more = [
+            consistency_row(each.model, each.stage, each.is_cut, back, draws=args.shifts, seed=args.seed)
+            for each, back in both
+        ]
+        more += [row for each in cuts for row in motif_rows(each, data, motifs, args.shifts, args.seed)]
         return enrichment_table(cuts, genome, draws=args.shifts, seed=args.seed, step=step, more=more)
 
     def profiles() -> pd.DataFrame:
@@ -143,19 +167,16 @@ def _tables(
 
 def _all_cuts(
     models: Mapping[str, BoundaryModel], sequences: Sequence[sources.Sequence], args: argparse.Namespace
-) -> tuple[list[Cuts], list[dict]]:
-    cuts, rows = [], []
+) -> Found:
+    cuts, other, data = [], [], [each.data for each in sequences]
     with shared.progress_bar(sequences, len(models) * (1 + args.reverse_complement)) as bar:
         for label, model in models.items():
-            mine, more = _cuts(label, model, sequences, args, lambda: shared.reporter(bar))
-            cuts, rows = [*cuts, *mine], [*rows, *more]
-    return cuts, rows
-
-
-def _annotated(sequences: Sequence[sources.Sequence], features: pd.DataFrame) -> list[sources.Sequence]:
-    """The sequences that the annotation names: of others the class of the bases is unknown."""
-    known = set(features["sequence"].unique())
-    return [each for each in sequences if each.name in known]
+            marks = boundary_marks(data, model, shared.reporter(bar))
+            cuts += [Cuts(label, stage, tuple(each)) for stage, each in enumerate(marks)]
+            if args.reverse_complement:
+                turned = [reverse_complement(each) for each in data]
+                other += boundary_marks(turned, model, shared.reporter(bar))
+    return cuts, other
 
 
 def _codon_warnings(genome: Genome) -> tuple[str, ...]:
@@ -167,27 +188,6 @@ def _codon_warnings(genome: Genome) -> tuple[str, ...]:
     if unphased:
         texts.append(f"{unphased} CDS parts have no strand; they have no codon positions")
     return tuple(texts)
-
-
-def _cuts(
-    label: str,
-    model: BoundaryModel,
-    sequences: Sequence[sources.Sequence],
-    args: argparse.Namespace,
-    report: Callable[[], Progress],
-) -> tuple[list[Cuts], list[dict]]:
-    """The boundaries of one model, and the rows that compare both strands where asked for."""
-    data = [each.data for each in sequences]
-    forward = boundary_marks(data, model, report())
-    cuts = [Cuts(label, stage, tuple(marks)) for stage, marks in enumerate(forward)]
-    if not args.reverse_complement:
-        return cuts, []
-    reverse = boundary_marks([reverse_complement(each) for each in data], model, report())
-    rows = [
-        consistency_row(label, stage, *both, draws=args.shifts, seed=args.seed)
-        for stage, both in enumerate(zip(forward, reverse, strict=True))
-    ]
-    return cuts, rows
 
 
 def _print_summary(table: pd.DataFrame) -> None:

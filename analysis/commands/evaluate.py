@@ -1,18 +1,19 @@
 """python -m analysis evaluate: boundaries against the gold words of treebanks."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from analysis.agreement.gold_words import word_table
+from analysis.boundaries.by_file import joined, with_file
 from analysis.boundaries.segmentations import cut
 from analysis.chance.p_values import is_least, shown
 from analysis.commands import shared
 from analysis.files.export import OUT_SUFFIXES, write_table
 from analysis.files.provenance import provenance
-from analysis.inputs.conllu import read_conllu
+from analysis.inputs.conllu import GoldText, is_conllu, read_conllu
+from analysis.inputs.folders import Budget, LeftOut, input_files
 from analysis.references.models import load_models
 from hnet_core.errors import InputError
 
@@ -25,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="append",
         required=True,
         metavar="FILE",
-        help="CoNLL-U treebank; .gz and .xz too; may be repeated",
+        help="CoNLL-U treebank, .gz and .xz too; a folder, a .zip or a .tar: all .conllu files in it; may be repeated",
     )
     shared.add_models(command)
     command.add_argument("--out", required=True, metavar="FILE", help=f"one of {', '.join(OUT_SUFFIXES)}")
@@ -33,6 +34,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--shifts", type=int, default=1000, help="circular shifts that chance is taken from (1000)"
     )
     command.add_argument("--seed", type=int, default=0, help="of the shifts")
+    shared.add_max_mb(command)
     command.set_defaults(run=run)
 
 
@@ -41,22 +43,22 @@ def run(args: argparse.Namespace) -> None:
     shared.check_tables([args.out], args.gold)
     if args.shifts < 1 or args.seed < 0:
         raise InputError("--seed must be 0 or more, --shifts 1 or more")
-    banks = {path: read_conllu(path) for path in args.gold}
-    if len(banks) < len(args.gold):
-        raise InputError("a treebank is given twice; give each once")
-    models = load_models(args.model, args.models)
+    banks = _banks(args.gold, args.max_mb)
+    models = load_models(args.model, args.models, thresholds=args.threshold)
     sequences = [text.sequence for texts in banks.values() for text in texts]
     tables = []
     with shared.progress_bar(sequences, len(models)) as bar:
-        for path, texts in banks.items():
+        for file, texts in banks.items():
             cuts = [
                 replace(stage, name=label)
                 for label, model in models.items()
                 for stage in cut([t.sequence for t in texts], model, shared.reporter(bar))
             ]
-            tables.append(word_table(cuts, texts, _name(path), shifts=args.shifts, seed=args.seed))
-    table = pd.concat(tables, ignore_index=True)
-    about = provenance("evaluate", sequences, models, {"shifts": args.shifts, "seed": args.seed})
+            table = word_table(cuts, texts, _name(file), shifts=args.shifts, seed=args.seed)
+            tables.append(with_file(table, file))
+    table = joined(tables)
+    options = {"shifts": args.shifts, "seed": args.seed, "threshold": shared.threshold_text(args.threshold)}
+    about = provenance("evaluate", sequences, models, options)
     write_table(table, args.out, about)
     for row in table[(table["units"] == "surface") & (table["place"] == "gap")].itertuples():
         print(
@@ -65,6 +67,23 @@ def run(args: argparse.Namespace) -> None:
             f"z {row.z:.1f}, p {shown(row.p_value, is_least(row.p_value, row.shifts))}"
         )
     print(f"wrote {args.out}")
+
+
+def _banks(paths: Sequence[str], max_bytes: int) -> dict[str, list[GoldText]]:
+    """File -> its texts; of folders and archives what is named as a treebank."""
+    budget, left_out, banks = Budget(max_bytes), LeftOut(), {}
+    for file in input_files(paths, budget, left_out):
+        if file.found and not is_conllu(file.name):
+            left_out.add("no .conllu files", file.label)
+            continue
+        with budget.told(file.label):
+            banks[file.label] = read_conllu(file.source, file.label if file.found else None, budget.left)
+        budget.spend(sum(len(text.sequence.data) for text in banks[file.label]))
+    if str(left_out):
+        shared.tell(str(left_out))
+    if not banks:
+        raise InputError(f"--gold {paths[0]}: holds no .conllu file; give one")
+    return banks
 
 
 def _name(path: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 
@@ -12,7 +13,6 @@ from analysis.commands import shared
 from analysis.files.export import write_table
 from analysis.files.provenance import provenance
 from analysis.inputs import sources
-from analysis.inputs.files import read_sequences
 from analysis.meaning.dictionary import (
     chunk_types,
     dictionary_table,
@@ -28,8 +28,8 @@ from hnet_core.errors import InputError
 _NUMBERS = (("seed", 0), ("shifts", 1), ("edits", 1), ("reach", 1), ("context", 2))
 """Options and the least that each may be."""
 
-Tables = dict[str, pd.DataFrame]
-"""Output path -> what is written there."""
+Made = dict[str, pd.DataFrame]
+"""Output path -> what is written there. What makes it takes (args, sequences, models, and what loads a whole model)."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -52,32 +52,37 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _command(
-    commands: argparse._SubParsersAction, name: str, text: str, tables: Callable[..., Tables]
+    commands: argparse._SubParsersAction, name: str, text: str, tables: Callable[..., Made]
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, allow_abbrev=False)
-    command.add_argument("input", metavar="INPUT", help="text, code, FASTA or GenBank; .gz and .xz too")
+    shared.add_inputs(command)
+    shared.add_together(command)
     command.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
     shared.add_common(command)
     command.set_defaults(run=lambda args: _run(args, tables), command=name)
     return command
 
 
-def _run(args: argparse.Namespace, make: Callable[..., Tables]) -> None:
+def _run(args: argparse.Namespace, make: Callable[..., Made]) -> None:
     paths = [getattr(args, name, None) for name in ("out", "overlap", "growth", "curve")]
-    shared.check_tables([path for path in paths if path], [args.input])
+    shared.check_tables([path for path in paths if path], args.input)
     for name, least in _NUMBERS:
         value = getattr(args, name, None)
         if value is not None and value < least:
             raise InputError(f"--{name} {value} must be {least} or more")
-    sequences = read_sequences([args.input], args.type, args.max_mb)
-    models = load_models(args.model, args.models)
+    sequences = shared.read_inputs(args)
+    models = load_models(args.model, args.models, thresholds=args.threshold)
     shared.print_warnings(sequences, list(models.values()))
-    tables = make(args, sequences, models)
+    whole_model = cache(load_whole_model)
+    tables = shared.tables_by_file(
+        args, sequences, lambda places: make(args, [sequences[i] for i in places], models, whole_model)
+    )
     options = {name: getattr(args, name) for name, _ in _NUMBERS if hasattr(args, name)}
+    options["threshold"] = shared.threshold_text(args.threshold)
     about = provenance(args.command, sequences, models, options)
     for path, table in tables.items():
         write_table(table, path, about)
-    print(f"wrote {', '.join(tables)}")
+    print(f"wrote {', '.join(tables.paths)}")
 
 
 def _cuts(
@@ -91,12 +96,12 @@ def _cuts(
         }
 
 
-def _surprisal(args: argparse.Namespace, sequences, models) -> Tables:
+def _surprisal(args: argparse.Namespace, sequences, models, whole_model) -> Made:
     """Each model against its own surprisal; reference segmenters against that of every model."""
     from analysis.meaning.surprisal import surprisal_table, surprisals
 
     whole = {
-        label: load_whole_model(given, args.models)
+        label: whole_model(given, args.models)
         for given, label in zip(args.model, models, strict=True)
         if not is_reference(given)
     }
@@ -122,7 +127,7 @@ def _surprisal(args: argparse.Namespace, sequences, models) -> Tables:
     return {args.out: table}
 
 
-def _dictionary(args: argparse.Namespace, sequences, models) -> Tables:
+def _dictionary(args: argparse.Namespace, sequences, models, _) -> Made:
     stages = [stage for each in _cuts(sequences, models).values() for stage in each]
     tables, growth, types = [], [], {}
     for stage in stages:
@@ -142,7 +147,7 @@ def _dictionary(args: argparse.Namespace, sequences, models) -> Tables:
     return out
 
 
-def _stability(args: argparse.Namespace, sequences, models) -> Tables:
+def _stability(args: argparse.Namespace, sequences, models, _) -> Made:
     data = [sequence.data for sequence in sequences]
     tables, curves = [], []
     for label, model in models.items():
@@ -161,7 +166,7 @@ def _stability(args: argparse.Namespace, sequences, models) -> Tables:
     return out
 
 
-def _account(args: argparse.Namespace, sequences, models) -> Tables:
+def _account(args: argparse.Namespace, sequences, models, _) -> Made:
     from analysis.meaning.account import account_table, measured_rates
 
     cuts, parts = _cuts(sequences, models), []

@@ -1,27 +1,53 @@
-"""What the commands share: their options, reading inputs, loading models, warnings, a progress bar."""
+"""What the commands share: their options, reading inputs, tables by file, warnings, a progress bar."""
 
 import argparse
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from analysis.boundaries.by_file import Tables, parts
 from analysis.boundaries.extract import BoundaryModel, Progress, domain_warnings
+from analysis.boundaries.thresholds import Thresholds, parse_thresholds
 from analysis.files.export import OUT_SUFFIXES, TRACK_SUFFIXES, check_out
 from analysis.inputs import sources
+from analysis.inputs.files import read_sequences
 from analysis.inputs.reading import MAX_BYTES, collect_warnings
 from analysis.references.names import PREFIX
 from hnet_core.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.files.saved_models import SavedModel
 
 
+def add_inputs(
+    command: argparse.ArgumentParser, what: str = "text, code, FASTA or GenBank", name: str = "INPUT"
+) -> None:
+    """The inputs, and how tables treat several."""
+    command.add_argument(
+        "input",
+        nargs="+",
+        metavar=name,
+        help=f"{what}, .gz and .xz too; a folder (all files in it, hidden and binary ones left out), a .zip or a .tar, "
+        "plain or compressed",
+    )
+
+
+def add_together(command: argparse.ArgumentParser) -> None:
+    """--together, where a table counts over an input."""
+    command.add_argument(
+        "--together", action="store_true", help="count over all files as one; default: rows for each file"
+    )
+
+
 def add_models(command: argparse.ArgumentParser, required: bool = True) -> None:
-    """--model and --models."""
+    """--model, --models and --threshold."""
     command.add_argument(
         "--model",
         action="append",
@@ -31,6 +57,15 @@ def add_models(command: argparse.ArgumentParser, required: bool = True) -> None:
         help=f"may be repeated; {PREFIX}KIND is a reference segmenter such as {PREFIX}words",
     )
     command.add_argument("--models", metavar="DIR", help="where models are found by name")
+    command.add_argument(
+        "--threshold",
+        type=_thresholds,
+        default=(),
+        metavar="T[,T...]",
+        help="cut where p is above T (the trained rule: above a half): one number for all stages, or one a stage, "
+        "outermost first, empty for the trained rule (0.4,,0.7); inner stages are computed anew from the chunks that "
+        "the outer ones then make; reference segmenters stay as they are",
+    )
 
 
 def add_matmul_precision(command: argparse.ArgumentParser) -> None:
@@ -73,7 +108,29 @@ def add_common(command: argparse.ArgumentParser, out_required: bool = True, runs
         "--out", required=out_required, metavar="FILE", help=f"one of {', '.join(OUT_SUFFIXES)}"
     )
     command.add_argument("--type", choices=("auto", "text", "dna"), default="auto", help="default: guessed")
-    command.add_argument("--max-mb", type=megabytes, default=MAX_BYTES, help="largest input, decompressed")
+    add_max_mb(command)
+
+
+def add_max_mb(command: argparse.ArgumentParser) -> None:
+    """--max-mb."""
+    command.add_argument(
+        "--max-mb",
+        type=megabytes,
+        default=MAX_BYTES,
+        help=f"most that all inputs may hold together, decompressed ({MAX_BYTES // 2**20})",
+    )
+
+
+def _thresholds(text: str) -> Thresholds:
+    try:
+        return parse_thresholds(text)
+    except InputError as err:
+        raise argparse.ArgumentTypeError(str(err)) from err
+
+
+def threshold_text(thresholds: Thresholds) -> str:
+    """As --threshold takes it, for provenance; "" is the trained rule."""
+    return ",".join("" if each is None else str(each) for each in thresholds)
 
 
 def megabytes(text: str) -> int:
@@ -84,9 +141,47 @@ def megabytes(text: str) -> int:
 
 def check_output(out: str, inputs: Sequence[str]) -> None:
     check_out(out)
-    for path in inputs:
-        if Path(out).exists() and Path(path).exists() and Path(out).samefile(path):
+    check_place(out, inputs)
+
+
+def check_place(out: str, inputs: Sequence[str]) -> None:
+    """InputError where what is written would be an input: of this call, or of the next on the same folder."""
+    for path in filter(os.path.exists, inputs):
+        if Path(out).exists() and Path(out).samefile(path):
             raise InputError(f"--out {out} is an input; write to another file")
+        if Path(path).is_dir() and Path(path).resolve() in Path(out).resolve().parents:
+            raise InputError(
+                f"{out}: lies in the input folder {path}, where the next call would read it; write it elsewhere"
+            )
+
+
+def read_inputs(args: argparse.Namespace, kind: str | None = None) -> list[sources.Sequence]:
+    """The sequences of all inputs; what is left out of folders and archives is said."""
+    return read_sequences(args.input, kind or args.type, args.max_mb, tell)
+
+
+def tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def tables_by_file(
+    args: argparse.Namespace,
+    sequences: Sequence[sources.Sequence],
+    make: Callable[[list[int]], Mapping[str, "pd.DataFrame"]],
+) -> Tables:
+    """The tables of all parts (analysis.boundaries.by_file.parts); of several each is named on the screen.
+
+    make  places of the sequences of a part -> output path -> its rows
+    """
+    tables, found = Tables(), parts(sequences, args.together)
+    for name, places in found.items():
+        if len(found) > 1:
+            print(f"{name}:")
+        try:
+            tables.add(name, make(places))
+        except InputError as err:
+            raise InputError(f"{name}: {err}" if len(found) > 1 else str(err)) from err
+    return tables
 
 
 def is_track(path: str) -> bool:

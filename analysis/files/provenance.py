@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """This clone."""
 CODE = ("kernels", "hnet_core", "analysis")
 """Packages whose sources settle what is in a table; the page only shows it."""
+_OF_CUTS = ("thresholds", "run", "run_code_sha256")
+"""What a model's info may say of how its cuts came about."""
 
 Provenance = Mapping[str, Any]
 
@@ -31,8 +33,8 @@ def provenance(
     """The provenance of a file as a JSON-ready dictionary.
 
     input    sha256 over names and bytes of all sequences, after decompression and clean-up: what the model read
-    models   label -> sha256 of the weights file, name and stages; of a saved run that stands in for it its name and
-             code too
+    models   label -> sha256 of the weights file, name and stages; its thresholds, where these are not the trained ones;
+             of a saved run that stands in for it its name and code too
     """
     return {
         "command": command,
@@ -52,7 +54,7 @@ def provenance(
                 "domain": model.info.get("domain", ""),
                 "seed": model.info.get("seed"),
                 "data_seed": model.info.get("data_seed"),
-                **{name: model.info[name] for name in ("run", "run_code_sha256") if name in model.info},
+                **{name: model.info[name] for name in _OF_CUTS if name in model.info},
             }
             for label, model in models.items()
         },

@@ -57,6 +57,13 @@ class SavedModel:
             progress(sum(map(len, data)), sum(map(len, data)))
         return [self.tracks[each] for each in data]
 
+    def cutting_at(self, thresholds: Sequence[float | None]) -> "SavedModel":
+        """InputError: where inner stages would look then was not saved."""
+        raise InputError(
+            f"run {self.info['run']}: was cut when it was saved; leave --threshold out, save a run of "
+            "boundaries --threshold, or give the model"
+        )
+
     def open(self) -> "SavedModel":
         """Itself: it holds no state."""
         return self

@@ -102,6 +102,20 @@ def fit_features(
     return _in_order(table), tuple(warnings)
 
 
+def together(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """The features of several annotations, under the names of all sequences; what is one gene in each stays apart."""
+    apart = []
+    for number, table in enumerate(tables):
+        if len(tables) > 1:
+            ids = {
+                name: table[name].str.replace(r"([^,]+)", rf"{number}/\1", regex=True)
+                for name in ("parent", "group")
+            }
+            table = table.assign(**ids)
+        apart.append(table.assign(sequence=pd.Categorical(table["sequence"], categories=names)))
+    return _in_order(pd.concat(apart, ignore_index=True))
+
+
 def _under_our_names(
     features: pd.DataFrame, ours: Sequence[str], shown: str
 ) -> tuple[pd.DataFrame, list[str]]:

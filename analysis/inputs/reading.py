@@ -35,6 +35,7 @@ _NOT_READ = {
     "SAM": re.compile(rb"@(HD|SQ)\t(VN|SN|SO|GO|LN):"),
     "BAM": re.compile(rb"BAM\x01"),
     "2bit": re.compile(rb"\x43\x27\x41\x1a|\x1a\x41\x27\x43"),
+    "a tar archive": re.compile(rb"(?s).{257}ustar"),
 }
 """Formats of sequences that are not read -> how such a file begins."""
 
@@ -63,16 +64,21 @@ def read_input(
     data = read_bytes(source, shown, max_bytes)
     if kind == "text":
         return [Sequence(shown, data, _text_warnings(data))]
-    for form, start in _NOT_READ.items():
-        if start.match(data.removeprefix(_BOM)):
-            raise InputError(
-                f"{shown}: this is {form}, which is not read; convert it to FASTA or GenBank, or choose text (--type "
-                "text) to read the file as it is"
-            )
+    if form := unread_format(data):
+        raise InputError(
+            f"{shown}: this is {form}, which is not read; convert it to FASTA or GenBank, or choose text (--type "
+            "text) to read the file as it is"
+        )
     if kind == "auto" and guess_kind(data, shown) == "text":
         return [Sequence(shown, data, _text_warnings(data))]
     reader = read_genbank if is_genbank(data) else read_fasta
     return reader(data, shown, max_bytes)
+
+
+def unread_format(data: bytes) -> str:
+    """The format of sequences that content is in, where it is one that is not read; else ""."""
+    start = data[:_SEEN].removeprefix(_BOM)
+    return next((form for form, begins in _NOT_READ.items() if begins.match(start)), "")
 
 
 def guess_kind(data: bytes, name: str = "") -> Literal["text", "dna"]:

@@ -21,6 +21,7 @@ Source = bytes | str | Path
 
 _PIECE = 2**20
 _XZ_MEMORY = 256 * 2**20  # xz -9 needs 65 MB to unpack; a forged header may ask for 4 GB
+_GZIP_MAGIC = b"\x1f\x8b"
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _NOT_UNPACKED = {
     "bzip2": re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"),
@@ -44,6 +45,17 @@ class Sequence:
     data: bytes
     warnings: tuple[str, ...] = ()
     kind: Kind = "text"
+    file: str = ""
+    """The file it was read from, as a person names it: a path, one in a folder, or an archive and a member of it."""
+
+
+class TooLarge(InputError):
+    """An input is larger than the limit."""
+
+
+def is_packed_otherwise(start: bytes) -> bool:
+    """Whether content begins as what a packer made that read_bytes does not take."""
+    return any(pattern.match(start) for pattern in _NOT_UNPACKED.values())
 
 
 def source_name(source: Source, name: str | None, default: str) -> str:
@@ -89,19 +101,16 @@ def _take(file: BinaryIO, name: str, max_bytes: int) -> bytes:
             raise InputError(
                 f"{name}: is packed by {kind}, which is not read; unpack it, or pack it by gzip or xz"
             )
+    packed = start.startswith((_GZIP_MAGIC, _XZ_MAGIC))
     file = _Rewound(file, start)
-    if start.startswith(b"\x1f\x8b"):
-        pieces, packed = _gzip_pieces(file, name), True
-    elif start.startswith(_XZ_MAGIC):
-        pieces, packed = _xz_pieces(file, name), True
-    else:
-        pieces, packed = iter(lambda: file.read(_PIECE), b""), False
     data = bytearray()
-    for piece in pieces:
+    for piece in _pieces(file, start, name):
         data += piece
         if len(data) > max_bytes:
             what = "decompresses to" if packed else "is"
-            raise InputError(f"{name}: {what} more than the limit of {_size(max_bytes)}; give a smaller part")
+            raise TooLarge(
+                f"{name}: {what} more than the limit of {size_text(max_bytes)}; give a smaller part"
+            )
     if not data:
         again = (
             "; a pipe gives its bytes once: where a call reads it twice, give a file" if file.is_pipe else ""
@@ -110,7 +119,22 @@ def _take(file: BinaryIO, name: str, max_bytes: int) -> bytes:
     return bytes(data)
 
 
-def _size(n_bytes: int) -> str:
+def content_pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """The content piece by piece, decompressed as read_bytes does; as much as is asked for."""
+    start = file.read(_MAGIC)
+    return _pieces(_Rewound(file, start), start, name)
+
+
+def _pieces(file: _Rewound, start: bytes, name: str) -> Iterator[bytes]:
+    if start.startswith(_GZIP_MAGIC):
+        return _gzip_pieces(file, name)
+    if start.startswith(_XZ_MAGIC):
+        return _xz_pieces(file, name)
+    return iter(lambda: file.read(_PIECE), b"")
+
+
+def size_text(n_bytes: int) -> str:
+    """A limit as messages give it."""
     return f"{n_bytes / 2**20:g} MiB" if n_bytes >= 2**20 else f"{n_bytes} bytes"
 
 

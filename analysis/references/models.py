@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.boundaries.extract import BoundaryModel
+from analysis.boundaries.thresholds import check_thresholds
 from analysis.files.provenance import file_hash
 from analysis.references.names import is_reference, segmenter
 from hnet_core.errors import InputError
@@ -58,8 +59,12 @@ def load_models(
     models_dir: str | None,
     matmul_precision: str = "fp32",
     saved: Mapping[str, BoundaryModel] | None = None,
+    thresholds: Sequence[float | None] = (),
 ) -> dict[str, BoundaryModel]:
-    """label -> model, those of saved runs behind the others; InputError where one is given twice."""
+    """label -> model, those of saved runs behind the others; InputError where one is given twice.
+
+    thresholds  as parse_thresholds gives them; none: every model cuts by its trained rule
+    """
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
         raise InputError(f"--model {repeated[0]} is given twice; name each model once")
@@ -67,4 +72,6 @@ def load_models(
     given, models = [*names, *(saved or {})], [*models, *(saved or {}).values()]
     if not models:
         raise InputError("there is no model; give --model NAME, or --run DIR/NAME of a saved run")
-    return dict(zip(labels_of(given, models), models, strict=True))
+    check_thresholds(thresholds, models)
+    cutting = [model.cutting_at(thresholds) for model in models] if thresholds else models
+    return dict(zip(labels_of(given, models), cutting, strict=True))

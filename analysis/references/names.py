@@ -94,6 +94,18 @@ def _bpe(size: str, *path: str) -> Cut:
     return byte_pair_units(_whole(size, 257), _named(path))
 
 
+def _tokenizer(*name: str) -> Cut:
+    from analysis.references.tokenizer_files import tokenizer_units
+
+    return tokenizer_units(_named(name))
+
+
+def _tree_sitter(language: str, kind: str = "tokens") -> Cut:
+    from analysis.references.syntax_trees import tree_units
+
+    return tree_units(language, kind)
+
+
 def _gold(*path: str) -> Cut:
     from analysis.references.gold import gold_units
 
@@ -148,6 +160,16 @@ KINDS: dict[str, tuple[str, str, Callable[..., Cut]]] = {
         _plain(python_source.statements),
     ),
     "bpe": ("bpe:VOCABULARY:FILE", "byte pairs learned from FILE", _bpe),
+    "tokenizer": (
+        "tokenizer:tokenizer.json|:FILE.tiktoken[:PATTERN]|:cl100k_base|:o200k_base",
+        "tokens of a published tokenizer",
+        _tokenizer,
+    ),
+    "tree-sitter": (
+        "tree-sitter:LANGUAGE[:tokens|:nodes]",
+        "tokens of source in any language, or starts of its syntax nodes",
+        _tree_sitter,
+    ),
     "codons": (
         "codons[:FRAME|:FILE.gb|:FILE.gff3:FILE.fa]",
         "codons of each record in frame 0, 1 or 2, or of the genes of an annotation",

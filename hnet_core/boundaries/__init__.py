@@ -7,6 +7,7 @@ with the input, and the answer equals that of the full forward whatever the wind
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextvars import copy_context
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -70,6 +71,7 @@ class BoundaryModel:
     matmul_precision  of the products on a CPU, a name in kernels.linear.PRECISIONS. bf16, in which the published models
                       run too, is faster where the processor has it; p then moves by its rounding, and so may a boundary
                       whose p is almost a half, also from one window to another.
+    thresholds        one a stage: a chunk starts where p is above it. None is the trained rule; see `cutting_at`.
     """
 
     def __init__(self, model: HNetForCausalLM, info: dict[str, Any], matmul_precision: str = "fp32") -> None:
@@ -79,6 +81,7 @@ class BoundaryModel:
             )
         self.config, self.info, self.name = model.config, info, info.get("name", "")
         self.module, self.matmul_precision = model, matmul_precision
+        self.thresholds: tuple[float | None, ...] = (None,) * self.n_stages
 
     @property
     def stages(self) -> list[RoutedStage]:
@@ -92,6 +95,21 @@ class BoundaryModel:
     @property
     def device(self) -> torch.device:
         return self.module.embeddings.weight.device
+
+    def cutting_at(self, thresholds: Sequence[float | None]) -> "BoundaryModel":
+        """The same model, whose routers cut where p is above these; None is the trained rule, above a half.
+
+        thresholds  one for all stages, or one a stage from the outermost; stages without one keep the trained rule
+        An inner stage reads the chunks that the stages around it then make: its p are computed anew, not looked up.
+        """
+        one = len(thresholds) == 1
+        given = [thresholds[0]] * self.n_stages if one else [*thresholds, *[None] * self.n_stages]
+        if not all(each is None or 0 < each < 1 for each in given):
+            raise ConfigError(f"a threshold lies between 0 and 1, these are {list(thresholds)}")
+        model = copy(self)
+        model.thresholds = tuple(given[: self.n_stages])
+        model.info = {**self.info, "thresholds": list(model.thresholds)}
+        return model
 
     @property
     def window(self) -> int:
@@ -153,7 +171,7 @@ class BoundaryModel:
         pairs = zip(data, row_ids, strict=True)
         byte = np.concatenate([np.arange(len(each) - len(row), len(each)) for each, row in pairs])
         rows, found = Rows(limits, ids=ids), []
-        for entry, track in _tracks(byte, finish(self.module.walk(rows))):
+        for entry, track in _tracks(byte, finish(self.module.walk(rows, thresholds=self.thresholds))):
             parts = [slice(*pair) for pair in pairwise(rows.bounds)]
             found.append([_shown(*(each[part] for each in track)) for part in parts])
             rows = entry.rows
@@ -210,7 +228,7 @@ class BoundaryStream:
         byte = np.arange(self._n_bytes - bos, self._n_bytes + len(data), dtype=np.int64)
         self._n_bytes += len(data)
         rows = Rows(torch.tensor([0, len(ids)], device=ids.device), self._state.seen, ids)
-        entries = yield from self.model.module.walk(rows, self._state)
+        entries = yield from self.model.module.walk(rows, self._state, self.model.thresholds)
         return tuple(_shown(*track) for _, track in _tracks(byte, entries))
 
 

@@ -113,7 +113,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     call = ["evaluate", "--gold", str(gold), "--model", "words", "--out"]
     assert cli.main([*call, str(out), "--shifts", "20"]) == 0
     table = pd.read_csv(out)
-    assert list(table.columns) == list(schema.EVALUATION)
+    assert list(table.columns) == ["file", *schema.EVALUATION]
     assert set(table["gold"]) == {"en_x-ud-test"} and set(table["stage"]) == {0, 1}
     assert "en_x-ud-test, words stage 0: F1 1.000 (chance 0." in capsys.readouterr().out
     assert cli.main([*call, str(gold)]) == 2 and "names no format" in capsys.readouterr().err

@@ -60,7 +60,7 @@ def test_chunks_of_two_models(text, tmp_path, capsys):
     out = tmp_path / "out.csv"
     assert cli.main(["boundaries", text, "--model", "words", "--model", "commas", "--out", str(out)]) == 0
     table = pd.read_csv(out)
-    assert list(table.columns) == ["model", *schema.CHUNKS]
+    assert list(table.columns) == ["file", "model", *schema.CHUNKS]
     assert set(zip(table["model"], table["stage"], strict=True)) == {
         ("words", 0),
         ("words", 1),
@@ -76,7 +76,7 @@ def test_bytes_as_parquet(text, tmp_path):
     out = tmp_path / "out.parquet"
     assert cli.main(["boundaries", text, "--model", "words", "--out", str(out), "--table", "bytes"]) == 0
     table = pd.read_parquet(out)
-    schema.check(table, {"model": "category", **schema.BOUNDARIES})
+    schema.check(table, {"file": "category", "model": "category", **schema.BOUNDARIES})
     assert (table["stage"] == 0).sum() == 27
 
 
@@ -122,7 +122,7 @@ def test_compare_writes_every_pair(text, tmp_path, capsys):
     arguments = ["compare", text, "--model", "words", "--model", "commas", "--out", str(out)]
     assert cli.main(arguments) == 0
     table = pd.read_csv(out)
-    assert list(table.columns) == list(schema.AGREEMENT)
+    assert list(table.columns) == ["file", *schema.AGREEMENT]
     assert table[["model_a", "stage_a", "model_b", "stage_b", "n_both"]].values.tolist() == [
         ["words", 0, "commas", 0, 5],
         ["words", 1, "commas", 0, 1],

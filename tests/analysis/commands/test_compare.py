@@ -51,17 +51,17 @@ def test_every_further_table(call, tmp_path):
     code, shown = call(*options, "--model", "ref:spaces", "--shifts", "50", "--untrained", "2")
     assert code == 0 and "warning: " in shown.err and "in density by more than 1.5 times" in shown.err
     tables = {name: pd.read_csv(tmp_path / f"{name}.csv") for name in ("out", *names)}
-    assert list(tables["out"].columns) == list(schema.AGREEMENT)
-    assert list(tables["groups"].columns) == list(schema.GROUPS)
+    assert list(tables["out"].columns) == ["file", *schema.AGREEMENT]
+    assert list(tables["groups"].columns) == ["file", *schema.GROUPS]
     assert set(tables["groups"]["group_b"]) == {
         "domain english, depth 1",
         "ref:spaces",
     }
-    assert list(tables["consensus"].columns) == ["group", "stage", *schema.CONSENSUS]
+    assert list(tables["consensus"].columns) == ["file", "group", "stage", *schema.CONSENSUS]
     shallow = tables["consensus"][tables["consensus"]["group"] == "domain english, depth 1"]
     assert shallow.loc[shallow["byte"] == 4, "n_models"].item() == 2  # behind the first space
-    assert list(tables["density"].columns[4:]) == list(schema.DENSITY)
-    assert list(tables["controls"].columns) == [*schema.AGREEMENT, "f1_star_beyond_pairs"]
+    assert list(tables["density"].columns[5:]) == list(schema.DENSITY)
+    assert list(tables["controls"].columns) == ["file", *schema.AGREEMENT, "f1_star_beyond_pairs"]
     controls = tables["controls"]["model_b"]
     assert set(controls[tables["controls"]["model_a"] == "commas"]) == {
         "random like commas",

@@ -40,7 +40,7 @@ def call(tmp_path):
 def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
     assert cli.main(call(profiles="p.parquet", reverse_complement=True, window="5")) == 0
     table = pd.read_csv(tmp_path / "out.csv")
-    assert list(table.columns) == list(schema.ENRICHMENT)
+    assert list(table.columns) == ["file", *schema.ENRICHMENT]
     assert set(table["analysis"]) == {"feature", "codon_phase", "codon_at", "motif", "reverse_complement"}
     assert set(table["stage"]) == {0, 1}
     rows = table[table["stage"] == 0].set_index(["analysis", "feature", "strand", "frame", "measure"])
@@ -50,7 +50,7 @@ def test_every_analysis_is_in_the_table(call, tmp_path, capsys):
     got = [rows.loc[("codon_phase", "CDS", "+", 0, f"rate_{k + 1}"), "value"] for k in range(3)]
     assert got == [inside.count(k) / 4 for k in range(3)]
     assert rows.loc[("motif", "box -10", "+", 0, "tokens_per_occurrence"), "value"] == 4
-    schema.check(pd.read_parquet(tmp_path / "p.parquet"), schema.PROFILES)
+    schema.check(pd.read_parquet(tmp_path / "p.parquet"), {"file": "str", **schema.PROFILES})
     captured = capsys.readouterr()
     assert "says nothing of 's2'" in captured.err and "wrote" in captured.out
 

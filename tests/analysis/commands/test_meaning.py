@@ -33,7 +33,7 @@ def test_surprisal(call, tmp_path):
     )
     assert code == 0 and "tiny: " in shown.out and "bits per byte" in shown.out
     table = pd.read_csv(tmp_path / "s.csv")
-    assert list(table.columns) == ["surprised", *schema.SURPRISAL]
+    assert list(table.columns) == ["file", "surprised", *schema.SURPRISAL]
     assert set(table["model"]) == {"tiny", "ref:spaces"} and set(table["surprised"]) == {"tiny"}
     code, shown = call("surprisal", "--model", "ref:spaces", "--out", "@t.csv")
     assert code == 2 and "needs a model that predicts bytes" in shown.err
@@ -44,7 +44,7 @@ def test_dictionary(call, tmp_path):
     code, shown = call("dictionary", *options, "--out", "@d.csv")
     assert code == 0 and "Heaps exponent" in shown.out
     for name, columns in (("d", schema.DICTIONARY), ("g", schema.GROWTH)):
-        assert list(pd.read_csv(tmp_path / f"{name}.csv").columns) == ["model", "stage", *columns]
+        assert list(pd.read_csv(tmp_path / f"{name}.csv").columns) == ["file", "model", "stage", *columns]
     assert pd.read_csv(tmp_path / "o.csv")[["a", "b"]].values.tolist() == [
         ["tiny stage 0", "ref:spaces stage 0"]
     ]
@@ -65,11 +65,11 @@ def test_stability_and_account(call, tmp_path):
         "@s.csv",
     )
     assert code == 0 and "tiny stage 0, insert: Jaccard" in shown.out
-    assert list(pd.read_csv(tmp_path / "s.csv").columns) == list(schema.STABILITY)
-    assert list(pd.read_csv(tmp_path / "c.csv").columns) == list(schema.STABILITY_CURVE)
+    assert list(pd.read_csv(tmp_path / "s.csv").columns) == ["file", *schema.STABILITY]
+    assert list(pd.read_csv(tmp_path / "c.csv").columns) == ["file", *schema.STABILITY_CURVE]
     code, shown = call("account", "--model", "tiny", "--out", "@a.csv")
     assert code == 0 and "main steps a byte" in shown.out
-    assert list(pd.read_csv(tmp_path / "a.csv").columns) == ["model", *schema.ACCOUNT]
+    assert list(pd.read_csv(tmp_path / "a.csv").columns) == ["file", "model", *schema.ACCOUNT]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_columns_of_one_name_are_told_apart(ask):
     assert header == ["model", "model_2", "model_1", "model_3"]
     assert row == ["ref:words", "ref:words", "1", "2"]
     every = ask("SELECT * FROM chunks a JOIN chunks b USING (run, start)", "parquet")
-    assert len(set(every.column_names)) == every.num_columns == 14 and every.num_rows == 15
+    assert len(set(every.column_names)) == every.num_columns == 16 and every.num_rows == 15
 
 
 VALUES = {

@@ -48,6 +48,36 @@ def test_windows_of_any_size_equal_the_full_forward(window, bos):
     assert 0 < tracks[0].is_boundary.mean() < 1
 
 
+@pytest.mark.parametrize("threshold", [0.3, 0.65])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_another_threshold_is_a_full_forward_with_that_rule(threshold, smooth, monkeypatch):
+    """Whole, window by window and packed; inner stages, whose p are other ones then, too."""
+    changes = {"chunking": {"early_smoothing": True, "smoothing": False}} if smooth else {}
+    model = tiny_model(2, **changes)
+    cutting, trained = (
+        BoundaryModel(model, {}).cutting_at((threshold,)),
+        BoundaryModel(model, {}).boundaries(DATA),
+    )
+    found = [cutting.boundaries(DATA, window=w) for w in (len(DATA), 101)]
+    found += [cutting.boundaries_many([DATA[:50], DATA], window=2 * len(DATA))[1]]
+    monkeypatch.setattr("hnet_core.routers.decision.THRESHOLD", threshold)
+    want = full_forward(model, DATA, bos=True)
+    for tracks in found:
+        for track, each in zip(tracks, want, strict=True):
+            assert track.byte.tolist() == sorted(each)
+            assert track.is_boundary.tolist() == [each[b][1] for b in sorted(each)]
+            np.testing.assert_allclose(track.prob, [each[b][0] for b in sorted(each)], atol=1e-5)
+        assert len(tracks[1].byte) != len(trained[1].byte)
+
+
+def test_thresholds_are_numbers_between_0_and_1():
+    model = BoundaryModel(tiny_model(2), {})
+    assert model.cutting_at((0.4, None)).thresholds == (0.4, None) and model.thresholds == (None, None)
+    for wrong in ((0,), (1.0,), (0.5, 2)):
+        with pytest.raises(ConfigError, match="between 0 and 1"):
+            model.cutting_at(wrong)
+
+
 def test_inner_stages_see_the_chunk_starts_of_the_outer_one():
     outer, inner = BoundaryModel(tiny_model(2), {}).boundaries(DATA)
     assert np.array_equal(inner.byte, outer.byte[outer.is_boundary])
