@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -90,11 +90,7 @@ def run(args: argparse.Namespace) -> None:
     groups = group_labels({label: model.info for label, model in models.items()}, args.by.split(","))
     tracks = {(groups[label], stage) for label, model in models.items() for stage in range(model.n_stages)}
     _check_consensus(args.consensus, sequences, tracks)
-    with shared.progress_bar(sequences, len(models)) as bar:
-        cuts = [
-            [replace(stage, name=label) for stage in cut(sequences, model, shared.reporter(bar))]
-            for label, model in models.items()
-        ]
+    cuts = _cuts(sequences, models)
     readers = _readers(args, models) if args.controls else {}
 
     def of(places: list[int]) -> dict[str, pd.DataFrame]:
@@ -111,6 +107,17 @@ def run(args: argparse.Namespace) -> None:
         found = _consensus([stage for model in cuts for stage in model], groups, sequences)
         _write_consensus(found, args.consensus, about, sequences)
     print(f"wrote {', '.join(getattr(args, name) for name in _FILES if getattr(args, name))}")
+
+
+def _cuts(
+    sequences: Sequence[sources.Sequence], models: Mapping[str, BoundaryModel]
+) -> list[list[Segmentation]]:
+    """Every stage of every model."""
+    with shared.progress_bar(sequences, len(models)) as bar:
+        return [
+            [replace(stage, name=label) for stage in cut(sequences, model, shared.reporter(bar))]
+            for label, model in models.items()
+        ]
 
 
 def _tables(
