@@ -1,26 +1,31 @@
-"""One run: every operator at every size, ours beside its floor and the others, with the machine it ran on."""
+"""One run: every operator at every size, ours beside its floor, then the others, with the machine it ran on."""
 
 import datetime
 import importlib.metadata
+import importlib.util
+import math
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
 from kernels import backend
 from kernels.bench.operators import Op, Sizes, operators
-from kernels.bench.peers import PEERS, peer
-from kernels.bench.timing import ROUNDS, Clock, Times, clock, copy_rate, matmul_rate, times
+from kernels.bench.peers import PEERS, Peer
+from kernels.bench.timing import ROUNDS, Clock, Times, clock, copy_rate, first_line, matmul_rate, times
 
 DTYPE = {"cpu": torch.float32, "cuda": torch.bfloat16}
 """Of the activations."""
 WALKED = 2048
 """On a CPU, positions of a reference that goes through them in Python."""
-PACKAGES = ("torch", "triton", "numba", "numpy", "mamba-ssm", "causal-conv1d")
+PACKAGES = ("torch", "triton", "numba", "numpy", "mamba-ssm", "causal-conv1d", "fla-core", "liger-kernel")
+COMPILED = "torch.compile"
 DIRECTIONS = ("forward", "backward")
 
 
@@ -48,10 +53,19 @@ class Result:
     fraction_of_floor: float | None
     eager: float | None
     eager_positions: int
-    compiled: float | None
-    peer: str | None
-    peer_time: float | None
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Other:
+    """One operator by another's code, on the inputs of ours. Medians in seconds; None: `obstacle` says why."""
+
+    op: str
+    sizes: str
+    other: str
+    forward: float | None
+    backward: float | None
+    obstacle: str | None
 
 
 def machine(device: str) -> dict[str, object]:
@@ -126,12 +140,10 @@ def _results(op: Op, sizes: Sizes, chosen: str, timed: Clock, device: str, limit
         walked = WALKED
         inputs = _shortened(op, sizes, device)
     eager = times(op.reference(), inputs, timed, rounds, has_backward)
-    compiled = _compiled(op, timed, device, has_backward)
-    other = _peer(op, timed, device)
-    notes = {"ours": ours, "eager": eager, "torch.compile": compiled, PEERS.get(op.folder, "peer"): other}
+    notes = {"ours": ours, "eager": eager}
     for i, direction in enumerate(DIRECTIONS[: 1 + has_backward]):
         floor = max(op.bytes[i] / limit.copied_bytes, op.flops[i] / limit.matmul_flops)
-        time = ours.median(direction)
+        median = ours.median(direction)
         yield Result(
             op=op.name,
             direction=direction,
@@ -141,13 +153,10 @@ def _results(op: Op, sizes: Sizes, chosen: str, timed: Clock, device: str, limit
             bytes=op.bytes[i],
             flops=op.flops[i],
             floor=floor,
-            ours=time,
-            fraction_of_floor=floor / time if time else None,
+            ours=median,
+            fraction_of_floor=floor / median if median else None,
             eager=eager.median(direction),
             eager_positions=walked,
-            compiled=compiled.median(direction),
-            peer=PEERS.get(op.folder),
-            peer_time=other.median(direction),
             notes=[f"{name}: {value.obstacle}" for name, value in notes.items() if value.obstacle],
         )
 
@@ -158,19 +167,59 @@ def _shortened(op: Op, sizes: Sizes, device: str) -> dict[str, object]:
     return next(o.inputs for o in operators(short, device, DTYPE[device]) if o.name == op.name)
 
 
-def _compiled(op: Op, timed: Clock, device: str, has_backward: bool) -> Times:
-    if device == "cpu":
-        return Times()
+def others(sizes: Iterable[Sizes], device: str, seconds: float = math.inf) -> Iterator[Other]:
+    """Every peer of every operator, then what torch.compile makes of the references on a GPU.
+
+    For when ours are measured: a package that breaks the device, or compiles for minutes, costs nothing of ours then.
+    seconds  after which no further one is begun
+    """
+    timed, until, sizes = clock(device), time.monotonic() + seconds, tuple(sizes)
+    for size in sizes:
+        for op in operators(size, device, DTYPE[device]):
+            for peer in PEERS.get(op.name, ()):
+                found = _in_time(until, lambda: _of_peer(peer, op, timed, device))  # noqa: B023
+                yield _other(op, size, peer.name, found)
+    for size in sizes if device == "cuda" else ():
+        for op in operators(size, device, DTYPE[device]):
+            found = _in_time(until, lambda: _compiled(op, timed, device))  # noqa: B023
+            yield _other(op, size, COMPILED, found)
+
+
+def _in_time(until: float, measured: Callable[[], Times]) -> Times:
+    if time.monotonic() >= until:
+        return Times(obstacle="left out: the time for others is over")
+    try:
+        return measured()
+    # A device that an other has broken refuses even the copies of its inputs.
+    except RuntimeError as err:
+        return Times(obstacle=first_line(err))
+
+
+def _other(op: Op, sizes: Sizes, name: str, found: Times) -> Other:
+    return Other(op.name, sizes.name, name, found.median("forward"), found.median("backward"), found.obstacle)
+
+
+def _of_peer(peer: Peer, op: Op, timed: Clock, device: str) -> Times:
+    if importlib.util.find_spec(peer.package) is None:
+        return Times(obstacle=f"the package {peer.package} is not there")
+    lead = op.lead()
+    # Of its own, because some write over what they are given.
+    own = {
+        name: _copy(value, lead.dtype if name in peer.narrow else value.dtype)
+        if isinstance(value, Tensor)
+        else value
+        for name, value in op.inputs.items()
+    }
+    return times(peer.call, own, timed, ROUNDS[device])
+
+
+def _copy(value: Tensor, dtype: torch.dtype) -> Tensor:
+    return value.detach().to(dtype, copy=True).requires_grad_(value.requires_grad)
+
+
+def _compiled(op: Op, timed: Clock, device: str) -> Times:
     if op.walks:
         return Times(obstacle="not compiled: the reference walks from chunk to chunk in Python")
     torch.compiler.reset()
+    has_backward = op.bytes[1] is not None
     return times(torch.compile(op.reference()), op.inputs, timed, ROUNDS[device], has_backward)
-
-
-def _peer(op: Op, timed: Clock, device: str) -> Times:
-    if device == "cpu" or op.folder not in PEERS:
-        return Times()
-    call = peer(op.folder)
-    if call is None:
-        return Times(obstacle=f"the package {PEERS[op.folder]} is not installed")
-    return times(call, op.inputs, timed, ROUNDS[device])

@@ -75,11 +75,16 @@ def times(
                 found.backward += [] if backward is None else [backward]
                 if time.perf_counter() - begun > PATIENCE:
                     break
-    # What torch.compile, a launch or an allocation raises; a package that is there but does not load.
-    except (RuntimeError, ImportError, AssertionError) as err:
-        lines = str(err).strip().splitlines()
-        return Times(obstacle=f"{type(err).__name__}: {lines[0] if lines else 'no message'}")
+    # A compiler, a launch, an allocation, a package of another version than is called: anything may be raised.
+    except Exception as err:
+        return Times(obstacle=first_line(err))
     return found
+
+
+def first_line(err: Exception) -> str:
+    """Kind of an error and the first line of what it says."""
+    lines = str(err).strip().splitlines()
+    return f"{type(err).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def copy_rate(timed: Clock, device: str) -> float:

@@ -1,4 +1,5 @@
-"""What travels to a machine that is lent: the tracked files without the bundled models, and the trainings' data.
+"""What travels to a machine that is lent: the tracked files without the bundled models, the trainings' data, and the
+peers where `python -m hnet_core.lab.device.peers` has put them.
 
     python -m hnet_core.lab.device.bundle --data DIR --out FOLDER
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from hnet_core.commands import Parser, run
 from hnet_core.errors import InputError
 from hnet_core.lab.device.trainings import ROOT, read_trainings
+from kernels.bench.peers import FOLDER
 
 LARGEST = 64 * 2**20
 """Bytes that may travel."""
@@ -36,14 +38,16 @@ def _main(argv: Sequence[str] | None) -> int:
             raise InputError(f"--data {args.data}: lacks {each}; give the folder that holds it")
     copies = [(ROOT / each, args.out / each) for each in tracked()]
     copies += [(args.data / each, args.out / "data" / each) for each in data]
+    copies += [(path, args.out / "peers" / path.relative_to(FOLDER)) for path in peers()]
     size = sum(source.stat().st_size for source, _ in copies)
     if size > LARGEST:
         raise InputError(f"{size / 2**20:.0f} MiB would travel, at most {LARGEST >> 20}; lower --beside")
     for source, target in copies:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+    beside = "with peers" if peers() else "no peers (python -m hnet_core.lab.device.peers fetches them)"
     names = ", ".join(each.name for each in trainings)
-    print(f"{args.out}: {len(copies)} files, {size / 2**20:.1f} MiB; trainings: {names}")
+    print(f"{args.out}: {len(copies)} files, {size / 2**20:.1f} MiB; {beside}; trainings: {names}")
     return 0
 
 
@@ -55,6 +59,12 @@ def tracked() -> list[str]:
         raise InputError(f"{ROOT}: is no clone that git can list; run this in one") from err
     names = done.stdout.decode().split("\0")
     return [name for name in names if name and not name.startswith(LEFT_OUT) and (ROOT / name).is_file()]
+
+
+def peers() -> list[Path]:
+    """Files of the published kernels that ours are measured against; none where they were not fetched."""
+    found = [path for path in sorted(FOLDER.rglob("*")) if path.is_file()] if FOLDER.is_dir() else []
+    return [path for path in found if "__pycache__" not in path.parts]
 
 
 def _parser() -> argparse.ArgumentParser:

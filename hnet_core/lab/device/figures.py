@@ -10,12 +10,15 @@ from pathlib import Path
 import torch
 
 from hnet_core.lab.device.steps import read_json, write_json
+from kernels.bench.peers import FOLDER
 
 ROOT = Path(__file__).resolve().parents[3]
 BATCHES = (1, 64)
 """Rows that are generated side by side."""
 GENERATED = {"cuda": 128, "cpu": 8}
 """Bytes of each."""
+OTHERS = "30"
+"""Seconds after which no further peer is begun."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,14 +27,25 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     args = parser.parse_args(argv)
     found: dict[str, object] = {}
-    for name, call in {
-        "kernels": ["-m", "kernels.bench"],
-        "training_step": [str(ROOT / "tests" / "bench" / "training_step.py")],
-    }.items():
-        found[name] = _measured(name, call, args.device, args.out.parent)
+    bench, step = ["-m", "kernels.bench", "--only"], str(ROOT / "tests" / "bench" / "training_step.py")
+    # The others last: what they compile may take all that is left, and what is measured by then is in a file already.
+    work = {
+        "kernels": lambda name: _measured(name, [*bench, "ours"], args.device, args.out.parent),
+        "training_step": lambda name: _measured(name, [step], args.device, args.out.parent),
+        "generation": lambda name: generation(args.device),
+    }
+    if args.device == "cuda" or FOLDER.is_dir():
+        others = [
+            *bench,
+            "others",
+            "--seconds",
+            OTHERS,
+            *(("--peers", str(FOLDER)) if FOLDER.is_dir() else ()),
+        ]
+        work["others"] = lambda name: _measured(name, others, args.device, args.out.parent)
+    for name, measure in work.items():
+        found[name] = measure(name)
         write_json(args.out, found)
-    found["generation"] = generation(args.device)
-    write_json(args.out, found)
     return 0
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from hnet_core.lab.device.steps import read_json
 
+WAYS = ("forward", "backward")
+
 
 def summary(out: Path) -> str:
     """Lines of what every step left in OUT; a step that left nothing is said to have left nothing."""
@@ -17,7 +19,7 @@ def summary(out: Path) -> str:
         lines.append(
             f"device     {probe['device']}: copies {copied / 1e9:.0f} GB/s, products {products / 1e12:.2f} TFLOP/s"
         )
-    lines += [*_proof(read_json(out / "proof.json")), *_figures(read_json(out / "figures.json"))]
+    lines += [*_proof(read_json(out / "proof.json")), *_figures(out)]
     for each in read_json(out / "trainings.json").get("trainings", ()):
         bits, speed = each.get("bpb", float("nan")), each.get("kb_per_s", 0)
         seen = f"{each['bytes'] / 1e6:.2f} MB, {bits:.3f} bits a byte, {speed:.0f} kB/s"
@@ -43,11 +45,19 @@ def _proof(found: dict) -> list[str]:
     return lines
 
 
-def _figures(found: dict) -> list[str]:
+def _figures(out: Path) -> list[str]:
+    """Of the others also those that were measured when the time was over."""
+    found = read_json(out / "figures.json")
+    others = found.get("others") or read_json(out / "figures_others.json")
     lines = [
         f"figure     {r['op']} {r['direction']} ({r['sizes']}): {r['fraction_of_floor']:.2f} of its floor"
         for r in found.get("kernels", {}).get("results", ())
         if r.get("fraction_of_floor")
+    ]
+    lines += [
+        f"figure     {each['op']} ({each['sizes']}) by {each['other']}: "
+        + (each["obstacle"] or ", ".join(f"{each[way] * 1e3:.3f} ms {way}" for way in WAYS if each[way]))
+        for each in others.get("others", ())
     ]
     ratio = found.get("training_step", {}).get("time_at_equal_flops")
     if ratio:
