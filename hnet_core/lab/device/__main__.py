@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hnet_core.commands import FAILED, Parser, run
 from hnet_core.errors import InputError
-from hnet_core.lab.device.choice import kernels_for
+from hnet_core.lab.device.choice import environment_for
 from hnet_core.lab.device.steps import DONE, Ended, Step, read_json, run_step, write_ended
 from hnet_core.lab.device.summary import summary
 
@@ -41,7 +41,7 @@ def _main(argv: Sequence[str] | None) -> int:
         print(f"{step.name}: {ended[-1].state} after {ended[-1].seconds:.0f} s", flush=True)
         if step.name == "proof":
             found = read_json(out / "proof.json")
-            environment["HNET_KERNELS"] = kernels_for(found.get("failed", ()), device(args))
+            environment |= environment_for(found.get("failed", ()), device(args))
             print(f"kernels: {environment['HNET_KERNELS']}", flush=True)
     print(summary(out))
     return FAILED if any(each.state != DONE for each in ended) else 0
