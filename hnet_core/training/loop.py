@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,7 @@ from hnet_core.training.distributed import Processes, SpreadModel, whole
 from hnet_core.training.divergence import DIVERGED, DivergedError, DivergenceGuard
 from hnet_core.training.log import Board, TrainingLog, bits
 from hnet_core.training.optim import make_optimizer, set_learning_rate
+from hnet_core.training.reading import Reader
 from hnet_core.training.recipe import Recipe
 from hnet_core.training.schedule import WarmupStableDecay
 from hnet_core.training.snapshots import Snapshots
@@ -66,7 +68,8 @@ class Training:
         tokenizer: Bytes | BpeTokenizer = BYTES,
     ) -> None:
         options, self.tokenizer = recipe.training, tokenizer
-        self.recipe, self.stream, self.out, self.facts = recipe, stream, out, facts
+        self.recipe, self.out, self.facts = recipe, out, facts
+        self.reader = Reader(stream, tokenizer, options.micro_bytes, group.device)
         self.group, self.valid, self.annotation = group, valid or [], annotation
         self.model = HNetForCausalLM(recipe.model).init_weights(facts["seed"])
         if weights is not None:
@@ -109,7 +112,7 @@ class Training:
         self.step, self.bytes_seen, self.seconds = progress["step"], progress["bytes"], progress["seconds"]
         self.cpu_seconds = progress.get("cpu_seconds")
         self.figures, self.guard.recent = progress["figures"], progress.get("recent_losses", [])
-        self.stream.seek(Position(**progress["position"]))
+        self.reader.seek(Position(**progress["position"]))
         self.log.resume(progress["log"])
         self.group.by_first(lambda: self.log.cut(self.step))
 
@@ -119,7 +122,7 @@ class Training:
         Raises DivergedError, before they reach the weights, when loss or gradients are not finite or the loss explodes.
         """
         options, saved, saved_step = self.recipe.training, time.monotonic(), self.step
-        with tqdm(
+        bar = tqdm(
             total=options.bytes,
             initial=self.bytes_seen,
             unit="B",
@@ -127,7 +130,8 @@ class Training:
             file=sys.stderr,
             mininterval=1 if sys.stderr.isatty() else 60,
             disable=not self.group.first,
-        ) as bar:
+        )
+        with closing(self.reader), bar:
             while self.bytes_seen < options.bytes:
                 # One exchange tells all processes what any of them was told, and what the first one's clock says.
                 due = self.step > saved_step and time.monotonic() - saved >= 60 * options.checkpoint_minutes
@@ -153,7 +157,7 @@ class Training:
             "bytes": self.bytes_seen,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
-            "position": asdict(self.stream.position),
+            "position": asdict(self.reader.position),
             "figures": self.figures,
             "recent_losses": self.guard.recent,
             "log": self.log.state,
@@ -174,9 +178,8 @@ class Training:
         """One optimizer step, its line of the log, and a validation when one is due. Returns bytes of data used."""
         started, cpu_started = time.perf_counter(), time.process_time()
         options = self.recipe.training
-        data = self.stream.next_step(options.micro_bytes)
-        packs, ids_per_byte = self.tokenizer.rows(data.packs)
-        figures, norm = self._clip(self.gradient.numbers(packs, self.bytes_seen))
+        data = self.reader.next()
+        figures, norm = self._clip(self.gradient.numbers(data.packs, self.bytes_seen))
         lr = options.learning_rate * self.schedule((self.bytes_seen + data.n_bytes) / options.bytes)
         set_learning_rate(self.optimizer, lr)
         self.optimizer.step()
@@ -186,7 +189,7 @@ class Training:
         self.seconds += elapsed
         if self.cpu_seconds is not None:
             self.cpu_seconds += time.process_time() - cpu_started
-        values = _values(figures, ids_per_byte) | {
+        values = _values(figures, data.ids_per_byte) | {
             "grad_norm": norm,
             "kb_per_s": data.n_bytes / elapsed / 1000,
         }

@@ -109,7 +109,7 @@ def test_seeds_are_separate(tmp_path):
         torch.equal(a, b) for a, b in zip(weights(base).values(), weights(other_order).values(), strict=True)
     )
     assert not torch.equal(base.model.embeddings.weight, other_weights.model.embeddings.weight)
-    steps = [t.stream.next_step(512).packs[0].input_ids.tobytes() for t in (base, other_weights, other_order)]
+    steps = [t.reader.next().packs[0].input_ids.tobytes() for t in (base, other_weights, other_order)]
     assert steps[0] == steps[1] != steps[2]
 
 
