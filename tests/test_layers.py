@@ -59,6 +59,8 @@ ONLY_IN = {
     "triton": ("kernels/*/cuda.py",),
     "numba": ("kernels/*/cpu.py",),
     "mamba_ssm": ("kernels/*",),
+    "fla": ("kernels/bench/*",),
+    "liger_kernel": ("kernels/bench/*",),
     "pandas": ("analysis/*", "app/*"),
     "transformers": (),
 }
