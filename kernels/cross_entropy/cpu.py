@@ -18,8 +18,8 @@ from kernels.lanes.cpu import (
     n_blocks,
     splat,
     store,
-    total,
 )
+from kernels.vectors.cpu import total
 
 _ZERO = np.float32(0)
 

@@ -1,4 +1,4 @@
-"""A register of float32 lanes as one Numba value, and the loops that hand blocks of rows to threads.
+"""One register of float32 lanes (kernels.vectors), whole or in part, and the loops that hand blocks of rows to threads.
 
 What the streaming kernels are written in: Numba's own loops over several arrays are vectorised only behind alias
 checks that cost more than the work on a row. Arrays hold float32, or bfloat16 as its 16 bits (Numba knows no such
@@ -15,24 +15,19 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 from torch import Tensor
 
-from kernels.vectors.cpu import FLOATS
+from kernels.vectors.cpu import FLOATS, Lanes, call, spread_value, vector_of
 
 LANES = FLOATS
-_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_FLOATS = vector_of(LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)
 _COUNT = ir.IntType(64)
 _HALVES = ir.VectorType(ir.IntType(16), LANES)
 # Products may fuse with sums. Nothing else: NaN and infinity must pass through.
 _FUSE = ("contract",)
-
-
-class _Lanes(types.Type):
-    """LANES float32 numbers: one register of the machine."""
 
 
 class _Mask(types.Type):
@@ -43,13 +38,7 @@ class _Mask(types.Type):
     """
 
 
-lanes, mask_type = _Lanes("lanes"), _Mask("mask")
-
-
-@register_model(_Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager, frontend_type):
-        super().__init__(manager, frontend_type, _FLOATS)
+lanes, mask_type = Lanes(LANES), _Mask("mask")
 
 
 @register_model(_Mask)
@@ -74,17 +63,6 @@ _add = lower_builtin(operator.add, lanes, lanes)(_instruction("fadd"))
 _subtract = lower_builtin(operator.sub, lanes, lanes)(_instruction("fsub"))
 _multiply = lower_builtin(operator.mul, lanes, lanes)(_instruction("fmul"))
 _divide = lower_builtin(operator.truediv, lanes, lanes)(_instruction("fdiv"))
-
-
-def _call(builder, name: str, returned, args, fastmath=()):
-    """Call the LLVM intrinsic `name`."""
-    kind = ir.FunctionType(returned, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args, fastmath=fastmath)
-
-
-def _splat(builder, scalar, vector_type):
-    one = builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.IntType(32)(0))
-    return builder.shuffle_vector(one, one, ir.Constant(_INTS, None))
 
 
 def _memory(context, builder, array_type, array, index):
@@ -122,7 +100,9 @@ def first(typing_context, count):
 
 def _by_lane(builder, count):
     numbers = ir.Constant(_INTS, list(range(LANES)))
-    return builder.icmp_signed("<", numbers, _splat(builder, builder.trunc(count, ir.IntType(32)), _INTS))
+    return builder.icmp_signed(
+        "<", numbers, spread_value(builder, LANES, builder.trunc(count, ir.IntType(32)))
+    )
 
 
 def _where_whole(builder, count):
@@ -142,7 +122,7 @@ def load(typing_context, array, index, mask):
                 whole, after_whole = builder.load(address, typ=kind, align=size), builder.block
             with otherwise:
                 given = [address, ir.IntType(32)(size), _by_lane(builder, args[2]), ir.Constant(kind, None)]
-                part = _call(builder, f"llvm.masked.load.{ending}.p0", kind, given)
+                part = call(builder, f"llvm.masked.load.{ending}.p0", kind, given)
                 after_part = builder.block
         value = builder.phi(kind)
         value.add_incoming(whole, after_whole)
@@ -165,7 +145,7 @@ def store(typing_context, array, index, value, mask):
                 builder.store(value, address, align=size)
             with otherwise:
                 given = [value, address, ir.IntType(32)(size), _by_lane(builder, args[3])]
-                _call(builder, f"llvm.masked.store.{ending}.p0", ir.VoidType(), given)
+                call(builder, f"llvm.masked.store.{ending}.p0", ir.VoidType(), given)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes, mask_type), generate
@@ -176,22 +156,9 @@ def splat(typing_context, scalar):
     """The same number in all lanes."""
 
     def generate(context, builder, sig, args):
-        return _splat(builder, args[0], _FLOATS)
+        return spread_value(builder, LANES, args[0])
 
     return lanes(types.float32), generate
-
-
-@intrinsic
-def total(typing_context, value):
-    """The sum over the lanes."""
-
-    def generate(context, builder, sig, args):
-        given = [ir.FloatType()(0.0), args[0]]
-        return _call(
-            builder, f"llvm.vector.reduce.fadd.v{LANES}f32", ir.FloatType(), given, fastmath=("reassoc",)
-        )
-
-    return types.float32(lanes), generate
 
 
 @intrinsic
@@ -199,7 +166,7 @@ def largest(typing_context, value):
     """The largest of the lanes."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", ir.FloatType(), list(args))
+        return call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", ir.FloatType(), list(args))
 
     return types.float32(lanes), generate
 
@@ -209,7 +176,7 @@ def maximum(typing_context, one, other):
     """The larger of two, lane by lane."""
 
     def generate(context, builder, sig, args):
-        return _call(builder, f"llvm.maxnum.v{LANES}f32", _FLOATS, list(args))
+        return call(builder, f"llvm.maxnum.v{LANES}f32", _FLOATS, list(args))
 
     return lanes(lanes, lanes), generate
 
@@ -228,7 +195,7 @@ def _clip(typing_context, value, low, high):
 @intrinsic
 def _rounded(typing_context, value):
     def generate(context, builder, sig, args):
-        return _call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, list(args))
+        return call(builder, f"llvm.rint.v{LANES}f32", _FLOATS, list(args))
 
     return lanes(lanes), generate
 

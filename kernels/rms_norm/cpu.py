@@ -17,8 +17,8 @@ from kernels.lanes.cpu import (
     sigmoid,
     splat,
     store,
-    total,
 )
+from kernels.vectors.cpu import total
 
 _F32 = np.float32
 _ZERO, _ONE = _F32(0), _F32(1)

@@ -5,8 +5,9 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from kernels.lanes.cpu import LANES, first, flat, in_blocks, load, n_blocks, splat, store, total
+from kernels.lanes.cpu import LANES, first, flat, in_blocks, load, n_blocks, splat, store
 from kernels.routing.reference import EPS
+from kernels.vectors.cpu import total
 
 _F32 = np.float32
 _ZERO = _F32(0)

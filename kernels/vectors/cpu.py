@@ -1,4 +1,4 @@
-"""A short vector of float32 that Numba keeps in registers.
+"""A short vector of float32 that Numba keeps in registers, and what the scan does with several registers at once.
 
 Numba has no vector type and leaves vectors to LLVM's loop vectoriser, which keeps no accumulators in registers across
 a loop over time. `Lanes` is LLVM's own <width x float>; LLVM splits it into whatever registers the machine has.
@@ -38,17 +38,18 @@ class Lanes(types.Type):
         super().__init__(f"Lanes({width})")
 
 
-def _vector(width: int) -> ir.VectorType:
+def vector_of(width: int) -> ir.VectorType:
+    """How LLVM names it."""
     return ir.VectorType(ir.FloatType(), width)
 
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager, lanes: Lanes) -> None:
-        super().__init__(manager, lanes, _vector(lanes.width))
+        super().__init__(manager, lanes, vector_of(lanes.width))
 
 
-def _call(builder, name: str, result, arguments, **kwargs):
+def call(builder, name: str, result, arguments, **kwargs):
     """Call an LLVM intrinsic by its full name."""
     signature = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments, **kwargs)
@@ -58,9 +59,9 @@ def _address(context, builder, array_type, array, index):
     return builder.gep(make_array(array_type)(context, builder, array).data, [index])
 
 
-def _spread(builder, width: int, value):
-    """A vector whose lanes all hold the scalar `value`."""
-    undefined = ir.Constant(_vector(width), ir.Undefined)
+def spread_value(builder, width: int, value):
+    """A vector whose lanes all hold the scalar `value`, a float or a whole number."""
+    undefined = ir.Constant(ir.VectorType(value.type, width), ir.Undefined)
     first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(
         first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
@@ -72,7 +73,7 @@ def zeros(typing, registers):
     """Zeros that fill len(registers) registers; of the tuple `registers` only the length matters."""
     width = FLOATS * len(registers)
     return Lanes(width)(registers), lambda context, builder, signature, args: ir.Constant(
-        _vector(width), [0.0] * width
+        vector_of(width), [0.0] * width
     )
 
 
@@ -85,7 +86,7 @@ def width_of(typing, like):
 @intrinsic
 def spread(typing, like, value):
     """`value` in every lane."""
-    return like(like, types.float32), lambda context, builder, signature, args: _spread(
+    return like(like, types.float32), lambda context, builder, signature, args: spread_value(
         builder, like.width, args[1]
     )
 
@@ -96,7 +97,7 @@ def spread_from(typing, like, array, index):
 
     def generate(context, builder, signature, args):
         value = builder.load(_address(context, builder, array, args[1], args[2]))
-        return _spread(builder, like.width, value)
+        return spread_value(builder, like.width, value)
 
     return like(like, array, types.intp), generate
 
@@ -108,7 +109,7 @@ def load(typing, like, array, index):
     def generate(context, builder, signature, args):
         address = _address(context, builder, array, args[1], args[2])
         value = builder.load(
-            builder.bitcast(address, _vector(like.width).as_pointer()), typ=_vector(like.width)
+            builder.bitcast(address, vector_of(like.width).as_pointer()), typ=vector_of(like.width)
         )
         value.align = 4
         return value
@@ -122,7 +123,7 @@ def store(typing, array, index, value):
 
     def generate(context, builder, signature, args):
         address = _address(context, builder, array, args[0], args[1])
-        builder.store(args[2], builder.bitcast(address, _vector(value.width).as_pointer()), align=4)
+        builder.store(args[2], builder.bitcast(address, vector_of(value.width).as_pointer()), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), generate
@@ -139,19 +140,19 @@ def multiply_add(typing, x, y, z):
     """x * y + z, lane by lane, in one instruction where the machine has it."""
 
     def generate(context, builder, signature, args):
-        return _call(builder, f"llvm.fmuladd.v{x.width}f32", _vector(x.width), args)
+        return call(builder, f"llvm.fmuladd.v{x.width}f32", vector_of(x.width), args)
 
     return x(x, x, x), generate
 
 
 @intrinsic
 def total(typing, x):
-    """The sum of the lanes."""
+    """The sum of the lanes, in any order; NaN and infinity pass through."""
 
     def generate(context, builder, signature, args):
         zero = ir.Constant(ir.FloatType(), -0.0)
         name = f"llvm.vector.reduce.fadd.v{x.width}f32"
-        return _call(builder, name, ir.FloatType(), [zero, args[0]], fastmath=("fast",))
+        return call(builder, name, ir.FloatType(), [zero, args[0]], fastmath=("reassoc",))
 
     return types.float32(x), generate
 

@@ -5,9 +5,12 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from numba import njit
 
-from kernels.vectors.cpu import floats_in
+from kernels.lanes import cpu as lanes
+from kernels.vectors.cpu import FLOATS, floats_in, load, total, zeros
 
 HASWELL = "+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3"
 NARROWED = {
@@ -54,3 +57,17 @@ def test_kernels_for_older_processors_are_as_exact(processor, root, tmp_path):
     shown = "from kernels.lanes.cpu import LANES; from kernels.ssd.cpu import FLOATS; print(LANES, FLOATS)"
     assert run("-c", shown).split() == [str(floats)] * 2
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", *EXACT)
+
+
+@njit
+def summed(numbers):
+    """The sum of a register's worth of numbers, loaded by either of the two kinds of loads."""
+    masked = total(lanes.load(numbers, 0, lanes.first(lanes.LANES)))
+    return masked, total(load(zeros((0,)), numbers, 0))
+
+
+@pytest.mark.parametrize("value", [1.0, float("inf"), float("nan")])
+def test_registers_and_parts_of_them_are_one_kind_of_vector(value):
+    numbers = np.ones(FLOATS, np.float32)
+    numbers[FLOATS // 2] = value
+    np.testing.assert_array_equal(summed(numbers), numbers.sum())
