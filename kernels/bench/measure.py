@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -174,25 +175,29 @@ def others(sizes: Iterable[Sizes], device: str, seconds: float = math.inf) -> It
     seconds  after which no further one is begun
     """
     timed, until, sizes = clock(device), time.monotonic() + seconds, tuple(sizes)
-    for size in sizes:
-        for op in operators(size, device, DTYPE[device]):
-            for peer in PEERS.get(op.name, ()):
-                found = _in_time(until, lambda: _of_peer(peer, op, timed, device))  # noqa: B023
-                yield _other(op, size, peer.name, found)
-    for size in sizes if device == "cuda" else ():
-        for op in operators(size, device, DTYPE[device]):
-            found = _in_time(until, lambda: _compiled(op, timed, device))  # noqa: B023
-            yield _other(op, size, COMPILED, found)
+    for kind in (_peers_of, _compiled_of) if device == "cuda" else (_peers_of,):
+        for size in sizes:
+            try:
+                for op in operators(size, device, DTYPE[device]):
+                    for name, measured in kind(op, timed, device):
+                        yield _other(op, size, name, _in_time(until, measured))
+            # A device that an other has broken refuses even new inputs.
+            except RuntimeError as err:
+                yield Other("all that follow", size.name, "", None, None, first_line(err))
+
+
+def _peers_of(op: Op, timed: Clock, device: str) -> Iterator[tuple[str, Callable[[], Times]]]:
+    for peer in PEERS.get(op.name, ()):
+        yield peer.name, partial(_of_peer, peer, op, timed, device)
+
+
+def _compiled_of(op: Op, timed: Clock, device: str) -> Iterator[tuple[str, Callable[[], Times]]]:
+    yield COMPILED, partial(_compiled, op, timed, device)
 
 
 def _in_time(until: float, measured: Callable[[], Times]) -> Times:
-    if time.monotonic() >= until:
-        return Times(obstacle="left out: the time for others is over")
-    try:
-        return measured()
-    # A device that an other has broken refuses even the copies of its inputs.
-    except RuntimeError as err:
-        return Times(obstacle=first_line(err))
+    over = time.monotonic() >= until
+    return Times(obstacle="left out: the time for others is over") if over else measured()
 
 
 def _other(op: Op, sizes: Sizes, name: str, found: Times) -> Other:

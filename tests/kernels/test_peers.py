@@ -115,7 +115,23 @@ def test_others_come_after_ours_and_not_when_the_time_is_over(peers, tmp_path, c
     assert command.main(call) == 0
     written = json.loads(path.read_text())
     assert written["results"]
-    assert {each["obstacle"] for each in written["others"]} <= {"left out: the time for others is over"}
+    assert {each["obstacle"] for each in written["others"]} == {"left out: the time for others is over"}
+
+
+def test_a_device_that_breaks_is_said_and_ends_nothing(peers, monkeypatch):
+    """It refuses the copies of inputs, and at the next size the inputs."""
+
+    def broken(*args):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    made = iter([operators(TINY, "cpu", torch.float32)])
+    monkeypatch.setattr(measure, "operators", lambda *args: next(made, None) or broken())
+    monkeypatch.setattr(measure, "_copy", broken)
+    monkeypatch.syspath_prepend(str(peers))
+    tried = measure.others([TINY, BUNDLED], "cpu")
+    found = [each for each in tried if each.other != "causal_conv1d"]  # not there, or as broken
+    assert [each.sizes for each in found] == ["tiny", "bundled"]
+    assert all("illegal memory access" in each.obstacle for each in found)
 
 
 @pytest.mark.parametrize("name", ["fla (chunk_simple_gla, B and C expanded)"])
