@@ -198,3 +198,28 @@ def test_the_bundled_sizes_are_measured_beside_peers():
         for peer in peers:
             inspect.signature(peer.call).bind(**measured[name].inputs)
             assert set(peer.narrow) <= measured[name].inputs.keys()
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    ("op", "peer"),
+    [(op, peer) for op, peers in PEERS.items() for peer in peers],
+    ids=lambda value: getattr(value, "package", value),
+)
+def test_a_published_kernel_computes_what_ours_does(op, peer, monkeypatch):
+    """In bfloat16, rows packed; a package that is not there is no comparison."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    pytest.importorskip(peer.package)
+    torch.manual_seed(0)
+    sizes = Sizes("small", positions=512, rows=3, width=128, inner=128, state=64)
+    one = next(each for each in operators(sizes, "cuda", torch.bfloat16) if each.name == op)
+    given = {
+        name: value.detach().to(torch.bfloat16) if name in peer.narrow else value.detach()
+        for name, value in one.inputs.items()
+    }
+    want = one.reference()(**given)
+    want = (want if isinstance(want, torch.Tensor) else want[0]).float()
+    if op == "swiglu":  # its gate stands first
+        given["x"] = given["x"].view(len(given["x"]), 2, -1).flip(1).flatten(1)
+    found = peer.call(**{name: value.clone() for name, value in given.items()}).float()
+    assert (found - want).norm() < 0.02 * want.norm()
