@@ -76,7 +76,7 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
             models = gr.Dropdown(
-                [*session.choices(), *references.choices()],
+                [*session.offered(), *references.choices()],
                 value=[name for name in session.pair() if name],
                 multiselect=True,
                 label="Models and references (2 to 12)",
@@ -93,7 +93,9 @@ def build(session: Session) -> None:
             )
             whole = gr.Button("Show all models", size="sm", elem_id="compare-all")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            results = _results()
+            viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
+            with gr.Column(elem_classes="evidence"):
+                results = _results(viewer)
     _connect_run(session, states, panel, models, run, stage, record, results)
     view = {
         "inputs": [states.comparison, record, stage],
@@ -109,8 +111,7 @@ def build(session: Session) -> None:
     links.connect(session, "compare", fields, own=LINK)
 
 
-def _results() -> Results:
-    viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
+def _results(viewer: SegmentViewer) -> Results:
     windows = gr.Dataframe(
         label="Where the models shown differ most: places where some cut and others do not, of those where any does "
         "(click a row to go there)",

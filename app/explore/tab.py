@@ -7,8 +7,8 @@ import gradio as gr
 
 from app import links
 from app.evidence import layout as evidence
+from app.explore import entrances, opening, surprisal
 from app.explore import handlers as explore
-from app.explore import surprisal
 from app.picture.viewer import SegmentViewer, attach
 from app.saved.button import save_button
 from app.server import kept
@@ -36,18 +36,23 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "explore", "english", "Paste a text, source code or a FASTA record")
             domain = gr.Dropdown(
-                domain_choices(), value="guess", label="Kind of text", elem_id="explore-domain"
+                domain_choices(), value="guess", label="Kind of input", elem_id="explore-domain"
             )
-            models = [("the one that fits the input", handlers.AUTO), *session.choices()]
+            models = [("the one that fits the input", handlers.AUTO), *session.offered()]
             model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
             record = gr.Dropdown([], label="Record", visible=False, elem_id="explore-record")
             run = run_buttons("Analyse", "explore")
             clear_problem(panel, run)
+            panel.text.input(None, None, None, js="() => hnet.soon('explore')", **QUIET)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            viewer = SegmentViewer({"hint": HINT}, elem_id="explore-viewer")
-            below = evidence.build("explore")
-            save_button(session, done)
-            bits = _surprisal()
+            ways = entrances.build()
+            first = opening.kept(session) or {"hint": HINT}
+            viewer = SegmentViewer(first, elem_id="explore-viewer")
+            with gr.Column(elem_classes="evidence"):
+                below = evidence.build("explore")
+                save_button(session, done)
+                bits = _surprisal()
+    entrances.connect(ways, panel, domain, model)
     shown = [done, viewer, below.stage, below.page]
     ran = connect_run(
         run,

@@ -81,7 +81,8 @@ def viewer_value(data: bytes, groups: list[Group], **options: Any) -> dict[str, 
 
     Stage s + 1 sees exactly the chunk starts of stage s, so no offsets travel.
     options: origin (offset of data[0]), bases {"perRow", "group"}, features [{start, end, strand, name}] relative
-    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence], key (what this is), link
+    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence],
+    alerts [sentence to be seen], key (what this is), link
     {name: text} of the address that leads here, about (provenance, for figures), syntax (a class a byte, base64),
     moved [{added, removed}] a stage
     """

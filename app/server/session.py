@@ -1,6 +1,7 @@
 """What the running app holds: models (loaded once), samples, limits, a folder for downloads."""
 
 import json
+import math
 import shutil
 import tempfile
 import threading
@@ -107,16 +108,26 @@ class Session:
         return cards
 
     def choices(self, dna: bool | None = None, whole: bool = False) -> list[tuple[str, str]]:
-        """(title, name) of the models to pick from; dna True or False keeps those for DNA or for the rest.
+        """(title, name) of the models to pick from: domain by domain, the best of each first.
+
+        dna True or False keeps those for DNA or for the rest.
 
         whole: only those that can write, which takes all weights
         """
-        usable = [card for card in self.cards() if "error" not in card]
+        usable = sorted((card for card in self.cards() if "error" not in card), key=_in_lists)
         return [
             (card.get("title", card["name"]), card["name"])
             for card in usable
             if (dna is None or (card.get("domain") == "dna") is dna)
             and (not whole or self._has_all_weights(card["name"]))
+        ]
+
+    def offered(self, dna: bool | None = None, whole: bool = False) -> list[tuple[str, str]]:
+        """As `choices`, for the page's lists: how well each model predicts stands beside its title."""
+        bits = {card["name"]: card.get("bits_per_byte") for card in self.cards() if "error" not in card}
+        return [
+            (f"{title} · {bits[name]:.2f} bits/byte" if bits[name] else title, name)
+            for title, name in self.choices(dna, whole)
         ]
 
     def _has_all_weights(self, name: str) -> bool:
@@ -280,6 +291,13 @@ def _learned(card: dict[str, Any]) -> tuple[bool, int]:
     return card.get("learned", "early") != "early", card.get("bytes_seen", 0)
 
 
+def _in_lists(card: dict[str, Any]) -> tuple[int, float]:
+    """Order of the lists: domains as the page names them, in each the fewest bits a byte first; unknown ones last."""
+    domains = list(DOMAINS)
+    domain = card.get("domain")
+    return domains.index(domain) if domain in domains else len(domains), card.get("bits_per_byte") or math.inf
+
+
 @contextmanager
 def _of_model(name: str) -> Iterator[None]:
     """What is wrong with a configuration, with the name of the model that has it."""
@@ -290,8 +308,5 @@ def _of_model(name: str) -> Iterator[None]:
 
 
 def domain_choices() -> list[tuple[str, str]]:
-    """What the page offers for the kind of a text."""
-    return [
-        ("guess from the input", "guess"),
-        *((label, name) for name, label in DOMAINS.items() if name != "dna"),
-    ]
+    """What the page offers for the kind of an input."""
+    return [("guess from the input", "guess"), *((label, name) for name, label in DOMAINS.items())]

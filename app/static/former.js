@@ -5,6 +5,7 @@
 
   /* name: prefix of the tab's element ids */
   hnet.former = (name) => {
+    hnet.begun(name);
     const viewer = document.querySelector(`#${name}-viewer .seg`),
       loads = viewer && viewer.dataset.loads;
     if (!Number(loads)) return;

@@ -138,6 +138,7 @@
       const meaning = this.meaning(event);
       if (!meaning) return;
       this.light(null);
+      this.viewer.reveal();
       if (meaning.go !== undefined) this.viewer.moveTo(meaning.go);
       else this.viewer.search.take(Int32Array.from(meaning.places()), meaning.name);
     }
@@ -183,7 +184,12 @@
     mark() {
       clearTimeout(this.marking);
       const { segments } = this.viewer;
-      if (!this.around || !segments || segments.groups.length !== 1 || segments.whatIf) {
+      if (
+        !this.around ||
+        !this.viewer.root.dataset.results ||
+        segments.groups.length !== 1 ||
+        segments.whatIf
+      ) {
         this.unmark();
         return;
       }
