@@ -11,7 +11,7 @@ from app.compare import files as compare_files
 from app.compare import handlers as compare
 from app.evidence import layout as evidence
 from app.picture.viewer import SegmentViewer, also, follow
-from app.server import kept, references
+from app.server import kept, offered, references
 from app.server.session import Session
 from app.source import panel as source
 from app.source.notes import clear_problem, note
@@ -76,7 +76,7 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
             models = gr.Dropdown(
-                [*session.offered(), *references.choices()],
+                [*offered.models(session), *references.choices()],
                 value=[name for name in session.pair() if name],
                 multiselect=True,
                 label="Models and references (2 to 12)",

@@ -115,7 +115,7 @@ def _lettered(opened: Opened, sentences: Callable[[Analysis], list[str]]) -> lis
 
 
 def _notes(opened: Opened, asked: tuple[int, int], shown: tuple[int, int]) -> list[str]:
-    notes = _lettered(opened, view.learned) + opened.notes
+    notes = [*_lettered(opened, view.learned), *opened.notes]
     if shown != asked:
         notes.append(f"The middle {MOST:,} bases of what the tracks show; zoom in to read all of it here.")
     return list(dict.fromkeys(notes))

@@ -12,7 +12,7 @@ from app.dna import sections as genome
 from app.dna.genome_view import GenomeView, go_to
 from app.evidence import layout as evidence
 from app.picture.viewer import SegmentViewer
-from app.server import kept
+from app.server import kept, offered
 from app.server.session import Session
 from app.source import panel as source
 from app.source import reading as handlers
@@ -108,9 +108,9 @@ def _controls(session: Session) -> Controls:
     annotation_note = note("dna-annotation-note")
     # Any value passes: what was picked may belong to the records before these; the handler says so.
     record = gr.Dropdown([], label="Record", elem_id="dna-record", allow_custom_value=True)
-    others = session.offered(dna=False)
+    others = offered.models(session, dna=False)
     models = gr.Dropdown(
-        [("the best for DNA", handlers.AUTO), *session.offered(dna=True), *others],
+        [("the best for DNA", handlers.AUTO), *offered.models(session, dna=True), *others],
         value=[handlers.AUTO],
         multiselect=True,
         label=f"Models (1 to {dna.MOST_MODELS})",

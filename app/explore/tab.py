@@ -11,8 +11,8 @@ from app.explore import entrances, opening, surprisal
 from app.explore import handlers as explore
 from app.picture.viewer import SegmentViewer, attach
 from app.saved.button import save_button
-from app.server import kept
-from app.server.session import Session, domain_choices
+from app.server import kept, offered
+from app.server.session import Session
 from app.source import panel as source
 from app.source import reading as handlers
 from app.source.notes import clear_problem
@@ -36,9 +36,9 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "explore", "english", "Paste a text, source code or a FASTA record")
             domain = gr.Dropdown(
-                domain_choices(), value="guess", label="Kind of input", elem_id="explore-domain"
+                offered.domains(), value="guess", label="Kind of input", elem_id="explore-domain"
             )
-            models = [("the one that fits the input", handlers.AUTO), *session.offered()]
+            models = [("the one that fits the input", handlers.AUTO), *offered.models(session)]
             model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
             record = gr.Dropdown([], label="Record", visible=False, elem_id="explore-record")
             run = run_buttons("Analyse", "explore")

@@ -8,7 +8,7 @@ from app import links
 from app.evidence import layout as evidence
 from app.generate import handlers as generate
 from app.picture.viewer import SegmentViewer
-from app.server import kept
+from app.server import kept, offered
 from app.server.session import Session
 from app.source.run import connect_run, run_buttons
 
@@ -33,7 +33,7 @@ HELP = (
 
 def _models(session: Session) -> gr.Dropdown:
     """Those that can write; English where one of them can."""
-    models = session.offered(whole=True)
+    models = offered.models(session, whole=True)
     names = [name for _, name in models]
     fitting = session.model_for("english") if names else None
     first = fitting if fitting in names else next(iter(names), None)

@@ -1,7 +1,6 @@
 """What the running app holds: models (loaded once), samples, limits, a folder for downloads."""
 
 import json
-import math
 import shutil
 import tempfile
 import threading
@@ -108,26 +107,16 @@ class Session:
         return cards
 
     def choices(self, dna: bool | None = None, whole: bool = False) -> list[tuple[str, str]]:
-        """(title, name) of the models to pick from: domain by domain, the best of each first.
-
-        dna True or False keeps those for DNA or for the rest.
+        """(title, name) of the models to pick from; dna True or False keeps those for DNA or for the rest.
 
         whole: only those that can write, which takes all weights
         """
-        usable = sorted((card for card in self.cards() if "error" not in card), key=_in_lists)
+        usable = [card for card in self.cards() if "error" not in card]
         return [
             (card.get("title", card["name"]), card["name"])
             for card in usable
             if (dna is None or (card.get("domain") == "dna") is dna)
             and (not whole or self._has_all_weights(card["name"]))
-        ]
-
-    def offered(self, dna: bool | None = None, whole: bool = False) -> list[tuple[str, str]]:
-        """As `choices`, for the page's lists: how well each model predicts stands beside its title."""
-        bits = {card["name"]: card.get("bits_per_byte") for card in self.cards() if "error" not in card}
-        return [
-            (f"{title} · {bits[name]:.2f} bits/byte" if bits[name] else title, name)
-            for title, name in self.choices(dna, whole)
         ]
 
     def _has_all_weights(self, name: str) -> bool:
@@ -291,13 +280,6 @@ def _learned(card: dict[str, Any]) -> tuple[bool, int]:
     return card.get("learned", "early") != "early", card.get("bytes_seen", 0)
 
 
-def _in_lists(card: dict[str, Any]) -> tuple[int, float]:
-    """Order of the lists: domains as the page names them, in each the fewest bits a byte first; unknown ones last."""
-    domains = list(DOMAINS)
-    domain = card.get("domain")
-    return domains.index(domain) if domain in domains else len(domains), card.get("bits_per_byte") or math.inf
-
-
 @contextmanager
 def _of_model(name: str) -> Iterator[None]:
     """What is wrong with a configuration, with the name of the model that has it."""
@@ -305,8 +287,3 @@ def _of_model(name: str) -> Iterator[None]:
         yield
     except ConfigError as err:
         raise CheckpointError(f"model {name}: its config.json cannot be used: {err}") from err
-
-
-def domain_choices() -> list[tuple[str, str]]:
-    """What the page offers for the kind of an input."""
-    return [("guess from the input", "guess"), *((label, name) for name, label in DOMAINS.items())]

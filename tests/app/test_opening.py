@@ -25,7 +25,9 @@ def test_what_is_kept_is_what_the_model_says():
     assert [group["name"] for group in kept["groups"]] == [group["name"] for group in made["groups"]]
     for one, other in zip(kept["groups"][0]["stages"], made["groups"][0]["stages"], strict=True):
         (p, bits), (q, cuts) = unpacked(one), unpacked(other)
-        assert bits == cuts and np.abs(p - q).max() <= 65  # a thousandth: another processor adds in another order
+        assert (
+            bits == cuts and np.abs(p - q).max() <= 65
+        )  # a thousandth: another processor adds in another order
 
 
 def test_it_is_not_shown_where_another_model_cuts(models_dir):

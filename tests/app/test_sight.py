@@ -1,4 +1,4 @@
-"""What the eye meets: tints that mean p, a text that stays in sight, nothing that jumps, colours that are remembered."""
+"""What the eye meets: tints that mean p, a text that stays in sight, nothing that jumps, dark that is remembered."""
 
 import pytest
 
