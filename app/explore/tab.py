@@ -29,6 +29,17 @@ SURPRISAL = (
 )
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """The left column."""
+
+    panel: source.SourcePanel
+    domain: gr.Dropdown
+    model: gr.Dropdown
+    record: gr.Dropdown
+    run: Run
+
+
 def build(session: Session) -> None:
     """The tab's components and events."""
     done, given = kept.state("Analyse"), kept.state("Analyse")
@@ -46,12 +57,18 @@ def build(session: Session) -> None:
             panel.text.input(None, None, None, js="() => hnet.soon('explore')", **QUIET)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             ways = entrances.build()
-            first = opening.kept(session) or {"hint": HINT}
-            viewer = SegmentViewer(first, elem_id="explore-viewer")
+            viewer = SegmentViewer(opening.kept(session) or {"hint": HINT}, elem_id="explore-viewer")
             with gr.Column(elem_classes="evidence"):
                 below = evidence.build("explore")
                 save_button(session, done)
                 bits = _surprisal()
+    _connect(session, Inputs(panel, domain, model, record, run), ways, viewer, below, bits, (done, given))
+
+
+def _connect(session: Session, left: Inputs, ways, viewer, below, bits: "Bits", states: tuple) -> None:
+    """states: the analysis shown, and the records of the input."""
+    (done, given), panel, domain, model = states, left.panel, left.domain, left.model
+    record, run = left.record, left.run
     entrances.connect(ways, panel, domain, model)
     shown = [done, viewer, below.stage, below.page]
     ran = connect_run(

@@ -1,5 +1,7 @@
 """What the eye meets: tints that mean p, a text that stays in sight, nothing that jumps, dark that is remembered."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.app.conftest import ROOT, running
@@ -187,11 +189,18 @@ def test_models_come_domain_by_domain_the_best_first_with_their_figures(visit):
         page = visit(url)
         page.locator("#explore-model input").click()
         listed = page.get_by_role("option").all_inner_texts()
-    figures = [each.rsplit(" · ", 1) for each in listed[1:]]
+    figures = [each.rsplit(" · ", 1) for each in listed if " · " in each]
     domains = [title.split(",")[0] for title, _ in figures]
     english = [float(bits.split()[0]) for title, bits in figures if title.startswith("English")]
     assert len(english) > 3 and english == sorted(english)
-    assert domains[: len(english)] == ["English"] * len(english)
+    assert domains[: len(english)] == ["English"] * len(english) and len(figures) >= 16
+    assert [domain for domain, after in pairwise([*domains, ""]) if domain != after] == [
+        "English",
+        "Chinese",
+        "Python",
+        "Python and JavaScript",
+        "DNA",
+    ]
 
 
 def test_plots_have_one_toolbar(page):
