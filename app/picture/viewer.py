@@ -21,6 +21,7 @@ _SCRIPTS = (
     "keys.js",
     "rows.js",
     "linked.js",
+    "sight.js",
     "address.js",
     "save.js",
     "picture.js",

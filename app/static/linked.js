@@ -138,7 +138,7 @@
       const meaning = this.meaning(event);
       if (!meaning) return;
       this.light(null);
-      this.viewer.reveal();
+      this.viewer.sight.reveal();
       if (meaning.go !== undefined) this.viewer.moveTo(meaning.go);
       else this.viewer.search.take(Int32Array.from(meaning.places()), meaning.name);
     }

@@ -3,7 +3,6 @@
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
   const OVERSCAN = 2,
-    NARROW = 700, // pixels; as in page.css
     TALLEST = 12000000; // browsers clip taller elements; beyond it one pixel stands for several
 
   function make(tag, className, parent, text) {
@@ -41,8 +40,7 @@
       this.hovered = [];
       this.marked = [];
       this.linked = new hnet.Linked(this, id);
-      this.frame = id ? document.getElementById(id) : null;
-      if (this.frame) this.frame.classList.add("seg-frame");
+      this.sight = new hnet.Sight(this, id);
       this.describe();
       this.listen();
     }
@@ -110,7 +108,7 @@
       this.onResize(true);
       if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
       this.inspect();
-      if (this.frame && !value.opening && window.innerWidth < NARROW) this.come();
+      if (!value.opening) this.sight.come();
       if (!value.live && !value.opening) this.address.arrive();
       this.root.dataset.results = value.opening ? "" : "here"; // what stands below comes with a run
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
@@ -121,7 +119,7 @@
       if (!this.segments) return;
       const width = this.scroller.clientWidth;
       if (!width) return;
-      this.stick();
+      this.sight.stick();
       if (!force && width === this.width) {
         this.schedule();
         return;
@@ -149,7 +147,7 @@
       this.scale = Math.max(1, total / TALLEST);
       this.spacer.style.height = `${total / this.scale}px`;
       this.scroller.style.setProperty("--seg-rows", `${Math.ceil(total / this.scale) + 18}px`);
-      this.stick();
+      this.sight.stick();
       this.spacer.style.minWidth = `${this.gutter + this.rowWidth}px`;
       this.root.style.setProperty("--seg-gutter", `${this.gutter}px`);
       this.root.style.setProperty("--seg-cell", `${this.cellWidth}px`);
@@ -204,24 +202,6 @@
       for (const row of this.rows) row.node.style.top = `${row.index * height + this.shift}px`;
       this.showMarks();
       this.map.showWindow(exact, view / height);
-    }
-
-    /* Scrolled down to the tables and plots, text and minimap stay on screen: what stands above them leaves it. */
-    stick() {
-      if (!this.frame) return;
-      const above = this.map.node.getBoundingClientRect().top - this.frame.getBoundingClientRect().top;
-      this.frame.style.setProperty("--seg-above", `${Math.max(0, Math.floor(above))}px`);
-    }
-    /* On a narrow screen a new result stands below the controls: it comes up, unless somebody is typing. */
-    come() {
-      const busy = /^(TEXTAREA|INPUT)$/.test(document.activeElement.tagName);
-      if (!busy && this.map.node.getBoundingClientRect().top > window.innerHeight / 2)
-        this.frame.scrollIntoView({ block: "start" });
-    }
-    /* Where there is no room for that, the text comes to the screen when something points at it. */
-    reveal() {
-      const { top, bottom } = this.scroller.getBoundingClientRect();
-      if (top < 0 || bottom > window.innerHeight) this.scroller.scrollIntoView({ block: "nearest" });
     }
 
     scrollToRow(index, centre) {
@@ -338,7 +318,7 @@
     const viewer = hnet.viewers[id],
       { segments } = viewer || {};
     if (!segments || !at) return;
-    viewer.reveal();
+    viewer.sight.reveal();
     if (at.hex) {
       viewer.search.ask(segments, "hex", at.hex, 1);
       viewer.search.show("hex", at.hex);

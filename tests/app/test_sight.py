@@ -147,6 +147,15 @@ def test_a_short_text_is_analysed_while_it_is_typed_and_a_long_one_by_ctrl_enter
     wait_loaded(page, "explore", 2)
 
 
+def test_a_paste_that_is_too_long_is_refused_not_cut(page):
+    choose(page, "explore", "Paste")
+    page.locator("#explore-text textarea").evaluate(
+        """node => { node.value = 'It was. '.repeat(150_001); node.dispatchEvent(new Event('input')); }"""
+    )
+    page.click("#explore-run")
+    assert problem(page, "explore").startswith("pasted text: 1,200,008 characters, at most 1,000,000")
+
+
 def test_bare_bases_are_dna(page):
     paste(page, "acgtTGCAGGAT" * 10 + "\n" + "ACGTN" * 4)
     facts = page.locator("#explore-viewer .seg-facts").inner_text().replace("\n", " ")
