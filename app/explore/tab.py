@@ -54,7 +54,6 @@ def build(session: Session) -> None:
             record = gr.Dropdown([], label="Record", visible=False, elem_id="explore-record")
             run = run_buttons("Analyse", "explore")
             clear_problem(panel, run)
-            panel.text.input(None, None, None, js="() => hnet.soon('explore')", **QUIET)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             ways = entrances.build()
             viewer = SegmentViewer(opening.kept(session) or {"hint": HINT}, elem_id="explore-viewer")
