@@ -10,7 +10,7 @@ from app.compare import agreement
 from app.compare import files as compare_files
 from app.compare import handlers as compare
 from app.evidence import layout as evidence
-from app.picture.viewer import SegmentViewer, also, follow
+from app.picture.viewer import SegmentViewer, also, arrived, follow
 from app.server import kept, offered, references
 from app.server.session import Session
 from app.source import panel as source
@@ -195,6 +195,7 @@ def _connect_agreement(session: Session, states: States, agreed, results: Result
     for event in (agreed.success, results.measure.input):
         event(agreement.on_matrix, **in_matrix).success(agreement.on_groups, **in_groups)
     results.by.input(agreement.on_groups, **in_groups)
+    agreed.success(None, None, None, js=arrived("compare-viewer"), **QUIET)
     agreed.success(partial(compare_files.on_csv, session), both, results.file, **QUIET)
 
 

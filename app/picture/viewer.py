@@ -109,6 +109,11 @@ def attach(name: str) -> str:
     return f"found => window.hnet.attach({name!r}, found)"
 
 
+def arrived(viewer: str) -> str:
+    """JavaScript of an event after which tables and plots are of the same run as the picture."""
+    return f"() => window.hnet.arrived({viewer.removesuffix('-viewer')!r})"
+
+
 def goto() -> str:
     """JavaScript of an event whose one input is what a link asks for (app.links.on_link)."""
     return "asked => window.hnet.goto(asked)"

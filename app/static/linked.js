@@ -233,6 +233,7 @@
 
   /* Surprisal for a viewer, if it still shows what the bits are of. */
   hnet.attach = (id, found) => {
+    hnet.arrived(id.replace(/-viewer$/, ""), "late-bits");
     const { segments } = hnet.viewers[id] || {};
     if (!segments || !found || found.key !== segments.key) return;
     segments.bits = new Uint16Array(hnet.bytesOf(found.bits).buffer);

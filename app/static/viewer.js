@@ -108,9 +108,9 @@
       this.onResize(true);
       if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
       this.inspect();
-      if (!value.opening) this.sight.come();
       if (!value.live && !value.opening) this.address.arrive();
       this.root.dataset.results = value.opening ? "" : "here"; // what stands below comes with a run
+      if (!value.opening) this.sight.come();
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
       this.root.dataset.openMs = (performance.now() - began).toFixed(1);
     }

@@ -121,6 +121,25 @@ def test_what_is_not_of_the_controls_is_dimmed(page):
     )
 
 
+def test_tables_plots_and_surprisal_of_the_run_before_are_dim_until_theirs_have_come(page):
+    paste(page, TEXT)
+    below = "document.querySelector('.picture:has(#explore-viewer) .evidence').classList"
+    page.wait_for_function("document.querySelector('#explore-bits textarea').value.includes('bits per byte')")
+    page.wait_for_function(f"!{below}.contains('late') && !{below}.contains('late-bits')")
+    page.evaluate(
+        f"""() => {{
+            window.seen = new Set();
+            new MutationObserver(() => {below}.forEach(each => seen.add(
+                each + (document.querySelector('.former') ? '' : ' below a new picture')
+            ))).observe(document.body, {{ subtree: true, attributes: true, attributeFilter: ['class'] }});
+        }}"""
+    )
+    paste(page, "Another text. " * 30, 2)
+    page.wait_for_function(f"!{below}.contains('late') && !{below}.contains('late-bits')")
+    assert page.evaluate("[...seen]").count("late-bits below a new picture") == 1
+    assert "late below a new picture" in page.evaluate("[...seen]")
+
+
 def test_dark_stays(page):
     page.click("#theme")
     assert page.evaluate("document.body.classList.contains('dark')")
@@ -138,9 +157,9 @@ def test_a_short_text_is_analysed_while_it_is_typed_and_a_long_one_by_ctrl_enter
     field = page.locator("#explore-text textarea")
     field.press_sequentially("It was the best of times")
     page.wait_for_function("document.querySelector('#explore-stop:not([disabled])')")
-    assert page.evaluate(f"{VIEWER}.root.dataset.loads") == "1"
     page.click("#explore-run")  # a moment later, by hand: it is under way, or done
-    page.wait_for_timeout(1000)
+    wait_loaded(page, "explore")
+    page.wait_for_timeout(2000)
     assert page.evaluate(f"{VIEWER}.root.dataset.loads") == "1"
     field.fill("x" * 6000)
     page.wait_for_timeout(1500)
