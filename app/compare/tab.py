@@ -42,6 +42,9 @@ GROUP_HELP = (
     "where their rates differ."
 )
 
+_WIDTHS = ["46px", "46px", "64px", "80px", "56px", "64px", "88px", "88px", "74px", "74px", "104px", "104px"]
+"""Of the agreement table; together no wider than its frame beside the controls on a screen of 1280."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -137,6 +140,7 @@ def _results(viewer: SegmentViewer) -> Results:
     table = gr.Dataframe(
         headers=["1st", "2nd", *agreement.SHOWN.values()],
         datatype=["str", "str", *["number"] * len(agreement.SHOWN)],
+        column_widths=_WIDTHS,
         interactive=False,
         max_height=300,
         elem_id="compare-table",

@@ -15,8 +15,11 @@
     stick() {
       if (!this.frame) return;
       const { top } = this.viewer.map.node.getBoundingClientRect(),
-        above = Math.max(0, Math.floor(top - this.frame.getBoundingClientRect().top));
+        frame = this.frame.getBoundingClientRect(),
+        above = Math.max(0, Math.floor(top - frame.top));
       this.frame.style.setProperty("--seg-above", `${above}px`);
+      // What is scrolled to must not come to lie under it.
+      this.frame.parentElement.style.setProperty("--seg-kept", `${Math.ceil(frame.height - above) + 8}px`);
     }
     /* Something points at the text: where the screen is too low for it to stay, it comes. */
     reveal() {

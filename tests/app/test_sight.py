@@ -90,6 +90,23 @@ def test_a_click_in_a_table_or_plot_moves_a_text_that_is_in_sight(page):
     page.wait_for_function(f"{VIEWER}.scroller.getBoundingClientRect().top >= -1")
 
 
+def test_tables_end_at_their_frame(page):
+    paste(page, TEXT)
+    page.wait_for_selector("#explore-table .virtual-row")
+    edges = """id => {
+        const right = node => node.getBoundingClientRect().right;
+        const cells = document.querySelectorAll(`${id} .virtual-row:first-child > [role=gridcell]`);
+        return [right(cells[cells.length - 1]), right(document.querySelector(id))];
+    }"""
+    last, frame = page.evaluate(edges, "#explore-table")
+    assert frame - 3 <= last <= frame
+    page.get_by_role("tab", name="Compare").click()
+    page.click("#compare-run")
+    page.wait_for_selector("#compare-table .virtual-row")
+    last, frame = page.evaluate(edges, "#compare-table")
+    assert last <= frame  # q is in sight
+
+
 def test_nothing_jumps_while_the_viewer_speaks(page):
     paste(page, TEXT)
     where = f"{VIEWER}.scroller.getBoundingClientRect().top"
