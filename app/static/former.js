@@ -6,6 +6,8 @@
   /* name: prefix of the tab's element ids */
   hnet.former = (name) => {
     hnet.begun(name);
+    const shown = hnet.viewers[`${name}-viewer`];
+    if (shown) shown.sight.awaited = true;
     const viewer = document.querySelector(`#${name}-viewer .seg`),
       loads = viewer && viewer.dataset.loads;
     if (!Number(loads)) return;

@@ -27,8 +27,10 @@
         { top, bottom } = scroller.getBoundingClientRect();
       if (top < 0 || bottom > window.innerHeight) scroller.scrollIntoView({ block: "nearest" });
     }
-    /* On a narrow screen a new result stands below the controls: it comes up, unless somebody is typing. */
+    /* On a narrow screen the result of a run stands below the controls: it comes up, unless somebody is typing. */
     come() {
+      if (!this.awaited) return;
+      this.awaited = false;
       const { top } = this.viewer.map.node.getBoundingClientRect(),
         typing = /^(TEXTAREA|INPUT)$/.test(document.activeElement.tagName);
       if (this.frame && window.innerWidth < NARROW && !typing && top > window.innerHeight / 2)

@@ -90,6 +90,18 @@ def test_a_click_in_a_table_or_plot_moves_a_text_that_is_in_sight(page):
     page.wait_for_function(f"{VIEWER}.scroller.getBoundingClientRect().top >= -1")
 
 
+def test_on_a_phone_a_result_comes_up_once(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.click("#explore-run")
+    wait_loaded(page, "explore")
+    in_sight = "document.querySelector('#explore-viewer .seg-map').getBoundingClientRect().top < innerHeight"
+    page.wait_for_function(in_sight)
+    assert page.evaluate("scrollY") > 100
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(f"{VIEWER}.sight.come()")  # as for every picture that no run has asked for
+    assert page.evaluate("scrollY") == 0
+
+
 def test_tables_end_at_their_frame(page):
     paste(page, TEXT)
     page.wait_for_selector("#explore-table .virtual-row")
