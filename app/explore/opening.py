@@ -35,7 +35,7 @@ def kept(session: Session) -> dict[str, Any] | None:
         name = session.model_for(DOMAIN)
         weights = file_hash(model_folder(name, session.models_dir) / WEIGHTS)
         return value if value["about"]["models"][name]["weights_sha256"] == weights else None
-    except (OSError, HNetError, KeyError):
+    except (OSError, ValueError, KeyError, HNetError):
         return None
 
 
