@@ -12,7 +12,8 @@ from analysis.agreement.pairs import compare_all
 from analysis.inputs.reading import Sequence, read_input
 from app.compare.handlers import MOST_MODELS
 from app.generate.handlers import MAX_BYTES, MAX_PROMPT
-from app.kinds.domain import kind_of, unseen
+from app.kinds.bare_bases import as_fasta
+from app.kinds.domain import foreign, kind_of
 from app.server import references
 from app.server.session import MAX_PASTE, Session
 from app.source.reading import AUTO
@@ -60,7 +61,7 @@ class Functions:
         """Where a model cuts a text, source code or FASTA records into chunks, and how sure it is.
 
         Args:
-            text: the input; FASTA begins with >
+            text: the input; FASTA begins with >, bare bases are one record
             model: a name that /models lists, or auto for the one that fits the input
             stage: 0 is the outermost stage of a model of several
 
@@ -78,8 +79,8 @@ class Functions:
                 place = {"record": each.name, "start": int(row.start), "end": int(row.end)}
                 read = readable.exact(each.data[row.start : row.end])
                 chunks.append(place | {"p": round(float(row.prob), 4), "text": read})
-        never = unseen(done.model.info, sequences[0])
-        warnings = [*done.warnings, *([never] if never else [])]
+        strange = foreign(done.model.info, sequences[0])
+        warnings = [*done.warnings, *([strange] if strange else [])]
         return {"model": name, "stage": stage, "warnings": warnings, "chunks": chunks}
 
     def _model(self, argument: str, name: Any, sequence: Sequence) -> str:
@@ -161,4 +162,4 @@ def build(session: Session) -> None:
 def _read(text: str):
     """The records of a text that came from a program; the limits are those of the page."""
     given = arguments.text("text", text, MAX_PASTE)
-    return read_input(given.encode("utf-8", "surrogatepass"), "auto", "text", MAX_PASTE * 4)
+    return read_input(as_fasta(given.encode("utf-8", "surrogatepass")), "auto", "text", MAX_PASTE * 4)

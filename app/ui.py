@@ -1,5 +1,6 @@
 """The page as a whole: tabs, look, and what the server may and may not do."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,7 @@ from app.runs import tab as runs
 from app.server import kept
 from app.server.policy import Policy
 from app.server.session import MAX_UPLOAD_BYTES, MAX_WAITING, Session
+from app.work.quiet import QUIET
 
 TITLE = "H-Net chunks"
 _TABS = {
@@ -26,7 +28,10 @@ _TABS = {
     "Runs": runs,
     "Models": models,
 }
-_TOGGLE = "() => { document.body.classList.toggle('dark'); }"
+_TOGGLE, _THEME = "() => hnet.toggleTheme()", "() => hnet.keepTheme()"
+_PAPER = "https://arxiv.org/abs/2507.07955"
+_README = Path(__file__).resolve().parents[1] / "README.md"
+_SCRIPTS = ("theme.js", "typing.js", "groups.js", "figures.js", "downloads.js", "former.js")
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Cpath d='M1 4h5v8H1zm6 0h3v8H7zm4 0h4v8h-4z' fill='%232f6db5'/%3E%3C/svg%3E"
@@ -39,13 +44,18 @@ FILES_KEPT = (600, 7200)
 
 def build(session: Session) -> gr.Blocks:
     """The page over one session."""
+    gr.set_static_paths([str(_README)])
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=FILES_KEPT) as page:
         with gr.Row(elem_classes="top"):
             gr.HTML(
-                f"<h1>{TITLE}</h1><p>where a trained H-Net cuts bytes into chunks</p>", elem_classes="title"
+                f"<h1>{TITLE}</h1><p>An H-Net reads bytes and learns by itself where to cut them; each tinted block "
+                f'is one of its chunks. <a href="{_PAPER}" target="_blank" rel="noopener">the paper</a> '
+                f'<a href="gradio_api/file={_README}" download>README</a></p>',
+                elem_classes="title",
             )
             toggle = gr.Button("light / dark", size="sm", elem_id="theme", min_width=90, scale=0)
-        toggle.click(None, None, None, js=_TOGGLE)
+        toggle.click(None, None, None, js=_TOGGLE, **QUIET)
+        page.load(None, None, None, js=_THEME, **QUIET)
         with gr.Tabs():
             for name, tab in _TABS.items():
                 with gr.Tab(name, id=name.lower(), render_children=True):
@@ -99,7 +109,7 @@ def launch_options(users: list[tuple[str, str]] | None = None, mcp: bool = False
     return {
         "theme": _theme(),
         "css_paths": [str(STATIC / f"{name}.css") for name in ("page", "viewer", "genome")],
-        "head": f'<link rel="icon" href="{_ICON}">{script_tag(("figures.js", "downloads.js", "former.js"))}',
+        "head": f'<link rel="icon" href="{_ICON}">{script_tag(_SCRIPTS)}',
         "footer_links": [],
         "run_history": False,
         "share": False,

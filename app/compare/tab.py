@@ -10,8 +10,8 @@ from app.compare import agreement
 from app.compare import files as compare_files
 from app.compare import handlers as compare
 from app.evidence import layout as evidence
-from app.picture.viewer import SegmentViewer, also, follow
-from app.server import kept, references
+from app.picture.viewer import SegmentViewer, also, arrived, follow
+from app.server import kept, offered, references
 from app.server.session import Session
 from app.source import panel as source
 from app.source.notes import clear_problem, note
@@ -41,6 +41,9 @@ GROUP_HELP = (
     "Fleiss' kappa is the agreement of all runs of a group at once: 0 at chance where they cut about as often, less "
     "where their rates differ."
 )
+
+_WIDTHS = ["46px", "46px", "64px", "80px", "56px", "64px", "88px", "88px", "74px", "74px", "104px", "104px"]
+"""Of the agreement table; together no wider than its frame beside the controls on a screen of 1280."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "compare", "english", "Paste a text, source code or FASTA records")
             models = gr.Dropdown(
-                [*session.choices(), *references.choices()],
+                [*offered.models(session), *references.choices()],
                 value=[name for name in session.pair() if name],
                 multiselect=True,
                 label="Models and references (2 to 12)",
@@ -93,7 +96,9 @@ def build(session: Session) -> None:
             )
             whole = gr.Button("Show all models", size="sm", elem_id="compare-all")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            results = _results()
+            viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
+            with gr.Column(elem_classes="evidence"):
+                results = _results(viewer)
     _connect_run(session, states, panel, models, run, stage, record, results)
     view = {
         "inputs": [states.comparison, record, stage],
@@ -109,8 +114,7 @@ def build(session: Session) -> None:
     links.connect(session, "compare", fields, own=LINK)
 
 
-def _results() -> Results:
-    viewer = SegmentViewer({"hint": HINT}, elem_id="compare-viewer")
+def _results(viewer: SegmentViewer) -> Results:
     windows = gr.Dataframe(
         label="Where the models shown differ most: places where some cut and others do not, of those where any does "
         "(click a row to go there)",
@@ -136,6 +140,7 @@ def _results() -> Results:
     table = gr.Dataframe(
         headers=["1st", "2nd", *agreement.SHOWN.values()],
         datatype=["str", "str", *["number"] * len(agreement.SHOWN)],
+        column_widths=_WIDTHS,
         interactive=False,
         max_height=300,
         elem_id="compare-table",
@@ -194,6 +199,7 @@ def _connect_agreement(session: Session, states: States, agreed, results: Result
     for event in (agreed.success, results.measure.input):
         event(agreement.on_matrix, **in_matrix).success(agreement.on_groups, **in_groups)
     results.by.input(agreement.on_groups, **in_groups)
+    agreed.success(None, None, None, js=arrived("compare-viewer"), **QUIET)
     agreed.success(partial(compare_files.on_csv, session), both, results.file, **QUIET)
 
 

@@ -1,10 +1,12 @@
 """The bases of a region with the chunks of the models chosen, as the segment viewer's value."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from analysis.boundaries.extract import Analysis
 from app.dna.tracks import Opened, genes_of
 from app.picture import value as view
 from app.picture.viewer import Group, viewer_value
@@ -44,6 +46,7 @@ def region_value(opened: Opened, start: int, end: int, per_row: int, group: int)
         features=_genes(opened, first, last),
         facts=_facts(opened, first, last),
         notes=_notes(opened, (start, end), (first, last)),
+        alerts=_lettered(opened, view.alerts),
         **options,
     )
 
@@ -105,10 +108,14 @@ def _facts(opened: Opened, start: int, end: int) -> list[tuple[str, str]]:
     return [*shown, *rates]
 
 
+def _lettered(opened: Opened, sentences: Callable[[Analysis], list[str]]) -> list[str]:
+    """What is to be said of each model, each sentence once."""
+    said = {letter: sentences(each) for letter, each in zip(opened.letters, opened.analyses, strict=True)}
+    return view.lettered(said)
+
+
 def _notes(opened: Opened, asked: tuple[int, int], shown: tuple[int, int]) -> list[str]:
-    said = {letter: view.notes(each) for letter, each in zip(opened.letters, opened.analyses, strict=True)}
-    notes = view.lettered(said)
-    notes += opened.notes
+    notes = [*_lettered(opened, view.learned), *opened.notes]
     if shown != asked:
         notes.append(f"The middle {MOST:,} bases of what the tracks show; zoom in to read all of it here.")
     return list(dict.fromkeys(notes))

@@ -12,7 +12,7 @@ from app.dna import sections as genome
 from app.dna.genome_view import GenomeView, go_to
 from app.evidence import layout as evidence
 from app.picture.viewer import SegmentViewer
-from app.server import kept
+from app.server import kept, offered
 from app.server.session import Session
 from app.source import panel as source
 from app.source import reading as handlers
@@ -85,8 +85,9 @@ def build(session: Session) -> None:
             tracks = GenomeView({"hint": HINT}, elem_id="dna-genome")
             gr.Markdown(HELP, elem_classes="help")
             views = Views(tracks, SegmentViewer({"hint": BASES}, elem_id="dna-viewer"))
-            sections = genome.build()
-            below = evidence.build("dna", (controls.start, controls.end))
+            with gr.Column(elem_classes="evidence"):
+                sections = genome.build()
+                below = evidence.build("dna", (controls.start, controls.end))
     _connect_records(session, controls, states)
     ran = _connect_run(session, controls, states, views, below)
     genome.connect(session, sections, states.opened, ran)
@@ -94,7 +95,7 @@ def build(session: Session) -> None:
 
 
 def _controls(session: Session) -> Controls:
-    hint = "Paste FASTA: a line with > and a name, then the bases"
+    hint = "Paste bases, or FASTA: a line with > and a name, then the bases"
     panel = source.build(session, "dna", "lambda", hint, dna=True)
     panel_note = note("dna-panel-note")
     annotation = gr.File(
@@ -107,9 +108,9 @@ def _controls(session: Session) -> Controls:
     annotation_note = note("dna-annotation-note")
     # Any value passes: what was picked may belong to the records before these; the handler says so.
     record = gr.Dropdown([], label="Record", elem_id="dna-record", allow_custom_value=True)
-    others = session.choices(dna=False)
+    others = offered.models(session, dna=False)
     models = gr.Dropdown(
-        [("the best for DNA", handlers.AUTO), *session.choices(dna=True), *others],
+        [("the best for DNA", handlers.AUTO), *offered.models(session, dna=True), *others],
         value=[handlers.AUTO],
         multiselect=True,
         label=f"Models (1 to {dna.MOST_MODELS})",

@@ -19,7 +19,7 @@ from app.evidence.handlers import (
     on_wish,
     on_word,
 )
-from app.picture.viewer import follow
+from app.picture.viewer import arrived, follow
 from app.server.session import Session
 from app.work.job import Wish
 from app.work.quiet import QUIET
@@ -232,6 +232,8 @@ def after(session: Session, evidence: Evidence, done: gr.State, event) -> None:
     event.success(file_choices, done, [evidence.kind, evidence.file], **QUIET)
     drawn = filled.success(on_figures, done, [evidence.everything.button, *evidence.plots], **QUIET)
     drawn.success(**_words(evidence, done))
+    tab = evidence.table.elem_id.removesuffix("-table")
+    drawn.success(None, None, None, js=arrived(tab), **QUIET)
 
 
 def page_after(session: Session, evidence: Evidence, done: gr.State, event) -> None:

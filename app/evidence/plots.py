@@ -18,8 +18,7 @@ _POINTS = 4_000
 
 def figures(analysis: Analysis) -> tuple[go.Figure, go.Figure, go.Figure]:
     """p of all positions, chunk lengths, boundary rate along the input; all stages in each."""
-    drawn = _probabilities(analysis), _lengths(analysis), _rates(analysis)
-    return with_origin(_about(analysis), *drawn)
+    return _finished(analysis, _probabilities(analysis), _lengths(analysis), _rates(analysis))
 
 
 def with_origin(about: Provenance, *figures: go.Figure) -> tuple[go.Figure, ...]:
@@ -27,6 +26,13 @@ def with_origin(about: Provenance, *figures: go.Figure) -> tuple[go.Figure, ...]
     for figure in figures:
         figure.update_layout(meta={KEY: as_text(about)})
     return figures
+
+
+def _finished(analysis: Analysis, *figures: go.Figure) -> tuple[go.Figure, ...]:
+    """With where they come from; a legend only where there are stages to tell apart."""
+    for figure in figures:
+        figure.update_layout(showlegend=analysis.model.n_stages > 1)
+    return with_origin(_about(analysis), *figures)
 
 
 def _about(analysis: Analysis) -> Provenance:
@@ -158,4 +164,4 @@ def surprisal(analysis: Analysis, bits: np.ndarray) -> go.Figure:
             marker={"size": 4, "opacity": 0.45},
             hovertemplate=f"{unit} %{{customdata}}<br>%{{x:.2f}} bits, p %{{y:.4f}}<extra></extra>",
         )
-    return with_origin(_about(analysis), figure)[0]
+    return _finished(analysis, figure)[0]

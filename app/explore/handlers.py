@@ -35,7 +35,8 @@ def on_analyse(
 ) -> tuple[Any, ...]:
     """An input and a model in; its records, the list of them, and what `on_record` gives for the first one."""
     progress(0, desc="reading the input")
-    given = read_source(session, source, text, upload, sample)
+    kind = "dna" if domain == "dna" else AUTO
+    given = read_source(session, source, text, upload, sample, kind)
     listed = [(f"{isolated(each.name)}  ({len(each.data):,})", each.name) for each in given[:MOST_RECORDS]]
     label = f"Record, one of {len(given):,}" + (
         " (the first are listed)" if len(given) > MOST_RECORDS else ""
@@ -72,6 +73,7 @@ def _shown(
     link: dict[str, str],
     progress: gr.Progress,
 ) -> tuple[Analysis, dict[str, Any], dict[str, Any], int]:
+    domain = "" if domain == "guess" else domain
     name, words = _pick(session, model, domain, sequence)
     job.check()
     progress(0, desc="loading the model")
@@ -79,12 +81,11 @@ def _shown(
     done = session.analyse([sequence], name, job.report(progress, "finding boundaries"))
     progress(1, desc="drawing")
     link = {"tab": "explore", "model": name, **link}
-    return done, view.text_value(done, words, link, before), stage_choices(done), 1
+    return done, view.text_value(done, words, link, before, domain), stage_choices(done), 1
 
 
 def _pick(session: Session, model: str, domain: str, sequence: Sequence) -> tuple[str, str]:
-    """(model name, domain in words), from what the person chose or left to be guessed."""
-    guessed = domain == "guess" or sequence.kind == "dna"
-    domain, language = kind_of(sequence, "" if guessed else domain)
-    name = session.model_for(domain, language) if model == AUTO else model
-    return name, domain_line(domain, language, guessed)
+    """(model name, domain in words), from the domain that the person chose, or "" to have it guessed."""
+    found, language = kind_of(sequence, domain)
+    name = session.model_for(found, language) if model == AUTO else model
+    return name, domain_line(found, language, guessed=found != domain)

@@ -7,12 +7,12 @@ import gradio as gr
 
 from app import links
 from app.evidence import layout as evidence
+from app.explore import entrances, opening, surprisal
 from app.explore import handlers as explore
-from app.explore import surprisal
 from app.picture.viewer import SegmentViewer, attach
 from app.saved.button import save_button
-from app.server import kept
-from app.server.session import Session, domain_choices
+from app.server import kept, offered
+from app.server.session import Session
 from app.source import panel as source
 from app.source import reading as handlers
 from app.source.notes import clear_problem
@@ -29,6 +29,17 @@ SURPRISAL = (
 )
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """The left column."""
+
+    panel: source.SourcePanel
+    domain: gr.Dropdown
+    model: gr.Dropdown
+    record: gr.Dropdown
+    run: Run
+
+
 def build(session: Session) -> None:
     """The tab's components and events."""
     done, given = kept.state("Analyse"), kept.state("Analyse")
@@ -36,18 +47,28 @@ def build(session: Session) -> None:
         with gr.Column(scale=1, min_width=300, elem_classes="controls"):
             panel = source.build(session, "explore", "english", "Paste a text, source code or a FASTA record")
             domain = gr.Dropdown(
-                domain_choices(), value="guess", label="Kind of text", elem_id="explore-domain"
+                offered.domains(), value="guess", label="Kind of input", elem_id="explore-domain"
             )
-            models = [("the one that fits the input", handlers.AUTO), *session.choices()]
+            models = [("the one that fits the input", handlers.AUTO), *offered.models(session)]
             model = gr.Dropdown(models, value=handlers.AUTO, label="Model", elem_id="explore-model")
             record = gr.Dropdown([], label="Record", visible=False, elem_id="explore-record")
             run = run_buttons("Analyse", "explore")
             clear_problem(panel, run)
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
-            viewer = SegmentViewer({"hint": HINT}, elem_id="explore-viewer")
-            below = evidence.build("explore")
-            save_button(session, done)
-            bits = _surprisal()
+            ways = entrances.build()
+            viewer = SegmentViewer(opening.kept(session) or {"hint": HINT}, elem_id="explore-viewer")
+            with gr.Column(elem_classes="evidence"):
+                below = evidence.build("explore")
+                save_button(session, done)
+                bits = _surprisal()
+    _connect(session, Inputs(panel, domain, model, record, run), ways, viewer, below, bits, (done, given))
+
+
+def _connect(session: Session, left: Inputs, ways, viewer, below, bits: "Bits", states: tuple) -> None:
+    """states: the analysis shown, and the records of the input."""
+    (done, given), panel, domain, model = states, left.panel, left.domain, left.model
+    record, run = left.record, left.run
+    entrances.connect(ways, panel, domain, model)
     shown = [done, viewer, below.stage, below.page]
     ran = connect_run(
         run,

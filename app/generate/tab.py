@@ -8,7 +8,7 @@ from app import links
 from app.evidence import layout as evidence
 from app.generate import handlers as generate
 from app.picture.viewer import SegmentViewer
-from app.server import kept
+from app.server import kept, offered
 from app.server.session import Session
 from app.source.run import connect_run, run_buttons
 
@@ -33,7 +33,7 @@ HELP = (
 
 def _models(session: Session) -> gr.Dropdown:
     """Those that can write; English where one of them can."""
-    models = session.choices(whole=True)
+    models = offered.models(session, whole=True)
     names = [name for _, name in models]
     fitting = session.model_for("english") if names else None
     first = fitting if fitting in names else next(iter(names), None)
@@ -66,7 +66,8 @@ def build(session: Session) -> None:
             gr.Markdown(HELP, elem_classes="help")
         with gr.Column(scale=4, min_width=300, elem_classes="picture"):
             viewer = SegmentViewer({"hint": HINT}, elem_id="generate-viewer")
-            below = evidence.build("generate")
+            with gr.Column(elem_classes="evidence"):
+                below = evidence.build("generate")
     ran = connect_run(
         run,
         fn=partial(generate.on_generate, session),

@@ -4,6 +4,7 @@ import re
 
 from analysis.inputs.reading import Sequence, guess_kind
 from app.kinds import languages
+from app.kinds.english import is_english
 
 DOMAINS = {
     "english": "English",
@@ -24,7 +25,7 @@ _CODE_LINE = re.compile(
 def guess_domain(data: bytes, name: str = "") -> str:
     """A key of DOMAINS, from the file's name where that decides and the first 64 kB otherwise.
 
-    Bare bases without a FASTA header count as text: they are pasted into the DNA tab with a header line.
+    Bare bases without a FASTA header count as text here; kinds.bare_bases gives what people paste its header line.
     """
     if guess_kind(data[:_SAMPLE], name) == "dna":
         return "dna"
@@ -41,7 +42,8 @@ def guess_domain(data: bytes, name: str = "") -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     if sum(bool(_CODE_LINE.search(line)) for line in lines) > 0.25 * len(lines):
         return "code"
-    return "english" if sum(char.isascii() for char in letters) > 0.9 * len(letters) else "text"
+    latin = sum(char.isascii() for char in letters) > 0.9 * len(letters)
+    return "english" if latin and is_english(text) else "text"
 
 
 def guess_language(data: bytes, name: str = "") -> str:
@@ -79,7 +81,28 @@ def unseen(info: dict, sequence: Sequence) -> str:
     learned = languages_of(info)
     if domain != "code" or not language or not learned or language in learned:
         return ""
-    return f"This model never saw {language}; it was trained on {' and '.join(learned)}."
+    return f"This model never saw {language}; it was trained on {' and '.join(learned)}: expect noise."
+
+
+def foreign(info: dict, sequence: Sequence, domain: str = "") -> str:
+    """A sentence where a text is of another kind than a model was trained on, or "".
+
+    domain  what the person says that the text is; else it is guessed. DNA read as text, and text as DNA, is told by
+    the analysis itself
+    """
+    learned = info.get("domain", "")
+    if learned not in ("english", "chinese", "code") or sequence.kind != "text":
+        return ""
+    found, language = kind_of(sequence, domain)
+    if found == learned:
+        return unseen(info, sequence)
+    trained = " and ".join(languages_of(info)) if learned == "code" else ""
+    looks = (
+        f"looks like {language or DOMAINS[found]}"
+        if found != "text"
+        else f"does not look like {DOMAINS[learned]}"
+    )
+    return f"This model was trained on {trained or DOMAINS[learned]}; this input {looks}: expect noise."
 
 
 def domain_line(domain: str, language: str, guessed: bool) -> str:

@@ -55,20 +55,21 @@ def value_of(comparison: Comparison) -> dict[str, Any]:
     shown, all_of = comparison.shown, comparison.analyses
     sequence = next(each for each in all_of[0].sequences if each.name == comparison.record)
     unit, n, groups = "base" if sequence.kind == "dna" else "byte", len(sequence.data), []
-    facts, notes = [("input", sequence.name), (f"{unit}s", f"{n:,}")], {}
+    facts, notes, alerts = [("input", sequence.name), (f"{unit}s", f"{n:,}")], {}, {}
     for i, stage in shown:
         one, letter = all_of[i], ascii_uppercase[i]
         groups.append(Group(letter, one.model.title, view.tracks(one, sequence.name, 0, n)))
         chunks = len(one.chunks_of(sequence.name, stage))
         words = f"{counted(chunks, 'chunk')}, {n / chunks:.2f} {unit}s a chunk"
         facts.append((f"{letter}, stage {stage}", words))
-        few = view.learned(one) if len(shown) <= 3 else []
+        notes[letter] = view.learned(one) if len(shown) <= 3 else []
         misplaced = references.misplaced(one.model.name, sequence)
-        notes[letter] = [*few, *view.warnings(one), *([misplaced] if misplaced else [])]
+        alerts[letter] = [*view.alerts(one), *([misplaced] if misplaced else [])]
     options = {
         "compared": [stage for _, stage in shown],
         "link": {**comparison.link, **({"stage": str(comparison.stage)} if comparison.stage else {})},
         "notes": view.lettered(notes),
+        "alerts": view.lettered(alerts),
         "about": about(comparison),
     }
     return viewer_value(sequence.data, groups, facts=facts, **options, **view.rows(sequence.kind))

@@ -9,7 +9,7 @@ from analysis.boundaries.chunks import CompactTrack
 from analysis.boundaries.extract import Analysis
 from analysis.files.provenance import input_hash, provenance
 from analysis.meaning.edits import Moves, moves, shared_bytes
-from app.kinds.domain import unseen
+from app.kinds.domain import foreign
 from app.picture.syntax import syntax
 from app.picture.viewer import Group, Track, encoded, viewer_value
 from app.wording.sentences import counted
@@ -55,19 +55,30 @@ def key(analysis: Analysis) -> str:
 
 
 def text_value(
-    analysis: Analysis, kind: str, link: dict[str, str] | None = None, before: Analysis | None = None
+    analysis: Analysis,
+    kind: str,
+    link: dict[str, str] | None = None,
+    before: Analysis | None = None,
+    domain: str = "",
 ) -> dict[str, Any]:
     """The viewer over a whole text.
 
     kind    how its domain came about, for the facts
     link    what an address must say to lead here again
     before  the run before this one, of the same model: what moved since is marked
+    domain  what the person says that the text is, else ""
     """
     sequence = analysis.sequences[0]
     n = len(sequence.data)
     group = Group("", analysis.model.title, tracks(analysis, sequence.name, 0, n))
     unit = "bases" if sequence.kind == "dna" else "bytes"
-    facts = [("model", analysis.model.title), ("input", kind), (unit, f"{n:,}"), *stage_facts(analysis)]
+    facts = [
+        ("model", analysis.model.title),
+        ("input", sequence.name),
+        ("kind", kind),
+        (unit, f"{n:,}"),
+        *stage_facts(analysis),
+    ]
     about = provenance("page: analyse", analysis.sequences, {analysis.model.name: analysis.model}, {})
     options: dict[str, Any] = {"key": key(analysis), "link": link or {}, "about": about}
     moved = moved_since(before, analysis) if before else []
@@ -78,7 +89,13 @@ def text_value(
     if colours is not None:
         options["syntax"] = encoded(colours)
     return viewer_value(
-        sequence.data, [group], facts=facts, notes=notes(analysis), **options, **rows(sequence.kind)
+        sequence.data,
+        [group],
+        facts=facts,
+        notes=learned(analysis),
+        alerts=alerts(analysis, domain),
+        **options,
+        **rows(sequence.kind),
     )
 
 
@@ -122,9 +139,12 @@ def stage_facts(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def learned(analysis: Analysis) -> list[str]:
-    """How far the model has learned, as its model.json says it."""
-    note = analysis.model.info.get("note", "")
-    if analysis.model.info.get("learned") == "early" and not note.lower().startswith("early"):
+    """How far the model has learned, as its model.json says it, and on what that was measured."""
+    note, tests = analysis.model.info.get("note", ""), analysis.model.info.get("tests") or []
+    early = analysis.model.info.get("learned") == "early" and not note.lower().startswith("early")
+    if "%" in note and tests and tests[0].get("name"):
+        note = f"Measured on {tests[0]['name']}: {note[0].lower()}{note[1:]}"
+    if early:
         return [f"Early model. {note}".strip()]
     return [note] if note else []
 
@@ -135,10 +155,15 @@ def warnings(analysis: Analysis) -> list[str]:
     return [f"{text[0].upper()}{text[1:]}." for text in words]
 
 
+def alerts(analysis: Analysis, domain: str = "") -> list[str]:
+    """What is odd about the input, or foreign to the model. domain: what the person says that it is, else ""."""
+    strange = foreign(analysis.model.info, analysis.sequences[0], domain)
+    return [*([strange] if strange else []), *warnings(analysis)]
+
+
 def notes(analysis: Analysis) -> list[str]:
-    """Sentences under the facts: what the model can do, what is odd about the input."""
-    never = unseen(analysis.model.info, analysis.sequences[0])
-    return [*learned(analysis), *warnings(analysis), *([never] if never else [])]
+    """What the model can do, and `alerts`, where there is one list for both."""
+    return [*learned(analysis), *alerts(analysis)]
 
 
 def lettered(notes: Mapping[str, Sequence[str]]) -> list[str]:

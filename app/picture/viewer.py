@@ -21,6 +21,7 @@ _SCRIPTS = (
     "keys.js",
     "rows.js",
     "linked.js",
+    "sight.js",
     "address.js",
     "save.js",
     "picture.js",
@@ -81,7 +82,8 @@ def viewer_value(data: bytes, groups: list[Group], **options: Any) -> dict[str, 
 
     Stage s + 1 sees exactly the chunk starts of stage s, so no offsets travel.
     options: origin (offset of data[0]), bases {"perRow", "group"}, features [{start, end, strand, name}] relative
-    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence], key (what this is), link
+    to `data`, compared (stage of A, stage of B), facts [(name, text)], notes [sentence],
+    alerts [sentence to be seen], key (what this is), link
     {name: text} of the address that leads here, about (provenance, for figures), syntax (a class a byte, base64),
     moved [{added, removed}] a stage
     """
@@ -105,6 +107,11 @@ def follow(name: str) -> str:
 def attach(name: str) -> str:
     """JavaScript of an event whose one input is {key, bits}: surprisal for the viewer's inspector."""
     return f"found => window.hnet.attach({name!r}, found)"
+
+
+def arrived(viewer: str) -> str:
+    """JavaScript of an event after which tables and plots are of the same run as the picture."""
+    return f"() => window.hnet.arrived({viewer.removesuffix('-viewer')!r})"
 
 
 def goto() -> str:

@@ -287,11 +287,3 @@ def _of_model(name: str) -> Iterator[None]:
         yield
     except ConfigError as err:
         raise CheckpointError(f"model {name}: its config.json cannot be used: {err}") from err
-
-
-def domain_choices() -> list[tuple[str, str]]:
-    """What the page offers for the kind of a text."""
-    return [
-        ("guess from the input", "guess"),
-        *((label, name) for name, label in DOMAINS.items() if name != "dna"),
-    ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from app.server.session import MAX_PASTE, Session
+from app.server.session import Session
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ def build(session: Session, name: str, sample: str, hint: str, dna: bool | None 
         placeholder=hint,
         lines=8,
         max_lines=14,
-        max_length=MAX_PASTE,
         visible=False,
         elem_id=f"{name}-text",
         elem_classes="mono",

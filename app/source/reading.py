@@ -6,6 +6,7 @@ import gradio as gr
 
 from analysis.inputs.files import read_file
 from analysis.inputs.reading import Sequence, read_input
+from app.kinds.bare_bases import as_fasta
 from app.server import session as limits
 from app.server.session import Session
 from hnet_core.errors import InputError
@@ -23,7 +24,10 @@ def read_source(
     kind: str = AUTO,
     max_bytes: int = limits.MAX_TEXT_BYTES,
 ) -> list[Sequence]:
-    """The sequences of a pasted text, an uploaded file or a sample, whichever `source` names."""
+    """The sequences of a pasted text, an uploaded file or a sample, whichever `source` names.
+
+    Pasted bases need no header line.
+    """
     if source == "paste":
         if not text:
             raise InputError(
@@ -33,7 +37,9 @@ def read_source(
             raise InputError(
                 f"pasted text: {len(text):,} characters, at most {limits.MAX_PASTE:,} can be pasted; upload a file"
             )
-        return read_input(text.encode("utf-8", "surrogatepass"), kind, "pasted text", max_bytes)
+        data = text.encode("utf-8", "surrogatepass")
+        data = data if kind == "text" else as_fasta(data, asked=kind == "dna")
+        return read_input(data, kind, "pasted text", max_bytes)
     if source == "upload":
         if not upload:
             raise InputError("no file has been uploaded yet; choose one, paste a text or pick a sample")

@@ -11,6 +11,7 @@
       make("dd", "", pair, text);
     }
     viewer.note.replaceChildren();
+    for (const alert of value.alerts || []) make("span", "seg-alert", viewer.note, alert);
     for (const note of value.notes || []) make("span", "", viewer.note, note);
     viewer.legend.replaceChildren();
     const { groups, differs, moved } = viewer.segments;
@@ -19,9 +20,11 @@
       make("i", className, item);
       item.append(text);
     };
-    add("seg-key-tint", "a chunk: the stronger the tint, the surer its first cut");
-    add("seg-key-full", "cut, height = p");
-    add("seg-key-hollow", "no cut");
+    const ramp = make("span", "seg-ramp", viewer.legend, "a chunk, tinted by p of its first cut: 0.5");
+    make("i", "seg-key-tint", ramp);
+    ramp.append("1");
+    add("seg-key-full", "a cut: height is p, the line is the threshold");
+    add("seg-key-hollow", "p of a place without a cut");
     if (differs) add("seg-key-differ", "some models cut here, others do not; the line on top: how many do");
     if (moved)
       add(

@@ -138,6 +138,7 @@
       const meaning = this.meaning(event);
       if (!meaning) return;
       this.light(null);
+      this.viewer.sight.reveal();
       if (meaning.go !== undefined) this.viewer.moveTo(meaning.go);
       else this.viewer.search.take(Int32Array.from(meaning.places()), meaning.name);
     }
@@ -183,7 +184,12 @@
     mark() {
       clearTimeout(this.marking);
       const { segments } = this.viewer;
-      if (!this.around || !segments || segments.groups.length !== 1 || segments.whatIf) {
+      if (
+        !this.around ||
+        !this.viewer.root.dataset.results ||
+        segments.groups.length !== 1 ||
+        segments.whatIf
+      ) {
         this.unmark();
         return;
       }
@@ -227,6 +233,7 @@
 
   /* Surprisal for a viewer, if it still shows what the bits are of. */
   hnet.attach = (id, found) => {
+    hnet.arrived(id.replace(/-viewer$/, ""), "late-bits");
     const { segments } = hnet.viewers[id] || {};
     if (!segments || !found || found.key !== segments.key) return;
     segments.bits = new Uint16Array(hnet.bytesOf(found.bits).buffer);

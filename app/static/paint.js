@@ -3,13 +3,15 @@
   "use strict";
   const hnet = (window.hnet = window.hnet || {});
   const TEXT = 22,
-    LANE = 11,
-    STEP = 13,
+    LANE = 16, // high enough that a tick reads as a height
+    LOW_LANE = 11, // of many stages: the text is not to drown
+    MOST_HIGH = 4,
     FEATURE = 15,
     TOP = 4,
     BOTTOM = 7,
     GROUP_GAP = 4,
     VOTES = 12,
+    GAP = 2, // between chunks
     SINGLE = 6; // with more models single marks are clutter
 
   /* Heights and offsets (CSS pixels) of what a row holds, top to bottom. */
@@ -17,23 +19,25 @@
     const feature = segments.features.length ? TOP : null;
     const votes = segments.votes ? TOP + (feature === null ? 0 : FEATURE) : null;
     const text = TOP + (feature === null ? 0 : FEATURE) + (votes === null ? 0 : VOTES + 2);
+    const stages = segments.groups.reduce((sum, group) => sum + group.stages.length, 0),
+      laneHeight = stages > MOST_HIGH ? LOW_LANE : LANE;
     let y = text + TEXT + 2;
     const lanes = segments.groups.map((group, g) => {
       if (g) y += GROUP_GAP;
       return group.stages.map(() => {
         const top = y;
-        y += STEP;
+        y += laneHeight + 2;
         return top;
       });
     });
-    return { feature, votes, text, textHeight: TEXT, lanes, laneHeight: LANE, height: y + BOTTOM };
+    return { feature, votes, text, textHeight: TEXT, lanes, laneHeight, height: y + BOTTOM };
   }
 
   function palette(element) {
     const style = getComputedStyle(element);
     const read = (name) => style.getPropertyValue(name).trim();
     return {
-      tints: [read("--seg-tint-a"), read("--seg-tint-b")],
+      tint: read("--seg-tint"),
       tick: read("--seg-tick"),
       hollow: read("--seg-hollow"),
       differ: read("--seg-differ"),
@@ -44,13 +48,16 @@
       font: read("--seg-font"),
       muted: read("--seg-muted"),
       fill: read("--seg-map"),
-      lineA: read("--seg-edge"),
       match: read("--seg-match"),
     };
   }
 
-  /* p in (0.5, 1] -> opacity of a chunk's tint: the surer the cut, the stronger. */
-  const strength = (quantised) => 0.3 + 0.7 * Math.max(0, (quantised / 65535 - 0.5) * 2);
+  /* p of the cut that starts a chunk -> opacity of its tint, the one thing that the tint says. From 0.5 to 1 it is the
+  ramp of the legend; below, where only a what-if cuts, it is paler still. */
+  const strength = (quantised) => {
+    const p = quantised / 65535;
+    return p < 0.5 ? 0.06 + 0.24 * p : 0.18 + 0.82 * (p - 0.5) * 2;
+  };
 
   /* Horizontal extent of every byte of a row: x[i] .. x[i + 1] for byte start + i. */
   function byteEdges(cells, start, end, cellWidth) {
@@ -83,44 +90,45 @@
     return context;
   }
 
-  /* One stage's chunks as alternating tints between `top` and `top + height`. */
+  /* One stage's chunks between `top` and `top + height`: tinted by p, told apart by a gap where one starts. */
   function drawChunks(context, view, row, stage, top, height) {
     let chunk = stage.chunkAt(row.start);
+    context.fillStyle = view.colours.tint;
     for (; chunk < stage.starts.length && stage.starts[chunk] < row.end; chunk++) {
       const from = Math.max(stage.starts[chunk], row.start),
         to = Math.min(stage.endOf(chunk), row.end);
       if (to <= from) continue;
-      const x = row.edges.left[from - row.start],
-        right = row.edges.right[to - 1 - row.start];
+      const x = row.edges.left[from - row.start] + (from === stage.starts[chunk] ? GAP : 0);
       context.globalAlpha = strength(stage.startProb[chunk]);
-      context.fillStyle = view.colours.tints[(chunk + stage.lead.index) & 1];
-      context.fillRect(x, top, right - x, height);
-      if (stage.starts[chunk] >= row.start) {
-        context.globalAlpha = 0.9;
-        context.fillStyle = view.colours.lineA;
-        context.fillRect(x, top, 1, height);
-      }
+      context.fillRect(x, top, row.edges.right[to - 1 - row.start] - x, height);
     }
     context.globalAlpha = 1;
   }
 
-  /* A tick at every position the stage sees: height is p, full where it cuts, hollow where it does not. */
-  function drawTicks(context, view, row, stage, top) {
-    const { tick, hollow } = view.colours;
+  /* A tick at every position the stage sees: height is p, full where it cuts, hollow where it does not; a line at the
+  threshold, which a cut is above. */
+  function drawTicks(context, view, row, stage, top, threshold) {
+    const { tick, hollow } = view.colours,
+      { laneHeight } = view.shape,
+      last = row.end - row.start - 1;
+    context.fillStyle = hollow;
+    context.globalAlpha = 0.7;
+    context.fillRect(0, top + laneHeight * (1 - threshold) - 0.5, row.edges.right[last], 1);
+    context.globalAlpha = 1;
     for (let i = stage.firstIndexFrom(row.start); i < stage.prob.length; i++) {
       const byte = stage.positionAt(i);
       if (byte >= row.end) break;
-      const x = row.edges.left[byte - row.start],
+      const x = row.edges.left[byte - row.start] + GAP,
         room = row.edges.right[byte - row.start] - x;
-      const height = (stage.prob[i] / 65535) * LANE,
+      const height = (stage.prob[i] / 65535) * laneHeight,
         width = Math.min(4, Math.max(2, room - 2));
       if (stage.isStart[i]) {
         context.fillStyle = tick;
-        context.fillRect(x, top + LANE - height, width, height);
+        context.fillRect(x, top + laneHeight - height, width, height);
       } else if (height >= 1) {
         context.strokeStyle = hollow;
         context.lineWidth = 1;
-        context.strokeRect(x + 0.5, top + LANE - height + 0.5, width - 1, Math.max(0.5, height - 1));
+        context.strokeRect(x + 0.5, top + laneHeight - height + 0.5, width - 1, Math.max(0.5, height - 1));
       }
     }
   }
@@ -142,8 +150,8 @@
           cuts = index >= 0 && stage.isStart[index];
         context.fillStyle = context.strokeStyle = view.colours.differ;
         context.lineWidth = 1.5;
-        if (cuts) context.fillRect(x, top, 4, LANE);
-        else context.strokeRect(x + 0.75, top + LANE - 4.75, 4, 4);
+        if (cuts) context.fillRect(x, top, 4, shape.laneHeight);
+        else context.strokeRect(x + 0.75, top + shape.laneHeight - 4.75, 4, 4);
       });
     }
   }
@@ -230,13 +238,14 @@
   function drawMoved(context, view, row) {
     context.fillStyle = context.strokeStyle = view.colours.differ;
     context.lineWidth = 1.5;
+    const { lanes, laneHeight } = view.shape;
     view.segments.moved.forEach(({ added, removed }, s) => {
-      const top = view.shape.lanes[0][s],
+      const top = lanes[0][s],
         inRow = (byte) => byte >= row.start && byte < row.end;
       for (const byte of added.filter(inRow))
-        context.fillRect(row.edges.left[byte - row.start], top, 4, LANE);
+        context.fillRect(row.edges.left[byte - row.start], top, 4, laneHeight);
       for (const byte of removed.filter(inRow))
-        context.strokeRect(row.edges.left[byte - row.start] + 0.75, top + 0.75, 3, LANE - 1.5);
+        context.strokeRect(row.edges.left[byte - row.start] + 0.75, top + 0.75, 3, laneHeight - 1.5);
     });
   }
 
@@ -259,8 +268,8 @@
       group.stages.forEach((stage, s) => {
         const top = shape.lanes[g][s];
         if (alone && s === 0) drawChunks(context, view, row, stage, shape.text, shape.textHeight);
-        else drawChunks(context, view, row, stage, top, LANE);
-        drawTicks(context, view, row, stage, top);
+        else drawChunks(context, view, row, stage, top, shape.laneHeight);
+        drawTicks(context, view, row, stage, top, segments.thresholds[s] ?? 0.5);
       }),
     );
     if (segments.differs) {

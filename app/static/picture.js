@@ -178,6 +178,7 @@ input becomes text nodes, so that none of it is ever markup. Always on white, wh
     lines.push(
       `${segments.unit}s ${(from + origin).toLocaleString("en")} to ${(to + origin).toLocaleString("en")} (not included)`,
     );
+    lines.push("a chunk's tint and the height of its tick: p of its first cut; the line is the threshold");
     if (segments.whatIf)
       lines.push(
         `what if a cut needed p above ${segments.thresholds.map((each) => each ?? 0.5).join(", ")}; not the trained rule`,

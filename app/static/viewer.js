@@ -40,6 +40,7 @@
       this.hovered = [];
       this.marked = [];
       this.linked = new hnet.Linked(this, id);
+      this.sight = new hnet.Sight(this, id);
       this.describe();
       this.listen();
     }
@@ -103,10 +104,13 @@
       this.about = value.about;
       this.linked.unmark();
       this.scroller.scrollTop = this.firstRow = this.width = 0;
+      this.scroller.style.removeProperty("--seg-rows");
       this.onResize(true);
       if (value.live) this.moveTo(this.segments.data.length - 1, false, false); // what is being written stays in sight
       this.inspect();
-      if (!value.live) this.address.arrive();
+      if (!value.live && !value.opening) this.address.arrive();
+      this.root.dataset.results = value.opening ? "" : "here"; // what stands below comes with a run
+      if (!value.opening) this.sight.come();
       this.root.dataset.loads = Number(this.root.dataset.loads || 0) + 1;
       this.root.dataset.openMs = (performance.now() - began).toFixed(1);
     }
@@ -115,6 +119,7 @@
       if (!this.segments) return;
       const width = this.scroller.clientWidth;
       if (!width) return;
+      this.sight.stick();
       if (!force && width === this.width) {
         this.schedule();
         return;
@@ -141,6 +146,8 @@
       const total = this.rowStarts.length * this.shape.height;
       this.scale = Math.max(1, total / TALLEST);
       this.spacer.style.height = `${total / this.scale}px`;
+      this.scroller.style.setProperty("--seg-rows", `${Math.ceil(total / this.scale) + 18}px`);
+      this.sight.stick();
       this.spacer.style.minWidth = `${this.gutter + this.rowWidth}px`;
       this.root.style.setProperty("--seg-gutter", `${this.gutter}px`);
       this.root.style.setProperty("--seg-cell", `${this.cellWidth}px`);
@@ -311,6 +318,7 @@
     const viewer = hnet.viewers[id],
       { segments } = viewer || {};
     if (!segments || !at) return;
+    viewer.sight.reveal();
     if (at.hex) {
       viewer.search.ask(segments, "hex", at.hex, 1);
       viewer.search.show("hex", at.hex);

@@ -108,7 +108,7 @@
       const inner = segments.groups.some((group) => group.stages.length > 1)
         ? " An inner stage has p only where the outer router, as trained, kept a byte; other outer cuts would change its p."
         : "";
-      this.told.textContent = `What if, not the trained rule (p > 0.5): chunks ${counts.join("; ")}.${inner}`;
+      this.told.textContent = `What if, not the trained rule (p > 0.5): chunks ${counts.join("; ")}. Facts, table and plots stay those of the trained rule.${inner}`;
     }
   }
   hnet.WhatIf = WhatIf;

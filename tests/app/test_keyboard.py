@@ -74,8 +74,8 @@ def unseen_stops(page) -> list[str]:
 
 def test_explore_by_keys(keys):
     page = keys
-    tab_to(page, "#explore-source label:nth-of-type(2) input")
-    page.keyboard.press("Space")  # a text of one's own
+    tab_to(page, "#explore-source input:checked")
+    page.keyboard.press("ArrowRight")  # a text of one's own
     tab_to(page, "#explore-text textarea")
     page.keyboard.insert_text(TEXT)
     tab_to(page, "#explore-run")

@@ -173,7 +173,7 @@ def test_groups_have_means_and_intervals(comparison, agreed):
     ],
 )
 def test_a_reference_for_another_kind_of_input_is_told(session, text, names, told):
-    notes = run(session, text, names)[1]["notes"]
+    notes = run(session, text, names)[1]["alerts"]
     assert any(told in note for note in notes) if told else not any("is made for" in note for note in notes)
 
 

@@ -20,6 +20,11 @@ from app.server.session import Session
         (b">r1\nACGTACGTAACC\n", "", "dna"),
         (b"anything", "genome.fa.gz", "dna"),
         ("Съешь же ещё этих мягких французских булок".encode(), "", "text"),
+        (b"Der Hund ist nicht im Haus, und die Katze auch nicht.", "", "text"),
+        ("Les enfants sont dans le jardin avec leur mère.".encode(), "", "text"),
+        (b"Bu kitap benim icin bir hediye ve bir umut.", "", "text"),
+        (b"Kesk aed seisis vana puu " * 8, "", "text"),
+        (b"Hello world", "", "english"),
         (b"", "", "text"),
         (b"\xff\xfe\x00", "", "text"),
     ],
@@ -157,7 +162,7 @@ def test_the_bundled_models_name_their_languages():
 def test_a_language_never_seen_is_told():
     info = {"domain": "code", "data": ["python_train.jsonl.xz", "javascript_train.jsonl.xz"]}
     told = kinds.unseen(info, Sequence("pasted text", SOURCES["Rust"].encode()))
-    assert told == "This model never saw Rust; it was trained on JavaScript and Python."
+    assert told == "This model never saw Rust; it was trained on JavaScript and Python: expect noise."
     for source, about in (
         (SOURCES["Python"], info),
         (PROSE[0], info),

@@ -44,7 +44,16 @@ def test_regions_cut_the_same_tracks(done):
 def test_value_tells_what_was_learned_and_what_is_odd(session):
     done = session.analyse([Sequence("t", b"\xffabc", ("is not UTF-8",))], "english_a")
     value = view.text_value(done, "English (guessed)")
-    assert value["notes"] == ["Early model. Random weights: it has learned nothing.", "Is not UTF-8."]
+    assert value["notes"] == ["Early model. Random weights: it has learned nothing."]
+    assert value["alerts"] == ["Is not UTF-8."]
+    done.model.info.update(tests=[{"name": "held-out novels"}], note="Follows words: at 90 % of the spaces.")
+    try:
+        assert view.learned(done)[0].endswith(
+            "Measured on held-out novels: follows words: at 90 % of the spaces."
+        )
+    finally:
+        done.model.info.pop("tests")
+        done.model.info["note"] = "Random weights: it has learned nothing."
     facts = dict(value["facts"])
     assert facts["model"] == "English, 1 stage" and facts["bytes"] == "4" and "chunks" in facts["stage 0"]
 

@@ -26,13 +26,13 @@ def analyse(session, text=TEXT, domain="guess", model="auto", source="paste", up
 def test_text_in_analysis_out(session):
     done, value, stages, page = analyse(session)
     assert done.sequences[0].data == TEXT.encode() and done.model.name == "english_a"
-    assert dict(value["facts"])["input"] == "English (guessed)"
+    assert dict(value["facts"])["kind"] == "English (guessed)"
     assert stages["choices"] == [("stage 0", 0)] and page == 1
 
 
 def test_chosen_model_and_domain_win(session):
     done, value, stages, _ = analyse(session, model="english_b", domain="code")
-    assert done.model.name == "english_b" and dict(value["facts"])["input"] == "source code"
+    assert done.model.name == "english_b" and dict(value["facts"])["kind"] == "source code"
     assert len(stages["choices"]) == 2
 
 
@@ -40,6 +40,23 @@ def test_pasted_fasta_record_is_read_as_dna(session):
     done, value, *_ = analyse(session, ">a\nACGTACGTACGT\n>b\nGGGGCCCC\n")
     assert done.model.name == "dna_a" and done.sequences[0].data == b"ACGTACGTACGT"
     assert value["bases"]["group"] == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "domain", "bases"),
+    [
+        ("ACGT" * 25 + "ggg", "guess", b"ACGT" * 25 + b"GGG"),
+        ("acgu\nACGURYKM\nACGTACGTACGTACGTACGTACGTACGTACGTACGT\n", "guess", b"ACGTACGTRYKM" + b"ACGT" * 9),
+        ("        1 acgtacgtac gtacgtacgt\n       21 acgt\n", "guess", b"ACGTACGTACGTACGTACGTACGT"),
+        ("ACG", "dna", b"ACG"),
+        ("BANDANA HAM SAD MAD BAD HAD CASK", "guess", None),
+        ("ACGT" * 4, "guess", None),
+    ],
+)
+def test_pasted_bases_need_no_header(session, text, domain, bases):
+    (record,) = analyse(session, text, domain)[0].sequences
+    assert (record.kind, record.data) == (("dna", bases) if bases else ("text", text.encode()))
+    assert record.name == ("pasted" if bases else "pasted text")
 
 
 def test_lone_surrogate_from_the_browser_becomes_bytes(session):
