@@ -52,7 +52,7 @@ def model_names(models_dir: str | Path | None = None) -> list[str]:
 def model_folder(name_or_path: str | Path, models_dir: str | Path | None = None) -> Path:
     """The folder of a model given by its name or by a path to it."""
     for folder in (models_folder(models_dir) / str(name_or_path), Path(name_or_path)):
-        if (folder / CONFIG).is_file():
+        if os.path.isfile(folder / CONFIG):  # False, too, for a name that no file can have
             return folder
     known = model_names(models_dir)
     near = get_close_matches(str(name_or_path), known, n=1)
@@ -136,6 +136,10 @@ def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> di
             raise CheckpointError(f"{path}: holds {min(unknown)}, which {CONFIG} has no place for")
         tensors = {name: file.get_tensor(name) for name in names}
     for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f"{path}: {name} is of {tensor.dtype}, not of real numbers; save it as float32 or bfloat16"
+            )
         check_finite(path, name, tensor.to(torch.float32))
     return tensors
 
@@ -268,12 +272,16 @@ class _opened:
         self.path = path
 
     def __enter__(self):
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise CheckpointError(f"{self.path}: is no file; put the weights there")
         try:
             self.file = safe_open(self.path, framework="pt", device="cpu")
             return self.file.__enter__()
         except (OSError, SafetensorError) as err:
             refuse_pointer(self.path)
-            raise CheckpointError(f"{self.path}: cannot be read as safetensors ({err})") from err
+            raise CheckpointError(
+                f"{self.path}: cannot be read as safetensors ({err}); fetch it again, or convert its checkpoint again"
+            ) from err
 
     def __exit__(self, *exc) -> None:
         self.file.__exit__(*exc)

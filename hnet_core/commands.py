@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from hnet_core.errors import HNetError, InputError
+from hnet_core.errors import HNetError, InputError, one_line
 from kernels.backend import BackendError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -43,5 +43,5 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
 
 
 def _say(message: str, code: int) -> int:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    print("error:", one_line(message), file=sys.stderr)
     return code
