@@ -82,7 +82,9 @@ class Recipe:
         missing = [n for n in ("name", "domain", "model", "training") if n not in raw]
         if missing:
             raise ConfigError(f"recipe lacks {', '.join(missing)}; it needs name, domain, model and training")
-        options = {k: v for k, v in raw["training"].items() if k not in GONE or v != GONE[k]}
+        options = raw["training"]
+        if isinstance(options, Mapping):
+            options = {k: v for k, v in options.items() if k not in GONE or v != GONE[k]}
         _check_known(options, [f.name for f in fields(TrainingOptions)], "training")
         converted = {key: convert(key, value) for key, value in options.items()}
         return cls(
