@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
+from hnet_core.exchange import put_in_place
 from hnet_core.model import HNetForCausalLM
 from hnet_core.model_info import INFO, TOKENIZER, read_info
 
@@ -46,7 +47,8 @@ def models_folder(models_dir: str | Path | None = None) -> Path:
 
 def model_names(models_dir: str | Path | None = None) -> list[str]:
     """Names of all model folders there, sorted."""
-    return sorted(path.parent.name for path in models_folder(models_dir).glob(f"*/{CONFIG}"))
+    names = (path.parent.name for path in models_folder(models_dir).glob(f"*/{CONFIG}"))
+    return sorted(name for name in names if not name.startswith("."))  # those are being written
 
 
 def model_folder(name_or_path: str | Path, models_dir: str | Path | None = None) -> Path:
@@ -212,7 +214,7 @@ def write_folder(
         for name, source in beside.items():
             if source:
                 shutil.copyfile(source, made / name)
-        _put_in_place(made, folder)
+        put_in_place(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -228,22 +230,6 @@ def _save_tensors(tensors: Mapping[str, Tensor], dtypes: Mapping[str, torch.dtyp
     save_file(stored, path, metadata={"format": "pt"})
     # safetensors makes files that only their owner may read.
     path.chmod(0o644)
-
-
-def _put_in_place(made: Path, folder: Path) -> None:
-    """Rename `made` to `folder`; an old folder steps aside, and back where that fails."""
-    if not folder.exists():
-        os.replace(made, folder)
-        return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    os.replace(folder, old)
-    try:
-        os.replace(made, folder)
-    except BaseException:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def stored_dtypes(model: HNetForCausalLM, dtype: torch.dtype) -> dict[str, torch.dtype]:
