@@ -1,6 +1,7 @@
 """The commands of `python -m analysis`, each in a module of its own, and how a call ends."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.run(args)
     except HNetError as err:
         return _failed(str(err), 2)
+    except OSError as err:
+        if err.errno != errno.ENAMETOOLONG:
+            return _failed(f"the work failed: {type(err).__name__}: {err}", 1)
+        return _failed(f"{str(err.filename)[:80]!r}: {err.strerror}; give another name", 2)
     except KeyboardInterrupt:
         return _failed("stopped; nothing was written", 1)
     except Exception as err:  # a person gets a line, not a traceback

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -131,6 +132,18 @@ def _thresholds(text: str) -> Thresholds:
 def threshold_text(thresholds: Thresholds) -> str:
     """As --threshold takes it, for provenance; "" is the trained rule."""
     return ",".join("" if each is None else str(each) for each in thresholds)
+
+
+def whole(text: str, most: int = 2**31) -> int:
+    """The type of an option: a whole number. Whether it may be 0 or less, the command says."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}", text) or abs(int(text)) > most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} must be a whole number up to {most:,}")
+    return int(text)
+
+
+def draws(text: str) -> int:
+    """The type of an option: how many shifts, resamples or edits; all of a null stand in memory."""
+    return whole(text, 1_000_000)
 
 
 def megabytes(text: str) -> int:
