@@ -1,5 +1,6 @@
 # make app    set up where needed, start the app
 # make test   set up where needed, run all tests that need no GPU
+# make soak SECONDS=20  damaged files, kills and full disks, each kind for so long; it stops by itself
 # make gpu    the tests that need a CUDA device
 # make device MINUTES=10 OUT=FOLDER DATA=FOLDER  prove and measure the kernels on a CUDA device, train with what time is left
 # make bench  measure speed and memory, write docs/speed.md
@@ -20,14 +21,17 @@ PIP_FLAGS := --disable-pip-version-check --no-input $(if $(CI),--progress-bar of
 # Usable: the right version, and able to make a virtual environment (Debian splits that off).
 USABLE := import sys, ensurepip, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))
 
-.PHONY: app test gpu device bench models results findings format web setup
+.PHONY: app test soak gpu device bench models results findings format web setup
 .DEFAULT_GOAL := app
 
 app: setup
 	@$(BIN)/python -m app $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest -m "not gpu" -n auto --maxprocesses 8 --dist loadfile --durations 25 $(ARGS)
+	@$(BIN)/python -m pytest -m "not gpu and not soak" -n auto --maxprocesses 8 --dist loadfile --durations 25 $(ARGS)
+
+soak: setup
+	@SOAK_SECONDS=$(or $(SECONDS),20) $(BIN)/python -m pytest -m soak -rP tests/faults $(ARGS)
 
 gpu: setup
 	@$(BIN)/python -m pytest -m gpu $(ARGS)

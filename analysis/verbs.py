@@ -1,5 +1,6 @@
 """What a program asks: where do models cut, do they agree, and do the cuts fall on genes."""
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -152,7 +153,7 @@ def _records(inputs: Input | Sequence[Input], kind: str) -> list[Record]:
 
 
 def _there(path: str | Path) -> str:
-    if isinstance(path, str) and not Path(path).exists():
+    if isinstance(path, str) and not os.path.exists(path):
         raise InputError(f"{path[:80]!r}: no such file; for a text itself give bytes (text.encode())")
     return str(path)
 

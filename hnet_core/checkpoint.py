@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hnet_core.config import HNetConfig
 from hnet_core.errors import CheckpointError
+from hnet_core.exchange import put_in_place
 from hnet_core.model import HNetForCausalLM
 from hnet_core.model_info import INFO, TOKENIZER, read_info
 
@@ -46,13 +47,14 @@ def models_folder(models_dir: str | Path | None = None) -> Path:
 
 def model_names(models_dir: str | Path | None = None) -> list[str]:
     """Names of all model folders there, sorted."""
-    return sorted(path.parent.name for path in models_folder(models_dir).glob(f"*/{CONFIG}"))
+    names = (path.parent.name for path in models_folder(models_dir).glob(f"*/{CONFIG}"))
+    return sorted(name for name in names if not name.startswith("."))  # those are being written
 
 
 def model_folder(name_or_path: str | Path, models_dir: str | Path | None = None) -> Path:
     """The folder of a model given by its name or by a path to it."""
     for folder in (models_folder(models_dir) / str(name_or_path), Path(name_or_path)):
-        if (folder / CONFIG).is_file():
+        if os.path.isfile(folder / CONFIG):  # False, too, for a name that no file can have
             return folder
     known = model_names(models_dir)
     near = get_close_matches(str(name_or_path), known, n=1)
@@ -136,6 +138,10 @@ def read_tensors(path: Path, names: Iterable[str], model: HNetForCausalLM) -> di
             raise CheckpointError(f"{path}: holds {min(unknown)}, which {CONFIG} has no place for")
         tensors = {name: file.get_tensor(name) for name in names}
     for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f"{path}: {name} is of {tensor.dtype}, not of real numbers; save it as float32 or bfloat16"
+            )
         check_finite(path, name, tensor.to(torch.float32))
     return tensors
 
@@ -208,7 +214,7 @@ def write_folder(
         for name, source in beside.items():
             if source:
                 shutil.copyfile(source, made / name)
-        _put_in_place(made, folder)
+        put_in_place(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -224,22 +230,6 @@ def _save_tensors(tensors: Mapping[str, Tensor], dtypes: Mapping[str, torch.dtyp
     save_file(stored, path, metadata={"format": "pt"})
     # safetensors makes files that only their owner may read.
     path.chmod(0o644)
-
-
-def _put_in_place(made: Path, folder: Path) -> None:
-    """Rename `made` to `folder`; an old folder steps aside, and back where that fails."""
-    if not folder.exists():
-        os.replace(made, folder)
-        return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    os.replace(folder, old)
-    try:
-        os.replace(made, folder)
-    except BaseException:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def stored_dtypes(model: HNetForCausalLM, dtype: torch.dtype) -> dict[str, torch.dtype]:
@@ -268,12 +258,16 @@ class _opened:
         self.path = path
 
     def __enter__(self):
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise CheckpointError(f"{self.path}: is no file; put the weights there")
         try:
             self.file = safe_open(self.path, framework="pt", device="cpu")
             return self.file.__enter__()
         except (OSError, SafetensorError) as err:
             refuse_pointer(self.path)
-            raise CheckpointError(f"{self.path}: cannot be read as safetensors ({err})") from err
+            raise CheckpointError(
+                f"{self.path}: cannot be read as safetensors ({err}); fetch it again, or convert its checkpoint again"
+            ) from err
 
     def __exit__(self, *exc) -> None:
         self.file.__exit__(*exc)

@@ -1,12 +1,13 @@
 """How a command line ends: an exit code, and for what went wrong one line on stderr, not a traceback."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from hnet_core.errors import HNetError, InputError
+from hnet_core.errors import HNetError, InputError, one_line
 from kernels.backend import BackendError
 
 FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
@@ -35,6 +36,8 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as err:
+        if err.errno == errno.ENAMETOOLONG:
+            return _say(f"{str(err.filename)[:80]!r}: {err.strerror}; give another name", WRONG_INPUT)
         return _say(str(err), FAILED)
     except MemoryError as err:
         return _say(f"out of memory ({err})" if str(err) else "out of memory", FAILED)
@@ -43,5 +46,5 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
 
 
 def _say(message: str, code: int) -> int:
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    print("error:", one_line(message), file=sys.stderr)
     return code

@@ -1,6 +1,5 @@
 """Model configuration, with the field names of the published H-Net configuration files."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from typing import Any
 from hnet_core.blocks.block import check_layout
 from hnet_core.blocks.layout import parse_layout
 from hnet_core.errors import ConfigError
+from hnet_core.json_text import parsed
 from hnet_core.merging import MERGES
 from hnet_core.routers import ROUTERS
 from hnet_core.stage_config import AttentionConfig, ChunkingConfig, SSMConfig, StageConfig, check_size
@@ -140,11 +140,13 @@ class HNetConfig:
     def from_file(cls, path: str | Path) -> "HNetConfig":
         """Read a config.json."""
         try:
-            raw = json.loads(Path(path).read_bytes())  # bytes may begin with a byte order mark
+            raw = parsed(Path(path).read_bytes())  # bytes may begin with a byte order mark
         except OSError as err:
-            raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
-        except (ValueError, RecursionError) as err:
-            raise ConfigError(f"{path}: is not JSON ({err})") from err
+            raise ConfigError(f"{path}: cannot be read ({err.strerror}); give a config.json") from err
+        except ValueError as err:
+            raise ConfigError(
+                f"{path}: is not JSON ({err}); correct it, or give another config.json"
+            ) from err
         if not isinstance(raw, dict):
             raise ConfigError(f"{path}: holds a {type(raw).__name__}, must hold an object of settings")
         return cls.from_dict(raw)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_core.errors import CheckpointError
+from hnet_core.json_text import parsed
 
 INFO = "model.json"
 TOKENIZER = "tokenizer.json"
@@ -22,9 +23,9 @@ def read_info(folder: Path) -> dict[str, Any]:
         return {"name": folder.name}
     try:
         # From bytes, which may begin with a byte order mark.
-        info = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as err:
-        raise CheckpointError(f"{path}: cannot be read as JSON ({err})") from err
+        info = parsed(path.read_bytes())
+    except (OSError, ValueError) as err:
+        raise CheckpointError(f"{path}: cannot be read as JSON ({err}); mend or remove it") from err
     if not isinstance(info, dict):
         raise CheckpointError(f"{path}: holds a {type(info).__name__}, must hold an object")
     for key, value in info.items():

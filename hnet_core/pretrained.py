@@ -1,5 +1,6 @@
 """A trained model as Python programs use it: hnet_core.load_model(...) and what can be asked of it."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -172,7 +173,7 @@ def load_model(
     try:
         folder = model_folder(name, models_dir)
     except CheckpointError:
-        if not _HUB_ID.fullmatch(str(name)) or Path(name).exists():
+        if not _HUB_ID.fullmatch(str(name)) or os.path.exists(name):
             raise
         folder = _from_hub(str(name))
     return HNet(folder, dtype, device)

@@ -20,7 +20,17 @@ LAYERS = ("kernels", "hnet_core", "analysis", "app")
 
 ROOMS = {
     "hnet_core": (
-        *("errors", "encoding", "suffixes", "commands", "allocator", "shape_caches", "products"),
+        *(
+            "errors",
+            "json_text",
+            "exchange",
+            "encoding",
+            "suffixes",
+            "commands",
+            "allocator",
+            "shape_caches",
+            "products",
+        ),
         *("inputs", "model_info", "data", "landmarks"),
         *("stage_config", "rows", "state", "losses", "blocks", "routers", "merging", "gathering"),
         *("config", "stages", "model", "checkpoint", "published", "convert"),

@@ -32,7 +32,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         default="chunks",
         help="a row a chunk (default), or a position",
     )
-    command.add_argument("--stage", type=int, metavar="N", help="this stage only; 0 is the outermost")
+    command.add_argument(
+        "--stage", type=shared.whole, metavar="N", help="this stage only; 0 is the outermost"
+    )
     command.add_argument(
         "--strand", choices=("+", "-", "both"), default="+", help="of DNA; - reads the reverse complement"
     )

@@ -1,13 +1,14 @@
 """The commands of `python -m analysis`, each in a module of its own, and how a call ends."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from hnet_core.allocator import keep_free_memory
-from hnet_core.errors import HNetError
+from hnet_core.errors import HNetError, one_line
 
 COMMANDS = {
     "boundaries": "boundaries",
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {one_line(message)}; see {self.prog} --help\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.run(args)
     except HNetError as err:
         return _failed(str(err), 2)
+    except OSError as err:
+        if err.errno != errno.ENAMETOOLONG:
+            return _failed(f"the work failed: {type(err).__name__}: {err}", 1)
+        return _failed(f"{str(err.filename)[:80]!r}: {err.strerror}; give another name", 2)
     except KeyboardInterrupt:
         return _failed("stopped; nothing was written", 1)
     except Exception as err:  # a person gets a line, not a traceback
@@ -50,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return code
 
 

@@ -16,6 +16,7 @@ from analysis.boundaries.extract import BoundaryModel
 from analysis.boundaries.segmentations import Segmentation, cut
 from analysis.chance.p_values import is_least, shown
 from analysis.commands import shared
+from analysis.commands.shared import draws, whole
 from analysis.files.export import write_table
 from analysis.files.provenance import Provenance, provenance
 from analysis.files.saved_models import saved_models
@@ -39,11 +40,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("compare", help="agreement of every pair of models", allow_abbrev=False)
     shared.add_inputs(command)
     shared.add_together(command)
-    command.add_argument("--tolerance", type=int, default=1, help="bytes apart that may pair off (default 1)")
     command.add_argument(
-        "--shifts", type=int, default=1000, help="circular shifts over several records (one is tried at all)"
+        "--tolerance", type=whole, default=1, help="bytes apart that may pair off (default 1)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of shifts, resamples and controls")
+    command.add_argument(
+        "--shifts", type=draws, default=1000, help="circular shifts over several records (one: all)"
+    )
+    command.add_argument("--seed", type=whole, default=0, help="of shifts, resamples and controls")
     command.add_argument("--groups", metavar="FILE", help="a table of means inside and between groups")
     command.add_argument(
         "--by", default="domain,depth", help=f"what groups share, of {','.join(KEYS)} (default domain,depth)"
@@ -60,11 +63,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--controls", metavar="FILE", help="a table of each model against what must score about 0"
     )
     command.add_argument(
-        "--shuffle-word", type=int, default=2, help="bytes of the words that the control shuffle keeps (2)"
+        "--shuffle-word",
+        type=whole,
+        default=2,
+        help="bytes of the words that the control shuffle keeps (2)",
     )
     command.add_argument(
         "--untrained",
-        type=int,
+        type=whole,
         default=3,
         help="untrained models a model in --controls; judge F1* beyond pairs of bytes (3)",
     )

@@ -51,9 +51,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--profiles", metavar="FILE", help="a table of rates around start, stop, TSS, splice sites"
     )
     command.add_argument(
-        "--window", type=int, default=WINDOW, help=f"bases either side in --profiles ({WINDOW})"
+        "--window", type=shared.whole, default=WINDOW, help=f"bases either side in --profiles ({WINDOW})"
     )
-    command.add_argument("--upstream", type=int, default=UPSTREAM, help=f"bases before a gene ({UPSTREAM})")
+    command.add_argument(
+        "--upstream", type=shared.whole, default=UPSTREAM, help=f"bases before a gene ({UPSTREAM})"
+    )
     command.add_argument(
         "--motif",
         action="append",
@@ -67,8 +69,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--keep-phase", action="store_true", help="shift along the genome by multiples of 3 only"
     )
-    command.add_argument("--shifts", type=int, default=DRAWS, help=f"draws of every null ({DRAWS})")
-    command.add_argument("--seed", type=int, default=0, help="of the draws")
+    command.add_argument("--shifts", type=shared.draws, default=DRAWS, help=f"draws of every null ({DRAWS})")
+    command.add_argument("--seed", type=shared.whole, default=0, help="of the draws")
     command.set_defaults(run=run)
 
 

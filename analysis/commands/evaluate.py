@@ -31,9 +31,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     shared.add_models(command)
     command.add_argument("--out", required=True, metavar="FILE", help=f"one of {', '.join(OUT_SUFFIXES)}")
     command.add_argument(
-        "--shifts", type=int, default=1000, help="circular shifts that chance is taken from (1000)"
+        "--shifts", type=shared.draws, default=1000, help="circular shifts that chance is taken from (1000)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of the shifts")
+    command.add_argument("--seed", type=shared.whole, default=0, help="of the shifts")
     shared.add_max_mb(command)
     command.set_defaults(run=run)
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from analysis.commands.shared import draws
 from hnet_core.errors import InputError
 
 
@@ -22,7 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--models", metavar="DIR", help="where the models are (default: the bundled ones)")
     command.add_argument("--share", type=float, default=1.0, help="of the data to read, for a quick look (1)")
-    command.add_argument("--shifts", type=int, default=1000, help="circular shifts of every null (1000)")
+    command.add_argument("--shifts", type=draws, default=1000, help="circular shifts of every null (1000)")
     command.add_argument(
         "--only",
         metavar="QUESTION",

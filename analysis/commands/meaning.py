@@ -35,19 +35,25 @@ Made = dict[str, pd.DataFrame]
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the four commands to the parser."""
     surprisal = _command(commands, "surprisal", "boundaries against the surprise at every byte", _surprisal)
-    surprisal.add_argument("--shifts", type=int, default=1000, help="circular shifts over several records")
+    surprisal.add_argument(
+        "--shifts", type=shared.draws, default=1000, help="circular shifts over several records"
+    )
     dictionary = _command(commands, "dictionary", "every distinct chunk", _dictionary)
     dictionary.add_argument("--overlap", metavar="FILE", help="a table of what dictionaries share")
     dictionary.add_argument("--growth", metavar="FILE", help="a table of distinct chunks against chunks")
     stability = _command(
         commands, "stability", "what the change of one symbol does to boundaries", _stability
     )
-    stability.add_argument("--edits", type=int, default=200, help="changes of each kind (default 200)")
-    stability.add_argument("--reach", type=int, default=512, help="bytes looked at behind a change (512)")
+    stability.add_argument(
+        "--edits", type=shared.draws, default=200, help="changes of each kind (default 200)"
+    )
+    stability.add_argument(
+        "--reach", type=shared.whole, default=512, help="bytes looked at behind a change (512)"
+    )
     stability.add_argument("--curve", metavar="FILE", help="a table of changed boundaries by distance")
     account = _command(commands, "account", "steps and operations a byte, beside draft and verify", _account)
     account.add_argument(
-        "--context", type=int, help="bytes that attention looks back on (default: as trained)"
+        "--context", type=shared.whole, help="bytes that attention looks back on (default: as trained)"
     )
 
 
@@ -57,7 +63,7 @@ def _command(
     command = commands.add_parser(name, help=text, allow_abbrev=False)
     shared.add_inputs(command)
     shared.add_together(command)
-    command.add_argument("--seed", type=int, default=0, help="of what is drawn at random")
+    command.add_argument("--seed", type=shared.whole, default=0, help="of what is drawn at random")
     shared.add_common(command)
     command.set_defaults(run=lambda args: _run(args, tables), command=name)
     return command

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from analysis.inputs import sources
 from analysis.inputs.files import read_sequences
 from analysis.inputs.reading import MAX_BYTES, collect_warnings
 from analysis.references.names import PREFIX
-from hnet_core.errors import InputError
+from hnet_core.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,8 +134,20 @@ def threshold_text(thresholds: Thresholds) -> str:
     return ",".join("" if each is None else str(each) for each in thresholds)
 
 
+def whole(text: str, most: int = 2**31) -> int:
+    """The type of an option: a whole number. Whether it may be 0 or less, the command says."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,12}", text) or abs(int(text)) > most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} must be a whole number up to {most:,}")
+    return int(text)
+
+
+def draws(text: str) -> int:
+    """The type of an option: how many shifts, resamples or edits; all of a null stand in memory."""
+    return whole(text, 1_000_000)
+
+
 def megabytes(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of MB, 1 or more")
     return int(text) * 2**20
 
@@ -206,16 +219,16 @@ def print_warnings(sequences: Sequence[sources.Sequence], models: Sequence[Bound
     texts = [(s, replace(s, warnings=tuple(f"{s.name}: {w}" for w in s.warnings))) for s in sequences]
     shown = [named if s.kind == "text" else s for s, named in texts]
     for warning in collect_warnings(shown):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {one_line(warning)}", file=sys.stderr)
     for model in models:
         for warning in domain_warnings(sequences, model):
-            print(f"warning: {warning}", file=sys.stderr)
+            print(f"warning: {one_line(warning)}", file=sys.stderr)
 
 
 def print_run_warnings(saved: Mapping[str, "SavedModel"]) -> None:
     """Warnings about saved runs, once a run."""
     for warning in dict.fromkeys(text for model in saved.values() for text in model.warnings):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {one_line(warning)}", file=sys.stderr)
 
 
 def progress_bar(sequences: Sequence[sources.Sequence], n_models: int) -> tqdm:

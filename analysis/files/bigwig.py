@@ -1,6 +1,10 @@
 """A boundary or chunk table as bigWig: one track, indexed for genome browsers."""
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +12,9 @@ import pyBigWig
 
 from analysis.files import tracks
 from hnet_core.errors import InputError
+
+_SPARE, _BYTES_A_ROW = 16 * 2**20, 32
+"""Room that must be left, in bytes: for index and summaries, and for what is written of a row."""
 
 
 class BigWigWriter:
@@ -19,6 +26,8 @@ class BigWigWriter:
     def __init__(self, path: str, lengths: Mapping[str, int] | None) -> None:
         if not lengths:
             raise ValueError("a bigWig needs the lengths of its sequences")
+        self.folder = Path(path).parent
+        self._check_room(0)
         self.file = pyBigWig.open(path, "w")
         self.file.addHeader([(name, int(length)) for name, length in lengths.items()])
         self.track: tuple | None = None
@@ -42,8 +51,14 @@ class BigWigWriter:
         same = codes[1:] == codes[:-1]
         if (same & (start[1:] < end[:-1])).any():
             raise ValueError("the rows of each sequence must rise")
+        self._check_room(len(table))
         # The library looks a name up among all of the header: with `validate` once a row, without once a sequence.
         self.file.addEntries(names[codes].tolist(), start, ends=end, values=value, validate=False)
+
+    def _check_room(self, rows: int) -> None:
+        """OSError while there is still room: on a full disk the library ends the process (pyBigWig 0.3.29)."""
+        if shutil.disk_usage(self.folder).free < _SPARE + _BYTES_A_ROW * rows:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
 
     def close(self) -> None:
         self.file.close()

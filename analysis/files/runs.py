@@ -23,6 +23,7 @@ from analysis import schema
 from analysis.files.export import Writer, open_writer
 from analysis.files.provenance import Provenance, file_hash, other_code
 from hnet_core.errors import InputError
+from hnet_core.json_text import parsed
 
 MANIFEST = "manifest.json"
 TABLES = {"bytes": schema.BOUNDARIES, "chunks": schema.CHUNKS}
@@ -150,12 +151,12 @@ def made_elsewhere(folder: Path) -> str:
 def _manifest(path: Path) -> dict[str, Any]:
     """A manifest whose files are all there and can be read."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = parsed(path.read_bytes())
         parts = [about["files"], about.get("models", {}), about.get("input", {}), *about["files"].values()]
         parts += about.get("models", {}).values()
         if not all(isinstance(part, dict) for part in parts):
             raise ValueError("its parts are of other kinds")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise InputError(f"{path}: is no manifest of a run ({err}); move the folder away") from err
     for name in dict.fromkeys([*about["files"], *(f"{kind}.parquet" for kind in TABLES)]):
         file = path.parent / Path(name).name

@@ -21,6 +21,7 @@ from hnet_core.errors import InputError
 from hnet_core.suffixes import suffix_of
 
 COLUMNS = 10
+_ID = re.compile(r"[0-9]{1,9}(-[0-9]{1,9}|\.[0-9]{1,9})?")
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)")
 _PARAGRAPH = "\n"
 _SPACES = ("SpacesAfter", "SpacesBefore", "SpacesInToken")
@@ -105,7 +106,7 @@ def _documents(lines: Iterable[str], shown: str) -> Iterator[list[_Token]]:
 def _add(document: list[_Token], columns: list[str], where: str) -> None:
     """Take one line of ten columns: a token, a range, a word of a range, or an empty node (8.1), which has no text."""
     first, dash, last = columns[0].partition("-")
-    if len(columns) != COLUMNS or not (first.replace(".", "", 1).isdigit() and (not dash or last.isdigit())):
+    if len(columns) != COLUMNS or not _ID.fullmatch(columns[0]):
         raise InputError(
             f"{where}: {' '.join(columns)[:40]!r} is not a CoNLL-U token (ten columns between tabs, the first a number "
             "or a range); give a CoNLL-U treebank"

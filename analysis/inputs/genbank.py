@@ -14,6 +14,7 @@ from hnet_core.inputs.features import Feature, around_origins, coding_phases
 from hnet_core.inputs.text import lines_of, plain_text
 
 _STRANDS = {1: "+", -1: "-"}
+_FAR = 10**15
 _NAMES = ("gene", "locus_tag", "product", "label", "note")
 
 
@@ -79,20 +80,29 @@ def genbank_features(data: bytes, shown: str) -> tuple[list[Feature], tuple[str,
         for number, feature in enumerate(record.features):
             where = f"{shown}: record {name!r}: feature {number + 1}, "
             where += " ".join(filter(None, (feature.type, _name(feature))))
-            if feature.location is None:  # start after end, or no place at all
+            if not _has_place(feature):
                 notes.append(
                     f"{where}, has no place that Biopython can read; it is left out: correct its location, "
                     "START..END counted from 1"
                 )
                 continue
-            codon_start = feature.qualifiers.get("codon_start", ["1"])[0]
-            if feature.type == "CDS" and codon_start not in ("1", "2", "3"):
+            codon_start = "1"
+            if feature.type == "CDS":
+                codon_start = feature.qualifiers.get("codon_start", ["1"])[0]
+            if codon_start not in ("1", "2", "3"):
                 notes.append(f"{where}: codon_start {codon_start!r} is none of 1 2 3; it is read as 1")
                 codon_start = "1"
             parts += _parts(feature, name, str(number), int(codon_start) - 1)
         _mark_pseudogenes(parts)
         found += around_origins(parts, rings)
     return found, tuple(notes)
+
+
+def _has_place(feature: SeqFeature) -> bool:
+    """False where Biopython found none (start after end), or one beyond every genome."""
+    return feature.location is not None and all(
+        abs(int(end)) < _FAR for part in feature.location.parts for end in (part.start, part.end)
+    )
 
 
 def _parts(feature: SeqFeature, record: str, number: str, skip: int) -> list[Feature]:

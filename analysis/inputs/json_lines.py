@@ -1,9 +1,8 @@
 """Many texts in one file: JSON lines, each an object with its text under "text"."""
 
-import json
-
 from analysis.inputs.sources import MAX_BYTES, Sequence, Source, read_bytes, source_name
 from hnet_core.errors import InputError
+from hnet_core.json_text import parsed
 
 
 def read_json_lines(source: Source, name: str | None = None, max_bytes: int = MAX_BYTES) -> list[Sequence]:
@@ -17,9 +16,9 @@ def read_json_lines(source: Source, name: str | None = None, max_bytes: int = MA
         if not line.strip():
             continue
         try:
-            text = json.loads(line)["text"]
+            text = parsed(line)["text"]
             data = text.encode("utf-8", "surrogatepass")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        except (ValueError, KeyError, TypeError, AttributeError) as err:
             raise InputError(
                 f"{shown}, line {number}: {line[:40].decode('utf-8', 'backslashreplace')!r} is not an object with a "
                 'text under "text"; give JSON lines, or --type text to read the file as it is'

@@ -6,7 +6,7 @@ from hnet_core.blocks import KINDS
 from hnet_core.errors import ConfigError
 
 MAX_BLOCKS = 512
-_RUN = re.compile(r"([A-Za-z])(\d+)")
+_RUN = re.compile(r"([A-Za-z])([0-9]{1,1000})")
 
 
 def parse_layout(text: str) -> tuple[tuple[str, int], ...]:

@@ -30,7 +30,7 @@ from hnet_core.checkpoint import (
 )
 from hnet_core.config import HNetConfig
 from hnet_core.encoding import encode
-from hnet_core.errors import ConfigError
+from hnet_core.errors import CheckpointError, ConfigError
 from hnet_core.model import HNetForCausalLM
 from hnet_core.rows import Rows
 from hnet_core.stages import Entry, RoutedStage
@@ -234,9 +234,16 @@ class BoundaryStream:
 
 def _tracks(byte: np.ndarray, entries: Iterable[Entry]) -> Iterator[tuple[Entry, tuple[np.ndarray, ...]]]:
     """Each stage's entry, with byte, prob and is_boundary of its positions. byte: of those of the outermost one."""
-    for entry in entries:
-        said = entry.boundaries
-        yield entry, (byte, said.prob.cpu().numpy(), said.is_boundary.cpu().numpy())
+    for stage, entry in enumerate(entries):
+        prob, is_boundary = (
+            each.cpu().numpy() for each in (entry.boundaries.prob, entry.boundaries.is_boundary)
+        )
+        if np.isnan(prob).any():
+            raise CheckpointError(
+                f"stage {stage} gives a probability that is no number (NaN): its weights, though numbers, are too "
+                "large to compute with, or their training diverged; use an earlier checkpoint"
+            )
+        yield entry, (byte, prob, is_boundary)
         byte = byte[entry.starts.cpu().numpy()]
 
 

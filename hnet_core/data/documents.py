@@ -1,7 +1,6 @@
 """Read training and evaluation data: text, JSON lines and FASTA files, plain or compressed, into documents."""
 
 import gzip
-import json
 import lzma
 import sys
 import zlib
@@ -17,6 +16,7 @@ import numpy as np
 from hnet_core.data.regions import RegionFilter
 from hnet_core.errors import InputError
 from hnet_core.inputs.fasta import fasta_records
+from hnet_core.json_text import parsed
 from hnet_core.suffixes import FASTA_SUFFIXES, JSONL_SUFFIXES, suffix_of
 
 DOMAINS = ("text", "english", "chinese", "code", "dna")
@@ -176,7 +176,7 @@ def _read_jsonl(path: Path) -> Iterator[Document]:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = parsed(line)
                 # Lone surrogates can be written in JSON but not in UTF-8; they become U+FFFD's stand-in "?".
                 data = record["text"].encode("utf-8", errors="replace")
             except (ValueError, KeyError, TypeError, AttributeError) as err:

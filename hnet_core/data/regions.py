@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from hnet_core.errors import InputError
 
-_REGION = re.compile(r"(?P<name>.+):(?P<start>\d+)-(?P<end>\d+)")
+_REGION = re.compile(r"(?P<name>.+):(?P<start>[0-9]{1,15})-(?P<end>[0-9]{1,15})")
 
 
 class RegionFilter:

@@ -12,6 +12,7 @@ from hnet_core.commands import Parser, run
 from hnet_core.config import HNetConfig
 from hnet_core.errors import ConfigError, InputError
 from hnet_core.flops import Flops, flops_per_byte
+from hnet_core.json_text import parsed
 from hnet_core.training.recipe import read_recipe
 
 DEFAULT_CONTEXT = 8192
@@ -58,7 +59,7 @@ def _of_model(args: argparse.Namespace) -> tuple:
 def _of_recipe(args: argparse.Namespace) -> tuple:
     """Configuration of a recipe, with the chunk rates it aims at; or of a bare configuration file."""
     try:
-        raw = json.loads(Path(args.config).read_bytes())
+        raw = parsed(Path(args.config).read_bytes())
     except OSError as err:
         raise ConfigError(f"{args.config}: cannot be read ({err.strerror})") from err
     except ValueError as err:

@@ -77,7 +77,7 @@ def number_of(about: Attributes) -> int:
     """The file's number of this part in the order of transcription; 0 where it has none."""
     text = about.get("part") or about.get("exon_number") or ""
     text = text.split("/")[0].strip('"')
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= 9 else 0
 
 
 def is_trans_spliced(about: Attributes) -> bool:

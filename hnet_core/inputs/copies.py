@@ -1,10 +1,14 @@
 """One transcript_id at several places of a sequence, as browsers write genes that lie there twice: told apart."""
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from hnet_core.inputs.features import Feature
+
+Span = tuple[int, int]
+"""[start, end)"""
 
 
 def name_copies_apart(features: Iterable[Feature]) -> None:
@@ -20,14 +24,15 @@ def name_copies_apart(features: Iterable[Feature]) -> None:
     for parts in transcripts.values():
         if len(parts) == 1:
             continue
-        for each in parts:
-            n = sum(each.start >= place for place in _copies(parts))
+        further = _copies(parts)
+        for each in parts if further else ():
+            n = bisect_right(further, each.start)
             if n:
                 each.parent = f"{each.parent}@{n + 1}"
 
 
 def _copies(parts: list[Feature]) -> list[int]:
-    """Where the copies after the first begin."""
+    """Where the copies after the first begin, rising."""
     spans = sorted((each.start, each.end) for each in parts if each.kind in ("transcript", "mRNA"))
     if len(spans) > 1:
         apart = all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
@@ -36,9 +41,18 @@ def _copies(parts: list[Feature]) -> list[int]:
     coding = sorted((each.start, each.end) for each in parts if each.kind == "CDS")
     if len(exons) < 2 or len(coding) < 2:
         return []
+    starts = [start for start, _ in coding]
     found = []
-    held = [[each for each in coding if start <= each[0] and each[1] <= end] for start, end in exons]
-    for i in range(1, len(exons)):
-        if held[i - 1] and held[i] and held[i - 1][-1][1] < exons[i - 1][1] and held[i][0][0] > exons[i][0]:
-            found.append(exons[i][0])
+    for before, after in itertools.pairwise(exons):
+        last, first = _held(before, reversed, coding, starts), _held(after, iter, coding, starts)
+        if last and first and last[1] < before[1] and first[0] > after[0]:
+            found.append(after[0])
     return found
+
+
+def _held(
+    exon: Span, in_turn: Callable[[list[Span]], Iterator[Span]], coding: list[Span], starts: list[int]
+) -> Span | None:
+    """The first coding part inside an exon, taken `in_turn`; starts: those of the coding parts."""
+    here = coding[bisect_left(starts, exon[0]) : bisect_right(starts, exon[1])]
+    return next((each for each in in_turn(here) if each[1] <= exon[1]), None)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from hnet_core.inputs.features import Feature, coding_phases
+from hnet_core.inputs.places import Places
 
 SLIP = 10
 """Bases; parts that overlap or lie apart by fewer are read on over a slip of the ribosome."""
@@ -79,7 +80,8 @@ def _is_one_protein(parts: list[Feature], exons: list[Feature], numbered: bool) 
         return False
     placed = sorted(parts, key=Feature.first)
     if exons:
-        return all(_are_spliced(a, b, exons) for a, b in itertools.pairwise(placed))
+        lasts, firsts = {each.last() for each in exons}, {each.first() for each in exons}
+        return all(a.last() in lasts and b.first() in firsts for a, b in itertools.pairwise(placed))
     phases = [each.phase for each in placed]
     if -1 in phases:
         return numbered
@@ -87,22 +89,14 @@ def _is_one_protein(parts: list[Feature], exons: list[Feature], numbered: bool) 
     return runs_on and (numbered or any(phases[1:]))
 
 
-def _are_spliced(before: Feature, after: Feature, exons: list[Feature]) -> bool:
-    return any(each.last() == before.last() for each in exons) and any(
-        each.first() == after.first() for each in exons
-    )
-
-
 def _are_apart(parts: list[Feature], exons: list[Feature]) -> bool:
     """Whether two parts overlap, or lie apart in one exon, by more than a slip of the ribosome."""
-    placed = sorted(parts, key=lambda each: (each.strand, each.start))
+    placed, around = sorted(parts, key=lambda each: (each.strand, each.start)), Places(exons)
     for before, after in itertools.pairwise(placed):
         if before.strand != after.strand:
             continue
         if before.end - after.start >= SLIP:
             return True
-        if after.start - before.end >= SLIP and any(
-            each.start <= before.start and after.end <= each.end for each in exons
-        ):
+        if after.start - before.end >= SLIP and around.hold(before.start, after.end):
             return True
     return False

@@ -1,11 +1,13 @@
 """Where coding sequences end: lines `stop_codon` outside CDS are part of it, and ends that are not there are marked."""
 
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
 from hnet_core.inputs.features import Feature
+from hnet_core.inputs.places import Places
 from hnet_core.inputs.proteins import Coding
 
 _UNTRANSLATED = re.compile(r".*utr|[53]'utr", re.IGNORECASE)
@@ -20,9 +22,11 @@ def close_ends(features: list[Feature], coding: Coding) -> list[Feature]:
     starts, stops = (_by_transcript(features, kind) for kind in ("start_codon", "stop_codon"))
     with_start, with_stop = _annotators(starts), _annotators(stops)
     utrs = _by_transcript([each for each in features if _UNTRANSLATED.fullmatch(each.kind)])
+    places = {transcript: Places(lines) for transcript, lines in utrs.items()}
+    codons = _by_strand(stops)
     ends = defaultdict(list)
     for key, parts in coding.items():
-        ends[key[:2]].append(_in_order(parts)[-1].last())
+        insort(ends[key[:2]], _in_order(parts)[-1].last())
     added: list[Feature] = []
     for key, parts in coding.items():
         ordered, transcript = _in_order(parts), key[:2]
@@ -35,11 +39,12 @@ def close_ends(features: list[Feature], coding: Coding) -> list[Feature]:
         if transcript not in stops:
             last.open_end = last.open_end or last.source in with_stop
             continue
-        codon = _behind(last, stops[transcript], ends[transcript])
+        codon = _behind(last, codons.get((*transcript, last.strand), []), ends[transcript])
         new = _with_stop(last, codon, key[1])
         parts += new
         added += new
-        _trim(utrs.get(transcript, ()), codon)
+        if transcript in places:
+            _trim(places[transcript], codon)
     kept = [each for each in features if each.start < each.end or not _UNTRANSLATED.fullmatch(each.kind)]
     return kept + added
 
@@ -62,12 +67,27 @@ def _annotators(codons: dict[tuple[str, str], list[Feature]]) -> set[tuple[str, 
     return {each.source for lines in codons.values() for each in lines if each.source[1] == "gtf"}
 
 
+def _by_strand(
+    codons: dict[tuple[str, str], list[Feature]],
+) -> dict[tuple[str, str, str], list[Feature]]:
+    """The lines of each transcript on one strand, in the order of transcription."""
+    found = defaultdict(list)
+    for transcript, lines in codons.items():
+        for each in sorted(lines, key=Feature.first):
+            found[*transcript, each.strand].append(each)
+    return dict(found)
+
+
 def _behind(last: Feature, codon: list[Feature], ends: list[int]) -> list[Feature]:
-    """The lines of a stop codon that lie behind a coding sequence and behind no later one of its transcript."""
-    end = last.last()
-    mine = [each for each in codon if each.strand == last.strand and each.first() >= end]
-    mine = [each for each in mine if not any(end < other <= each.first() for other in ends)]
-    return sorted(mine, key=Feature.first)
+    """The lines of a stop codon that lie behind a coding sequence and behind no later one of its transcript.
+
+    codon  those on its strand, in the order of transcription      ends  of all coding sequences there, rising
+    """
+    start, later = last.last(), bisect_right(ends, last.last())
+    behind = codon[bisect_left(codon, start, key=Feature.first) :]
+    if later == len(ends):
+        return behind
+    return behind[: bisect_left(behind, ends[later], key=Feature.first)]
 
 
 def _with_stop(last: Feature, codon: list[Feature], transcript: str) -> list[Feature]:
@@ -87,11 +107,11 @@ def _with_stop(last: Feature, codon: list[Feature], transcript: str) -> list[Fea
     return new
 
 
-def _trim(utrs: Iterable[Feature], codon: list[Feature]) -> None:
+def _trim(utrs: Places, codon: list[Feature]) -> None:
     """Take the stop codon out of the transcript's UTR; what is nothing but stop codon is left empty."""
-    for utr in utrs:
-        for each in codon:
-            if utr.strand != each.strand or utr.start >= each.end or each.start >= utr.end:
+    for each in codon:
+        for utr in utrs.overlapping(each.start, each.end):
+            if utr.strand != each.strand:
                 continue
             if utr.strand == "-":
                 utr.end = max(utr.start, each.start)

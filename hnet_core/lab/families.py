@@ -1,6 +1,6 @@
 """The models to train, as data: families.json has those that are bundled, experiments.json those of docs/results.md."""
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 from hnet_core.data.documents import Document, middle_parts, read_documents
 from hnet_core.errors import ConfigError, InputError
+from hnet_core.json_text import parsed
 
 HERE = Path(__file__).resolve().parent
 FAMILIES, EXPERIMENTS = HERE / "families.json", HERE / "experiments.json"
@@ -88,7 +89,7 @@ class Member:
             raise ConfigError(
                 f"{self.name}: weights={self.weights!r} must be one of {', '.join(WEIGHTS_KEPT)}"
             )
-        if not self.config.is_file():
+        if not os.path.isfile(self.config):
             raise ConfigError(f"{self.name}: there is no recipe {self.config}")
 
     @property
@@ -160,7 +161,7 @@ def run_folder(name: str) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_bytes())
     except (OSError, ValueError) as err:
         raise ConfigError(f"{path}: cannot be read as JSON ({err})") from err
 

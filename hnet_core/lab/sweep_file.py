@@ -1,12 +1,12 @@
 """Sweeps as files: what is compared, with which seeds, by which measure, written down before anything is trained."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from hnet_core.errors import ConfigError, HNetError, InputError
+from hnet_core.json_text import parsed
 from hnet_core.lab.families import DataSet, Member, read_data_sets
 from hnet_core.training.recipe import Recipe, read_recipe
 
@@ -96,7 +96,7 @@ def find_sweep(name_or_file: str) -> Sweep:
 def read_sweep(path: Path) -> Sweep:
     """Read and check a sweep file: every arm must be a recipe with settings that fit. Raises ConfigError."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parsed(path.read_bytes())
     except (OSError, ValueError) as err:
         raise ConfigError(f"{path}: cannot be read as JSON ({err})") from err
     try:
@@ -128,9 +128,9 @@ def _sweep(raw: Any) -> Sweep:
         raise ConfigError(f"arm {twice!r} is there twice; give each arm its own name")
     for key in ("seeds", "data_seeds"):
         _check_seeds(key, raw[key])
-    if raw["data"] not in read_data_sets():
+    if not isinstance(raw["data"], str) or raw["data"] not in read_data_sets():
         raise ConfigError(f"data {raw['data']!r} must be one of {', '.join(read_data_sets())}")
-    if raw.get("measure", "success") not in MEASURES:
+    if raw.get("measure", "success") not in list(MEASURES):
         raise ConfigError(f"measure {raw['measure']!r} must be one of {', '.join(MEASURES)}")
     lists = {key: tuple(raw.get(key, ())) for key in ("seeds", "data_seeds", "set")}
     found = tuple(Arm(**{**arm, "set": tuple(arm.get("set", ()))}) for arm in arms)

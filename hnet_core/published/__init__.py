@@ -1,6 +1,6 @@
 """Checkpoints as others publish them: read, unwrapped, and matched name by name to a configuration."""
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hnet_core.checkpoint import (
     refuse_pointer,
 )
 from hnet_core.errors import CheckpointError, ConfigError
+from hnet_core.json_text import parsed
 from hnet_core.model import HNetForCausalLM
 from hnet_core.published.pickles import is_plain_tensor, read_pickle
 
@@ -71,14 +72,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 def _read_index(path: Path) -> dict[Any, Any]:
     """The tensors of all pieces that an index names; each must be in the piece where the index has it."""
     try:
-        raw = json.loads(path.read_bytes())
+        raw = parsed(path.read_bytes())
         places = {str(name): str(file) for name, file in raw["weight_map"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise CheckpointError(f'{path}: is no index of a checkpoint (JSON with "weight_map"): {err}') from err
     found: dict[Any, Any] = {}
     for file in dict.fromkeys(places.values()):
         piece = path.parent / file
-        if Path(file).name != file or not piece.is_file():
+        if Path(file).name != file or not os.path.isfile(piece):
             raise CheckpointError(
                 f"{path}: names the piece {file!r}, which is not beside it; fetch all pieces"
             )
@@ -109,7 +110,7 @@ def _read_file(path: Path) -> Mapping[Any, Any]:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as err:
-        raise CheckpointError(f"{path}: cannot be read as safetensors ({err})") from err
+        raise CheckpointError(f"{path}: cannot be read as safetensors ({err}); fetch it again") from err
 
 
 def unwrap(content: Mapping[Any, Any], where: Path) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hnet_core.errors import CheckpointError
+from hnet_core.published.bounds import check_bounds
 
 _OMEGACONF = {
     "omegaconf.dictconfig": ("DictConfig",),
@@ -95,8 +96,9 @@ def read_pickle(path: Path) -> Mapping[Any, Any]:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins()):
             # The reader remarks on pickle protocols it may not know; what it does not know it refuses anyway.
             warnings.simplefilter("ignore")
+            check_bounds(path)
             content = _load(path)
-    except OSError:
+    except (OSError, CheckpointError):
         raise
     except Exception as err:
         # A damaged or hostile file can make the reader fail in any way; whatever it is, the file is refused.

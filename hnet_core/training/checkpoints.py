@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from hnet_core.errors import CheckpointError
+from hnet_core.json_text import parsed
 from hnet_core.model import HNetForCausalLM
 from hnet_core.training.distributed import laid_as, whole
 from hnet_core.training.optim import Together
@@ -68,7 +69,7 @@ def read_progress(path: Path) -> dict[str, Any]:
     """The progress that was given to `save_checkpoint`."""
     try:
         with safe_open(path, framework="pt") as stream:
-            return json.loads(stream.metadata()["progress"])
+            return parsed(stream.metadata()["progress"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as err:
         raise CheckpointError(f"{path}: is not a checkpoint of a training, or is damaged ({err})") from err
 

@@ -98,7 +98,9 @@ class Training:
         """Begin in an empty folder."""
 
         def write() -> None:
-            (self.out / RECIPE).write_text(json.dumps(self.recipe.to_dict(), indent=1) + "\n")
+            partial = self.out / f".{RECIPE}.partial"
+            partial.write_text(json.dumps(self.recipe.to_dict(), indent=1) + "\n")
+            partial.replace(self.out / RECIPE)
             (self.out / DIVERGED).unlink(missing_ok=True)
             self.log.start()
 

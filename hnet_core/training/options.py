@@ -214,7 +214,7 @@ _KINDS = {f.name: f.type for f in fields(TrainingOptions)}
 
 def convert(key: str, value: Any) -> Any:
     """A JSON value as the type its option declares: whole number, number, or list of one kind."""
-    kind, number = _KINDS[key], isinstance(value, int | float) and not isinstance(value, bool)
+    kind, number = _KINDS[key], _is_number(value)
     if kind is int and number and float(value).is_integer():
         return int(value)
     if kind in (float, float | tuple[float, ...]) and number:
@@ -228,8 +228,8 @@ def convert(key: str, value: Any) -> Any:
             return tuple(tuple(map(float, point)) for point in value)
         raise ConfigError(f"training: {key}={value!r} must be {_SCHEDULE}")
     if kind not in (int, float, str) and isinstance(value, list | tuple):
-        member = str if kind == tuple[str, ...] else int | float
-        if all(isinstance(v, member) and not isinstance(v, bool) for v in value):
+        member = str if kind == tuple[str, ...] else float
+        if all(isinstance(v, str) if member is str else _is_number(v) for v in value):
             return tuple(value)
     wanted = {
         int: "a whole number",
@@ -240,9 +240,14 @@ def convert(key: str, value: Any) -> Any:
 
 
 def _is_numbers(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) for v in value
-    )
+    return isinstance(value, list | tuple) and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one that a float can hold: JSON has whole numbers of any size."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < 2**1000
+    return isinstance(value, float)
 
 
 def _check(name: str, value: Any, allowed, words: str) -> None:

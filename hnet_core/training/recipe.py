@@ -1,6 +1,5 @@
 """What a training does: one JSON file, checked before anything is read or written."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from hnet_core.config import HNetConfig
 from hnet_core.data.documents import DOMAINS
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import ConfigError
+from hnet_core.json_text import parsed
 from hnet_core.routers import ROUTERS
 from hnet_core.training.options import TrainingOptions, convert
 
@@ -82,7 +82,9 @@ class Recipe:
         missing = [n for n in ("name", "domain", "model", "training") if n not in raw]
         if missing:
             raise ConfigError(f"recipe lacks {', '.join(missing)}; it needs name, domain, model and training")
-        options = {k: v for k, v in raw["training"].items() if k not in GONE or v != GONE[k]}
+        options = raw["training"]
+        if isinstance(options, Mapping):
+            options = {k: v for k, v in options.items() if k not in GONE or v != GONE[k]}
         _check_known(options, [f.name for f in fields(TrainingOptions)], "training")
         converted = {key: convert(key, value) for key, value in options.items()}
         return cls(
@@ -107,7 +109,7 @@ def read_recipe(path: str | Path, settings: Sequence[str] = ()) -> Recipe:
     A bare key is a training option; model.KEY, model.ssm_cfg.KEY ... reach the rest. Values are JSON, or text.
     """
     try:
-        raw = json.loads(Path(path).read_bytes())  # bytes may begin with a byte order mark
+        raw = parsed(Path(path).read_bytes())  # bytes may begin with a byte order mark
     except OSError as err:
         raise ConfigError(f"{path}: cannot be read ({err.strerror})") from err
     except ValueError as err:
@@ -135,7 +137,7 @@ def _apply(raw: dict, setting: str) -> None:
         if not isinstance(node, dict):
             raise ConfigError(f"--set {setting!r}: {part} holds no settings")
     try:
-        node[path[-1]] = json.loads(text)
+        node[path[-1]] = parsed(text)
     except ValueError:
         node[path[-1]] = text
 

@@ -264,8 +264,13 @@ def test_a_failed_save_changes_nothing(existing, failing, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("failing", range(8))
-def test_a_folder_is_the_old_model_or_the_new_one_wherever_it_fails(failing, folder, monkeypatch):
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_is_the_old_model_or_the_new_one_wherever_it_fails(
+    in_one_step, failing, folder, monkeypatch
+):
     """Every call that moves or writes a file fails once: both halves of the change are seen."""
+    if not in_one_step:
+        monkeypatch.setattr("hnet_core.exchange._exchanged", lambda a, b: False)
     (folder / "notes").mkdir()
     (folder / "notes" / "config.json").write_text("mine")
     before, calls = listing(folder.parent), []
