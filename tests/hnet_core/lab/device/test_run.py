@@ -90,7 +90,8 @@ def peers(tmp_path, monkeypatch):
 
 def test_mamba_ssm_is_imported_without_what_is_compiled(peers, tmp_path, capsys):
     program = (
-        "import importlib.metadata, mamba_ssm; from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined\n"
+        "import importlib.metadata, mamba_ssm\n"
+        "from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined\n"
         "print(mamba_chunk_scan_combined, mamba_ssm.__version__, importlib.metadata.version('mamba-ssm'))"
     )
     call = [sys.executable, "-c", program]
