@@ -1,5 +1,6 @@
 """The page as a whole: tabs, look, and what the server may and may not do."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,19 @@ FILES_KEPT = (600, 7200)
 """Seconds between two looks for what people brought and took away, and the age from which it goes."""
 
 
+def _readme() -> str:
+    """README as an address that holds it, so that no file of the disk is served for it."""
+    return f"data:text/markdown;base64,{base64.b64encode(_README.read_bytes()).decode('ascii')}"
+
+
 def build(session: Session) -> gr.Blocks:
     """The page over one session."""
-    gr.set_static_paths([str(_README)])
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=FILES_KEPT) as page:
         with gr.Row(elem_classes="top"):
             gr.HTML(
                 f"<h1>{TITLE}</h1><p>An H-Net reads bytes and learns by itself where to cut them; each tinted block "
                 f'is one of its chunks. <a href="{_PAPER}" target="_blank" rel="noopener">the paper</a> '
-                f'<a href="gradio_api/file={_README}" download>README</a></p>',
+                f'<a href="{_readme()}" download="README.md">README</a></p>',
                 elem_classes="title",
             )
             toggle = gr.Button("light / dark", size="sm", elem_id="theme", min_width=90, scale=0)

@@ -139,8 +139,15 @@ def test_generation_is_drawn_as_it_forms_and_stops(page):
     page.get_by_role("tab", name="Generate").click()
     page.locator("#generate-length input").fill("4000")
     page.click("#generate-run")
-    page.wait_for_function("document.querySelector('#generate-viewer .seg').dataset.loads > 1")
-    page.click("#generate-stop:not([disabled])")
+    # Pressed by the page itself, in the moment in which there is something to see: a small model is soon at its end.
+    page.wait_for_function(
+        """() => {
+            const drawn = document.querySelector('#generate-viewer .seg').dataset.loads > 1;
+            const stop = document.querySelector('#generate-stop:not([disabled])');
+            if (drawn && stop) stop.click();
+            return drawn && stop;
+        }"""
+    )
     page.get_by_text(", stopped").wait_for()
     facts = page.locator("#generate-viewer .seg-facts").inner_text()
     assert "steps a byte inside stage 0" in facts

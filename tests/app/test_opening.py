@@ -50,7 +50,7 @@ def test_the_page_opens_with_a_result_and_says_what_it_is(visit, bundled):
     assert "An H-Net reads bytes and learns by itself where to cut them" in page.locator(".top").inner_text()
     links = page.locator(".top a").evaluate_all("nodes => nodes.map(node => node.href)")
     assert links[0].endswith("arxiv.org/abs/2507.07955")
-    assert page.request.get(links[1]).text() == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert base64.b64decode(links[1].partition("base64,")[2]) == (ROOT / "README.md").read_bytes()
     for below in ("#explore-table", "#explore-csv-all", "#explore-plot-0", "#explore-bits"):
         assert not page.locator(below).is_visible()
 

@@ -135,6 +135,8 @@ def parts(licence: str) -> list[str]:
 def page(found: list[Package]) -> str:
     """The document."""
     lines = [
+        "For people who install or audit the program: what comes with it, and under which licence.",
+        "",
         "# Dependencies",
         "",
         "Every package that `requirements.txt` brings on Linux, with its licence; written by",

@@ -80,5 +80,5 @@ def test_seeds_repeat():
 
 
 def test_inputs_too_short_are_refused():
-    with pytest.raises(InputError, match="at least two bytes"):
+    with pytest.raises(InputError, match="two bytes or more"):
         stability_table([b"a"], FakeModel())
