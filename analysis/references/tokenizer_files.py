@@ -19,6 +19,7 @@ import regex
 
 from analysis.inputs.sources import read_bytes
 from analysis.references.units import Cut
+from hnet_core.data.library_faults import value_errors
 from hnet_core.errors import InputError
 
 _STRAY = re.compile("([\udc80-\udcff])")
@@ -165,8 +166,9 @@ def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
 
     try:
         said = data.decode("utf-8")
-        tokenizer, about = Tokenizer.from_str(said), json.loads(said)
-    except Exception as err:  # the library raises plain Exception for whatever is wrong with a file
+        with value_errors():
+            tokenizer, about = Tokenizer.from_str(said), json.loads(said)
+    except ValueError as err:
         reason = " ".join(str(err).split())
         raise InputError(f"{shown}: cannot be read as a tokenizer.json ({reason}); check the file") from err
     tokenizer.no_truncation()
@@ -175,12 +177,23 @@ def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
         tokenizer.model.dropout = None  # which would draw other tokens each time
     parts = json.dumps([about.get("pre_tokenizer"), about.get("normalizer")])
     added = set(tokenizer.get_added_tokens_decoder())
+
+    def encoded(text: str):
+        try:
+            with value_errors():
+                return tokenizer.encode(text, add_special_tokens=False)
+        except ValueError as err:
+            reason = " ".join(str(err).split())
+            raise InputError(
+                f"{shown}: this tokenizer cannot cut the text ({reason}); check the file"
+            ) from err
+
     if '"ByteLevel"' not in parts:
-        return lambda text, data: _by_offsets(tokenizer.encode(text, add_special_tokens=False), text, data)
+        return lambda text, data: _by_offsets(encoded(text), text, data)
     prefix = b" " if '"add_prefix_space": true' in parts else b""
 
     def starts_of(text: str, data: bytes) -> list[int]:
-        tokens = _token_bytes(tokenizer.encode(text, add_special_tokens=False), text, added)
+        tokens = _token_bytes(encoded(text), text, added)
         found, at = [], 0
         for token in tokens:
             if prefix and not data.startswith(token, at):

@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from hnet_core.data.corpus import Corpus
+from hnet_core.data.library_faults import value_errors
 from hnet_core.data.packing import PackedRows
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import CheckpointError
@@ -81,9 +82,9 @@ class BpeTokenizer:
     def load(cls, path: Path) -> "BpeTokenizer":
         """Read a tokenizer.json that `save` wrote. Raises CheckpointError."""
         try:
-            return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
-        # The library raises plain Exception for whatever is wrong with a file.
-        except Exception as err:
+            with value_errors():
+                return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
+        except ValueError as err:
             raise CheckpointError(f"{path}: cannot be read as a byte-level BPE tokenizer ({err})") from err
 
     def save(self, path: Path) -> None:

@@ -72,6 +72,13 @@ def _is_whole(*columns: str) -> bool:
     return all(each.isascii() and each.isdigit() and len(each) <= 15 for each in columns)
 
 
+def _number(text: str) -> int:
+    """ValueError for what is no whole number, or none that a genome has."""
+    if not _is_whole(text.strip()):
+        raise ValueError
+    return int(text)
+
+
 def _wrong(shown: str, number: int, message: str) -> InputError:
     return InputError(f"{shown}, line {number}: {message}")
 
@@ -160,8 +167,8 @@ def _bed(number: int, line: str, shown: str) -> list[Feature]:
 def _blocks(whole: Feature, columns: list[str], shown: str) -> Iterator[Feature]:
     """Exons of a BED12 line, and what of them lies between thickStart and thickEnd: CDS."""
     try:
-        thick = int(columns[6]), int(columns[7])
-        sizes, offsets = ([int(n) for n in columns[c].strip(",").split(",")] for c in (10, 11))
+        thick = _number(columns[6]), _number(columns[7])
+        sizes, offsets = ([_number(n) for n in columns[c].strip(",").split(",")] for c in (10, 11))
         exons = [(whole.start + at, whole.start + at + n) for at, n in zip(offsets, sizes, strict=True)]
     except ValueError as err:
         raise _wrong(

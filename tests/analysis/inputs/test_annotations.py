@@ -169,6 +169,11 @@ def test_gtf_and_bed():
         ("s\t5\t4\n", "line 1: start 5 and end 4 need 0 <= start <= end in BED; give a GFF3, GTF"),
         ("s\t5\t9\ns\t9\n", "line 2: 's\\t9' is not a BED line"),
         ("s\t1\t9\tt\t0\t+\t1\t9\t0\t2\t4\t0,5\n", "line 1: thickStart, thickEnd, blockSizes"),
+        (
+            "s\t4\t90\tt\t0\t+\t10\t80\t0\t2\t10,20\t0,18446744073709551616\n",
+            "line 1: thickStart, thickEnd, blockSizes",
+        ),
+        ("s\t4\t90\tt\t0\t+\t10\t80\t0\t2\t10,20\t0,-60\n", "line 1: thickStart, thickEnd, blockSizes"),
         ("#\n" + "\t".join("abcdefghijklmnop") + "\n", "line 2"),
     ],
 )

@@ -220,3 +220,13 @@ def test_an_encoding_by_name():
         b"\n\n",
     ]
     assert [len(each) for each in units("cl100k_base", "🙂".encode() + b"\xff")][-1] == 1
+
+
+def test_a_file_on_which_the_library_panics_is_refused(tmp_path):
+    """A prefix longer than any token: Rust indexes past the end, and what comes is no Exception."""
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+    model["continuing_subword_prefix"] = "#" * 50
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"version": "1.0", "model": model, "added_tokens": []}), encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be read as a tokenizer"):
+        segmenter(f"ref:tokenizer:{path}").cut(b"ab")

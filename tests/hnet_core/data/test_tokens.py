@@ -195,3 +195,14 @@ def test_vocabulary_is_learned_once_for_the_same_data(tmp_path):
         kept.stat().st_mtime_ns == stamp
         and again.encode(b"the dog").tolist() == first.encode(b"the dog").tolist()
     )
+
+
+def test_a_file_on_which_the_library_panics_is_refused(tmp_path):
+    """A prefix longer than any token: Rust indexes past the end, and what comes is no Exception."""
+    path = tmp_path / "tokenizer.json"
+    BpeTokenizer.train(["the cat the cat"] * 3, 260).save(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["model"]["continuing_subword_prefix"] = "#" * 50
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="cannot be read as a byte-level BPE tokenizer"):
+        BpeTokenizer.load(path)
