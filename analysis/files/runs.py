@@ -167,9 +167,9 @@ def _manifest(path: Path) -> dict[str, Any]:
                 if lacks:
                     raise InputError(f"{file}: has no column {lacks[0]}; move the folder away")
         except (OSError, ArrowException) as err:
-            if file.is_file():
+            if os.path.isfile(file):
                 raise InputError(f"{file}: is cut off or no Parquet file; move the folder away") from err
-        if not file.is_file():
+        if not os.path.isfile(file):  # False, too, for a name that no file can have
             raise InputError(f"{path.parent}: {file.name} is missing; move the folder away")
     return about
 

@@ -160,8 +160,8 @@ def _merged(word: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     return [at for at, is_token in enumerate(alive) if is_token]
 
 
-def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
-    """By the library `tokenizers`, whatever the kind of model."""
+def _library_tokenizer(data: bytes, shown: str):
+    """The library's tokenizer, which cuts nothing off and draws nothing, and what its file says."""
     from tokenizers import Tokenizer
 
     try:
@@ -175,6 +175,12 @@ def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
     tokenizer.no_padding()
     if getattr(tokenizer.model, "dropout", None):
         tokenizer.model.dropout = None  # which would draw other tokens each time
+    return tokenizer, about
+
+
+def _library_cut(data: bytes, shown: str) -> Callable[[str, bytes], list[int]]:
+    """By the library `tokenizers`, whatever the kind of model."""
+    tokenizer, about = _library_tokenizer(data, shown)
     parts = json.dumps([about.get("pre_tokenizer"), about.get("normalizer")])
     added = set(tokenizer.get_added_tokens_decoder())
 

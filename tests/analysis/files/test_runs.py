@@ -139,6 +139,8 @@ def test_queries_that_cannot_be_asked(tmp_path, capsys):
     assert "is no manifest" in refused(capsys, "query", "SELECT 1", "--runs", tmp_path)
     (tmp_path / "x" / "manifest.json").write_text('{"files": {"chunks.parquet": {}}}')
     assert "chunks.parquet is missing" in refused(capsys, "query", "SELECT 1", "--runs", tmp_path)
+    (tmp_path / "x" / "manifest.json").write_text(f'{{"files": {{"{"y" * 300}": {{}}}}}}')
+    assert "is missing" in refused(capsys, "query", "SELECT 1", "--runs", tmp_path)
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path, capsys, monkeypatch):
