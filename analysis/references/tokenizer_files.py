@@ -19,7 +19,7 @@ import regex
 
 from analysis.inputs.sources import read_bytes
 from analysis.references.units import Cut
-from hnet_core.data.library_faults import value_errors
+from hnet_core.data.tokenizer_errors import value_errors
 from hnet_core.errors import InputError
 
 _STRAY = re.compile("([\udc80-\udcff])")

@@ -13,6 +13,9 @@ from app.server.session import Session
 from app.work.told import told
 from hnet_core.errors import HNetError, InputError
 
+SHOWN = {"show_progress": "minimal", "api_visibility": "private"}
+"""Arguments of the events of saved runs."""
+
 
 def line(words: str, bad: bool = False) -> dict[str, Any]:
     """The line that says what happened; bad news in the colour of warnings."""
@@ -43,9 +46,6 @@ def on_save(session: Session, done: Analysis | None):
     if done is None:
         raise InputError("there is nothing to save yet; press Analyse on the Explore tab first")
     return (f"Saved as run {save(session, done)}. Everybody who can open this page can open it.",)
-
-
-SHOWN = {"show_progress": "minimal", "api_visibility": "private"}
 
 
 def save_button(session: Session, done: gr.State) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from hnet_core.data.corpus import Corpus
-from hnet_core.data.library_faults import value_errors
 from hnet_core.data.packing import PackedRows
+from hnet_core.data.tokenizer_errors import value_errors
 from hnet_core.encoding import VOCAB_SIZE
 from hnet_core.errors import CheckpointError
 from hnet_core.model_info import TOKENIZER
